@@ -1,0 +1,146 @@
+//! A market's constitution: what is fixed when it is founded, and stands in the ledger's first leaf.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::{Energy, Price, PublicKey, ZoneId};
+
+/// Everything that a market's rules leave open.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MarketConfig {
+    /// The market's name, which every command must carry.
+    pub name: String,
+    /// The currency's name, for people.
+    pub currency: String,
+    /// The key of the first operator.
+    pub operator_key: PublicKey,
+    /// The zones; the first is the root, and every other's parent stands before it (R4).
+    pub zones: Vec<Zone>,
+    /// Prices are multiples of this (R3).
+    pub tick: Price,
+    /// The least limit price (R3).
+    pub price_floor: Price,
+    /// The greatest limit price (R3).
+    pub price_cap: Price,
+    /// Energies of orders are multiples of this (R3).
+    pub lot: Energy,
+    /// The most energy in one order (R3).
+    pub order_energy_max: Energy,
+    /// The most orders in one command (R3).
+    pub schedule_len_max: u16,
+    /// The most participants.
+    pub participants_max: u32,
+    /// When a slot's phases begin (R2).
+    pub timeline: Timeline,
+    /// Where in the range of clearing prices the price is taken, in thousandths from below (R6).
+    pub auction_point_per_mille: u32,
+    /// What a buyer pays the market for a kWh (R12).
+    pub market_fee: Price,
+    /// The deviation charge, in thousandths of the trade's price (R12).
+    pub deviation_per_mille: u32,
+    /// The version of the tariffs, wheeling charges included.
+    pub tariff_version: u32,
+    /// Retail and feed-in tariffs by time of day; the first begins at quarter 0, and each later one later.
+    pub tariffs: Vec<TariffBand>,
+}
+
+/// A zone of the grid, and its edge to its parent (R4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Zone {
+    /// Its name.
+    pub name: String,
+    /// The zone above; none at the root.
+    pub parent: Option<ZoneId>,
+    /// What a buyer in this zone pays for wheeling in any case.
+    pub base_wheeling: Price,
+    /// The charge from this zone to its parent.
+    pub wheeling_up: Price,
+    /// The charge from the parent to this zone.
+    pub wheeling_down: Price,
+}
+
+/// When a slot's phases begin, in seconds relative to the slot (R2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timeline {
+    /// Trading opens this long before delivery begins.
+    pub opens_before_s: u32,
+    /// The auction uncrosses, and continuous trading begins, this long before delivery begins.
+    pub uncross_before_s: u32,
+    /// The gate closes this long before delivery begins.
+    pub gate_before_s: u32,
+    /// The slot is settled at the latest this long after delivery ended.
+    pub settle_after_s: u32,
+}
+
+/// The supplier's tariffs from a time of day on (R12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TariffBand {
+    /// The first quarter hour of the UTC day, 0 to 95.
+    pub from_quarter: u8,
+    /// What import beyond the trades costs.
+    pub retail: Price,
+    /// What export beyond the trades earns.
+    pub feed_in: Price,
+}
+
+/// Why a configuration is no market.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {rule}")]
+pub struct ConfigError {
+    /// Which field.
+    pub field: &'static str,
+    /// What must hold of it.
+    pub rule: &'static str,
+}
+
+impl MarketConfig {
+    /// Checks everything that the engine relies on.
+    ///
+    /// # Errors
+    /// The first field, in order of declaration, that does not hold.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let must = |holds: bool, field, rule| if holds { Ok(()) } else { Err(ConfigError { field, rule }) };
+        let on_tick = |price: Price| price.0 >= 0 && price.0 % self.tick.0 == 0;
+        must(is_name(&self.name), "name", "must be 1 to 32 of a-z, 0-9 and -")?;
+        must(!self.zones.is_empty() && self.zones.len() <= 1024, "zones", "must be 1 to 1024")?;
+        must(self.zones[0].parent.is_none(), "zones", "the first must be the root, without a parent")?;
+        for (number, zone) in self.zones.iter().enumerate().skip(1) {
+            let parent_stands_before = zone.parent.is_some_and(|parent| usize::from(parent.0) < number);
+            must(parent_stands_before, "zones.parent", "must name a zone that stands before")?;
+        }
+        must(self.tick.0 > 0, "tick", "must be more than 0")?;
+        for zone in &self.zones {
+            must(is_name(&zone.name), "zones.name", "must be 1 to 32 of a-z, 0-9 and -")?;
+            must(on_tick(zone.base_wheeling), "zones.base_wheeling", "must be a multiple of the tick, not negative")?;
+            must(on_tick(zone.wheeling_up), "zones.wheeling_up", "must be a multiple of the tick, not negative")?;
+            must(on_tick(zone.wheeling_down), "zones.wheeling_down", "must be a multiple of the tick, not negative")?;
+        }
+        must(self.price_floor < self.price_cap, "price_floor", "must be less than price_cap")?;
+        let far = Price(1_000_000_000_000);
+        must(self.price_cap < far && self.price_floor.0 > -far.0, "price_cap", "must be within a million yuan/kWh")?;
+        must(self.lot.0 > 0, "lot", "must be more than 0")?;
+        must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
+        must((1..=1000).contains(&self.schedule_len_max), "schedule_len_max", "must be 1 to 1000")?;
+        let times = self.timeline;
+        must(times.opens_before_s >= times.uncross_before_s, "timeline", "trading must open before the auction uncrosses")?;
+        must(times.uncross_before_s >= times.gate_before_s, "timeline", "the auction must uncross before the gate closes")?;
+        must(self.auction_point_per_mille <= 1000, "auction_point_per_mille", "must be at most 1000")?;
+        must(on_tick(self.market_fee), "market_fee", "must be a multiple of the tick, not negative")?;
+        must(self.deviation_per_mille <= 1000, "deviation_per_mille", "must be at most 1000")?;
+        must(self.tariffs.first().is_some_and(|band| band.from_quarter == 0), "tariffs", "must begin at quarter 0")?;
+        let rising = self.tariffs.windows(2).all(|pair| pair[0].from_quarter < pair[1].from_quarter);
+        must(rising, "tariffs.from_quarter", "must rise")?;
+        must(self.tariffs.iter().all(|band| band.from_quarter < 96), "tariffs.from_quarter", "must be 0 to 95")
+    }
+
+    /// Returns the tariffs that hold in `slot`.
+    pub fn tariff(&self, slot: crate::Slot) -> &TariffBand {
+        let quarter = slot.quarter_of_day();
+        self.tariffs.iter().rev().find(|band| band.from_quarter <= quarter).expect("the first band begins at quarter 0")
+    }
+}
+
+/// Returns whether `name` is a name tag: 1 to 32 of `a-z`, `0-9` and `-`.
+pub fn is_name(name: &str) -> bool {
+    (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}

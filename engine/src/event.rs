@@ -1,0 +1,244 @@
+//! What the market answers: an outcome for the caller, and the facts that follow.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{
+    CertificateId, Energy, LeafIndex, OrderId, ParticipantId, Price, Reading, Rejection, Slot, Timestamp, TradeId, Worth,
+};
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A rule refused it; nothing changed but the key's nonce.
+    Rejected(Rejection),
+    /// The participant is enrolled under this number.
+    Enrolled(ParticipantId),
+    /// The deposit is booked.
+    Deposited,
+    /// One answer for each order, in the schedule's order.
+    Placed(Vec<Result<OrderId, Rejection>>),
+    /// The order is out of the book; this much of it had not traded.
+    Cancelled(Energy),
+    /// The reading is taken.
+    ReadingTaken,
+    /// The certificates are claimed.
+    Retired,
+}
+
+/// A fact that followed from a command or from time; each is a leaf of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A slot entered its next phase (R2).
+    PhaseBegan {
+        /// The slot.
+        slot: Slot,
+        /// The phase that began.
+        phase: Phase,
+    },
+    /// A slot's call auction was held (R6).
+    AuctionCleared(Clearing),
+    /// Two orders traded (R5, R6). Its id is its own leaf's index.
+    TradeMade(Trade),
+    /// What a meter measured in a slot: the difference of two readings (R10).
+    Metered {
+        /// Whose meter.
+        participant: ParticipantId,
+        /// The reading at the slot's end.
+        reading: Reading,
+        /// What was drawn from the grid in the slot.
+        import: Energy,
+        /// What was fed in in the slot.
+        export: Energy,
+    },
+    /// A slot's delivery was computed for one trade (R11). The three parts sum to the trade's energy.
+    TradeDelivered {
+        /// The trade.
+        trade: TradeId,
+        /// What was delivered.
+        delivered: Energy,
+        /// What the seller did not feed in.
+        seller_deviation: Energy,
+        /// What the buyer did not draw.
+        buyer_deviation: Energy,
+    },
+    /// Money moved (R12). Every move is balanced: one account gives what another takes.
+    Posted(Posting),
+    /// A certificate was issued for metered export, to its producer (R14).
+    CertificateIssued {
+        /// Its id.
+        certificate: CertificateId,
+        /// For how much.
+        energy: Energy,
+    },
+    /// Part of a certificate went to another holder (R14).
+    CertificateSliced {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Who held it.
+        from: ParticipantId,
+        /// Who holds it now.
+        to: ParticipantId,
+        /// How much.
+        energy: Energy,
+        /// For which trade.
+        trade: TradeId,
+    },
+    /// Part of a certificate was claimed, for good (R14).
+    CertificateRetired {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Who held and claimed it.
+        holder: ParticipantId,
+        /// How much.
+        energy: Energy,
+        /// The slot of the consumption that it covers.
+        consumption_slot: Slot,
+        /// For whom.
+        beneficiary: String,
+    },
+}
+
+/// Where a slot is in its life (R2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Trading has not opened.
+    Scheduled,
+    /// Orders gather for the call auction.
+    Auction,
+    /// Orders trade as they come.
+    Continuous,
+    /// The gate is closed; delivery and readings follow.
+    Closed,
+    /// Delivery is paid.
+    Settled,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Scheduled => "scheduled",
+            Phase::Auction => "auction",
+            Phase::Continuous => "continuous",
+            Phase::Closed => "closed",
+            Phase::Settled => "settled",
+        })
+    }
+}
+
+/// How two orders met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Matching {
+    /// In the slot's call auction.
+    Auction,
+    /// In continuous trading.
+    Continuous,
+}
+
+/// A bid and an offer that met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Trade {
+    /// Its id: the index of its leaf.
+    pub id: TradeId,
+    /// The quarter hour of delivery.
+    pub slot: Slot,
+    /// The bid.
+    pub bid: OrderId,
+    /// The offer.
+    pub offer: OrderId,
+    /// Who buys.
+    pub buyer: ParticipantId,
+    /// Who sells.
+    pub seller: ParticipantId,
+    /// How much.
+    pub energy: Energy,
+    /// What the seller is paid.
+    pub price: Price,
+    /// What the buyer pays the network: the base charge of his zone and the edges on the path (R4).
+    pub wheeling: Price,
+    /// What the buyer pays the market.
+    pub fee: Price,
+    /// The tariffs in force.
+    pub tariff_version: u32,
+    /// How they met.
+    pub matching: Matching,
+}
+
+impl Trade {
+    /// Returns what the buyer pays all-in for a kWh.
+    pub fn buyer_price(&self) -> Price {
+        self.price.plus(self.wheeling).plus(self.fee)
+    }
+}
+
+/// The result of a slot's call auction (R6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clearing {
+    /// The slot.
+    pub slot: Slot,
+    /// What was traded.
+    pub energy: Energy,
+    /// One price per zone, in the zones' order: what sellers there are paid, and what buyers there pay before the
+    /// base charge and the fee. Empty where nothing traded.
+    pub prices: Vec<Price>,
+    /// What each zone sent to its parent, in the zones' order (the root sends nothing); negative where it drew, in Wh.
+    pub exports_wh: Vec<i64>,
+}
+
+/// An account that money moves between (R12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Account {
+    /// A participant's.
+    Participant(ParticipantId),
+    /// The supplier's, who sells and buys the rest at the tariffs.
+    Grid,
+    /// The network operator's, who is paid for wheeling.
+    Network,
+    /// The market's, who takes the fee.
+    Market,
+    /// The bank, where deposits come from.
+    Bank,
+}
+
+/// What a posting is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    /// A deposit.
+    Deposit,
+    /// Delivered energy, at the trade's price.
+    Energy(TradeId),
+    /// Wheeling of delivered energy.
+    Wheeling(TradeId),
+    /// The market's fee on delivered energy.
+    Fee(TradeId),
+    /// The liable side's charge for what was not delivered.
+    Deviation(TradeId),
+    /// Import beyond the trades, at the retail tariff.
+    Retail(Slot),
+    /// Export beyond the trades, at the feed-in tariff.
+    FeedIn(Slot),
+}
+
+/// One move of money: `from` gives, `to` takes, so that every posting is balanced by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posting {
+    /// Who gives.
+    pub from: Account,
+    /// Who takes.
+    pub to: Account,
+    /// How much, in 1e-9 yuan; negative only where a price is.
+    pub amount: Worth,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// When and where in the ledger a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its moment: later than every earlier command's.
+    pub at: Timestamp,
+    /// Its leaf's index; its events stand right behind it.
+    pub index: LeafIndex,
+}
+

@@ -1,0 +1,28 @@
+//! The market as a state machine: the same commands give the same events, on any machine, at any time.
+//!
+//! Knows orders, prices, the grid, meters and certificates. Does not know clocks, threads, files, networks, keys'
+//! mathematics or protobuf: time comes with every command, signatures have been verified before.
+//! The rules R1 to R15 that the code cites are those of `docs/market-rules.md`.
+#![no_std]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+// What comes in, and what goes out.
+mod command;
+mod event;
+mod rejection;
+// The words everything is said in.
+mod config;
+mod money;
+mod units;
+// The machine, in the order of an order's life.
+mod market;
+
+pub use command::*;
+pub use config::*;
+pub use event::*;
+pub use market::*;
+pub use money::*;
+pub use rejection::*;
+pub use units::*;

@@ -1,0 +1,148 @@
+//! Every way in which a rule refuses a command, in order of precedence.
+//!
+//! A rejection is data: it is an answer to the caller and stands in the ledger. Codes and sentences are stable.
+
+use crate::{Energy, OrderId, Phase, Price, Slot, Timestamp};
+
+/// Declares the rejections once: each with its rule, the field it is about, and its sentence.
+macro_rules! rejections {
+    ($( $(#[doc = $doc:literal])+ $name:ident $({ $($value:ident : $type:ty),+ })? = $code:literal, $rule:literal, $field:literal, $sentence:literal; )+) => {
+        /// Why a rule refused, with the values that show it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+        pub enum Rejection {
+            $(
+                $(#[doc = $doc])+
+                #[error($sentence)]
+                $name $({ $(
+                    #[doc = concat!("The ", stringify!($value), ".")]
+                    $value: $type
+                ),+ })?,
+            )+
+        }
+
+        impl Rejection {
+            /// Every code, in order of precedence.
+            pub const CODES: &'static [&'static str] = &[$($code),+];
+
+            /// Returns the stable code, for machines.
+            pub fn code(&self) -> &'static str {
+                match self { $( Rejection::$name { .. } => $code, )+ }
+            }
+
+            /// Returns the rule that refused, as `docs/market-rules.md` numbers it.
+            pub fn rule(&self) -> &'static str {
+                match self { $( Rejection::$name { .. } => $rule, )+ }
+            }
+
+            /// Returns the field of the command that was refused, as the contract names it.
+            pub fn field(&self) -> &'static str {
+                match self { $( Rejection::$name { .. } => $field, )+ }
+            }
+        }
+    };
+}
+
+rejections! {
+    /// The key belongs to nobody.
+    KeyMustBeEnrolled = "KEY_MUST_BE_ENROLLED", "R1", "public_key",
+        "the key belongs to no participant of this market; the operator enrols keys";
+    /// The nonce was used, or lies below one that was.
+    NonceMustRise { nonce: u64, last: u64 } = "NONCE_MUST_RISE", "R15", "nonce",
+        "nonce {nonce} is not above {last}, the last one of this key";
+    /// The command's time is over.
+    CommandMustNotHaveExpired { expires_at: Timestamp, now: Timestamp } = "COMMAND_MUST_NOT_HAVE_EXPIRED", "R15", "expires_at_micros",
+        "the command expired at {expires_at}, and it is {now}";
+    /// The key's owner may not ask this.
+    RoleMustPermit = "ROLE_MUST_PERMIT", "R1", "public_key",
+        "the owner of this key does not have the role that this command needs";
+    /// The name tag is not one.
+    NameMustBeATag = "NAME_MUST_BE_A_TAG", "R1", "name",
+        "a name is 1 to 32 of a-z, 0-9 and -";
+    /// The name tag is taken.
+    NameMustBeFree = "NAME_MUST_BE_FREE", "R1", "name",
+        "the name belongs to another participant";
+    /// A key is taken, or both are the same.
+    KeyMustBeFree = "KEY_MUST_BE_FREE", "R1", "public_key",
+        "the owner's and the meter's key must differ from each other and from every enrolled key";
+    /// There is no such zone.
+    ZoneMustExist { zone: u64 } = "ZONE_MUST_EXIST", "R1", "zone",
+        "zone {zone} is none of this market's";
+    /// The market is full.
+    ParticipantsMustNotExceedTheMaximum { max: u32 } = "PARTICIPANTS_MUST_NOT_EXCEED_THE_MAXIMUM", "R1", "name",
+        "the market holds its maximum of {max} participants";
+    /// There is no such participant.
+    ParticipantMustExist = "PARTICIPANT_MUST_EXIST", "R8", "participant",
+        "no participant has this name";
+    /// Nothing would be paid in, or too much.
+    AmountMustBeWithinBounds { fen: u64, max: u64 } = "AMOUNT_MUST_BE_WITHIN_BOUNDS", "R8", "amount_fen",
+        "an amount of {fen} fen is not between 1 and {max}";
+    /// The schedule is too long.
+    ScheduleMustNotBeTooLong { len: u64, max: u16 } = "SCHEDULE_MUST_NOT_BE_TOO_LONG", "R3", "orders",
+        "a schedule of {len} orders exceeds the maximum of {max}";
+    /// Trading in the slot has not opened, or lies in the past.
+    SlotMustBeOpen { slot: Slot, phase: Phase } = "SLOT_MUST_BE_OPEN", "R2", "slot",
+        "slot {slot} is not open for trading; its phase is {phase}";
+    /// The gate has closed.
+    GateMustBeOpen { slot: Slot } = "GATE_MUST_BE_OPEN", "R2", "slot",
+        "the gate of slot {slot} has closed";
+    /// Nothing is ordered.
+    EnergyMustBePositive = "ENERGY_MUST_BE_POSITIVE", "R3", "energy_wh",
+        "an order of 0 Wh orders nothing";
+    /// The energy is no multiple of the lot.
+    EnergyMustBeOnLot { energy: Energy, lot: Energy } = "ENERGY_MUST_BE_ON_LOT", "R3", "energy_wh",
+        "{energy} is not a multiple of the lot of {lot}";
+    /// The energy is beyond any order.
+    EnergyMustNotExceedTheMaximum { energy: Energy, max: Energy } = "ENERGY_MUST_NOT_EXCEED_THE_MAXIMUM", "R3", "energy_wh",
+        "{energy} exceeds the maximum of {max} in one order";
+    /// The limit is no multiple of the tick.
+    PriceMustBeOnTick { limit: Price, tick: Price } = "PRICE_MUST_BE_ON_TICK", "R3", "limit_price_micros_per_kwh",
+        "{limit} is not a multiple of the tick of {tick}";
+    /// The limit lies outside the market's bounds.
+    PriceMustBeWithinBounds { limit: Price, floor: Price, cap: Price } = "PRICE_MUST_BE_WITHIN_BOUNDS", "R3", "limit_price_micros_per_kwh",
+        "{limit} is not between the floor of {floor} and the cap of {cap}";
+    /// The owner has open orders on the other side of the slot.
+    OwnOrdersMustBeOnOneSide { slot: Slot } = "OWN_ORDERS_MUST_BE_ON_ONE_SIDE", "R7", "side",
+        "own orders of the other side stand in slot {slot}; cancel them first";
+    /// Balance and credit do not cover the bid.
+    BidMustBeCovered { need_micros: i64, available_micros: i64 } = "BID_MUST_BE_COVERED", "R8", "energy_wh",
+        "the bid needs {need_micros} micro-yuan and {available_micros} are available of balance and credit";
+    /// The plant cannot deliver the offer.
+    OfferMustBeDeliverable { energy: Energy, free: Energy } = "OFFER_MUST_BE_DELIVERABLE", "R8", "energy_wh",
+        "{energy} exceeds the {free} that PV and connection can still deliver in the slot";
+    /// There is no such order.
+    OrderMustExist { order: OrderId } = "ORDER_MUST_EXIST", "R9", "order",
+        "order {order} does not exist";
+    /// The order is somebody else's.
+    OrderMustBeOwn { order: OrderId } = "ORDER_MUST_BE_OWN", "R9", "order",
+        "order {order} belongs to another participant";
+    /// The order has traded, or was withdrawn.
+    OrderMustBeOpen { order: OrderId } = "ORDER_MUST_BE_OPEN", "R9", "order",
+        "order {order} is not in the book any more";
+    /// The slot is not over.
+    SlotMustBeOver { slot: Slot, now: Timestamp } = "SLOT_MUST_BE_OVER", "R10", "slot",
+        "slot {slot} ends after {now}";
+    /// The meter's count does not rise by one.
+    CounterMustRiseByOne { counter: u64, last: u64 } = "COUNTER_MUST_RISE_BY_ONE", "R10", "counter",
+        "counter {counter} does not follow {last}";
+    /// The reading leaves a slot out, or repeats one.
+    ReadingMustFollowTheLast { slot: Slot, last: Slot } = "READING_MUST_FOLLOW_THE_LAST", "R10", "slot",
+        "slot {slot} does not follow {last}, the last one read";
+    /// A register runs backwards.
+    RegistersMustNotRunBackwards { register: Energy, last: Energy } = "REGISTERS_MUST_NOT_RUN_BACKWARDS", "R10", "import_register_wh, export_register_wh",
+        "a register of {register} lies below {last}, its last state";
+    /// Nothing is claimed.
+    RetirementMustBePositive = "RETIREMENT_MUST_BE_POSITIVE", "R14", "energy_wh",
+        "a retirement of 0 Wh claims nothing";
+    /// The claim is for another quarter hour.
+    ConsumptionMustBeInTheSameSlot { slot: Slot, consumption_slot: Slot } = "CONSUMPTION_MUST_BE_IN_THE_SAME_SLOT", "R14", "consumption_slot",
+        "certificates of slot {slot} cover consumption of that slot, not of {consumption_slot}";
+    /// The slot is not settled.
+    SlotMustBeSettled { slot: Slot } = "SLOT_MUST_BE_SETTLED", "R14", "slot",
+        "slot {slot} is not settled, and has no certificates";
+    /// So much is not held.
+    CertificatesMustBeHeld { energy: Energy, held: Energy } = "CERTIFICATES_MUST_BE_HELD", "R14", "energy_wh",
+        "{energy} exceed the {held} that are held of this slot";
+    /// So much was not drawn.
+    ConsumptionMustCover { energy: Energy, unclaimed: Energy } = "CONSUMPTION_MUST_COVER", "R14", "energy_wh",
+        "{energy} exceed the metered import of {unclaimed} that is not claimed yet";
+}

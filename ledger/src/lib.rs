@@ -1,0 +1,1 @@
+//! An append-only, provable log of opaque entries.
