@@ -130,7 +130,10 @@ impl MarketConfig {
         must(self.tariffs.first().is_some_and(|band| band.from_quarter == 0), "tariffs", "must begin at quarter 0")?;
         let rising = self.tariffs.windows(2).all(|pair| pair[0].from_quarter < pair[1].from_quarter);
         must(rising, "tariffs.from_quarter", "must rise")?;
-        must(self.tariffs.iter().all(|band| band.from_quarter < 96), "tariffs.from_quarter", "must be 0 to 95")
+        must(self.tariffs.iter().all(|band| band.from_quarter < 96), "tariffs.from_quarter", "must be 0 to 95")?;
+        let is_near = |price: Price| price < far && price.0 > -far.0;
+        let near = self.tariffs.iter().all(|band| is_near(band.retail) && is_near(band.feed_in));
+        must(near, "tariffs", "must be within a million yuan/kWh")
     }
 
     /// Returns the tariffs that hold in `slot`.

@@ -130,6 +130,9 @@ rejections! {
     /// A register runs backwards.
     RegistersMustNotRunBackwards { register: Energy, last: Energy } = "REGISTERS_MUST_NOT_RUN_BACKWARDS", "R10", "import_register_wh, export_register_wh",
         "a register of {register} lies below {last}, its last state";
+    /// A register shows what no meter can.
+    RegistersMustBeWithinRange { register: Energy, max: Energy } = "REGISTERS_MUST_BE_WITHIN_RANGE", "R10", "import_register_wh, export_register_wh",
+        "a register of {register} exceeds the {max} that a meter can show";
     /// Nothing is claimed.
     RetirementMustBePositive = "RETIREMENT_MUST_BE_POSITIVE", "R14", "energy_wh",
         "a retirement of 0 Wh claims nothing";
