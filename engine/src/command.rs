@@ -40,6 +40,7 @@ pub enum Command {
 
 /// What a participant may do; several may be held together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "roles are held independently of each other")]
 pub struct Roles {
     /// May offer.
     pub producer: bool,

@@ -100,7 +100,9 @@ impl MarketConfig {
     /// The first field, in order of declaration, that does not hold.
     pub fn check(&self) -> Result<(), ConfigError> {
         let must = |holds: bool, field, rule| if holds { Ok(()) } else { Err(ConfigError { field, rule }) };
-        let on_tick = |price: Price| price.0 >= 0 && price.0 % self.tick.0 == 0;
+        let far = Price(1_000_000_000_000);
+        let on_tick = |price: Price| (0..far.0).contains(&price.0) && price.0 % self.tick.0 == 0;
+        let is_near = |price: Price| (1 - far.0..far.0).contains(&price.0);
         must(is_name(&self.name), "name", "must be 1 to 32 of a-z, 0-9 and -")?;
         must(!self.zones.is_empty() && self.zones.len() <= 1024, "zones", "must be 1 to 1024")?;
         must(self.zones[0].parent.is_none(), "zones", "the first must be the root, without a parent")?;
@@ -111,27 +113,61 @@ impl MarketConfig {
         must(self.tick.0 > 0, "tick", "must be more than 0")?;
         for zone in &self.zones {
             must(is_name(&zone.name), "zones.name", "must be 1 to 32 of a-z, 0-9 and -")?;
-            must(on_tick(zone.base_wheeling), "zones.base_wheeling", "must be a multiple of the tick, not negative")?;
-            must(on_tick(zone.wheeling_up), "zones.wheeling_up", "must be a multiple of the tick, not negative")?;
-            must(on_tick(zone.wheeling_down), "zones.wheeling_down", "must be a multiple of the tick, not negative")?;
+            must(
+                on_tick(zone.base_wheeling),
+                "zones.base_wheeling",
+                "must be a multiple of the tick, 0 to a million yuan/kWh",
+            )?;
+            must(
+                on_tick(zone.wheeling_up),
+                "zones.wheeling_up",
+                "must be a multiple of the tick, 0 to a million yuan/kWh",
+            )?;
+            must(
+                on_tick(zone.wheeling_down),
+                "zones.wheeling_down",
+                "must be a multiple of the tick, 0 to a million yuan/kWh",
+            )?;
         }
         must(self.price_floor < self.price_cap, "price_floor", "must be less than price_cap")?;
-        let far = Price(1_000_000_000_000);
-        must(self.price_cap < far && self.price_floor.0 > -far.0, "price_cap", "must be within a million yuan/kWh")?;
+        must(
+            is_near(self.price_cap) && is_near(self.price_floor),
+            "price_cap",
+            "must be within a million yuan/kWh",
+        )?;
         must(self.lot.0 > 0, "lot", "must be more than 0")?;
         must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
         must((1..=1000).contains(&self.schedule_len_max), "schedule_len_max", "must be 1 to 1000")?;
         let times = self.timeline;
-        must(times.opens_before_s >= times.uncross_before_s, "timeline", "trading must open before the auction uncrosses")?;
-        must(times.uncross_before_s >= times.gate_before_s, "timeline", "the auction must uncross before the gate closes")?;
+        must(
+            times.opens_before_s >= times.uncross_before_s,
+            "timeline",
+            "trading must open before the auction uncrosses",
+        )?;
+        must(
+            times.uncross_before_s >= times.gate_before_s,
+            "timeline",
+            "the auction must uncross before the gate closes",
+        )?;
         must(self.auction_point_per_mille <= 1000, "auction_point_per_mille", "must be at most 1000")?;
-        must(on_tick(self.market_fee), "market_fee", "must be a multiple of the tick, not negative")?;
+        must(
+            on_tick(self.market_fee),
+            "market_fee",
+            "must be a multiple of the tick, 0 to a million yuan/kWh",
+        )?;
         must(self.deviation_per_mille <= 1000, "deviation_per_mille", "must be at most 1000")?;
-        must(self.tariffs.first().is_some_and(|band| band.from_quarter == 0), "tariffs", "must begin at quarter 0")?;
+        must(
+            self.tariffs.first().is_some_and(|band| band.from_quarter == 0),
+            "tariffs",
+            "must begin at quarter 0",
+        )?;
         let rising = self.tariffs.windows(2).all(|pair| pair[0].from_quarter < pair[1].from_quarter);
         must(rising, "tariffs.from_quarter", "must rise")?;
-        must(self.tariffs.iter().all(|band| band.from_quarter < 96), "tariffs.from_quarter", "must be 0 to 95")?;
-        let is_near = |price: Price| price < far && price.0 > -far.0;
+        must(
+            self.tariffs.iter().all(|band| band.from_quarter < 96),
+            "tariffs.from_quarter",
+            "must be 0 to 95",
+        )?;
         let near = self.tariffs.iter().all(|band| is_near(band.retail) && is_near(band.feed_in));
         must(near, "tariffs", "must be within a million yuan/kWh")
     }
@@ -139,11 +175,16 @@ impl MarketConfig {
     /// Returns the tariffs that hold in `slot`.
     pub fn tariff(&self, slot: crate::Slot) -> &TariffBand {
         let quarter = slot.quarter_of_day();
-        self.tariffs.iter().rev().find(|band| band.from_quarter <= quarter).expect("the first band begins at quarter 0")
+        self.tariffs
+            .iter()
+            .rev()
+            .find(|band| band.from_quarter <= quarter)
+            .expect("the first band begins at quarter 0")
     }
 }
 
 /// Returns whether `name` is a name tag: 1 to 32 of `a-z`, `0-9` and `-`.
 pub fn is_name(name: &str) -> bool {
-    (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    (1..=32).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

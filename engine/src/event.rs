@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::{
-    CertificateId, Energy, LeafIndex, OrderId, ParticipantId, Price, Reading, Rejection, Slot, Timestamp, TradeId, Worth,
+    CertificateId, Energy, LeafIndex, OrderId, ParticipantId, Price, Reading, Rejection, Slot, Timestamp,
+    TradeId, Worth,
 };
 
 /// What became of a request.
@@ -241,4 +242,3 @@ pub struct Stamp {
     /// Its leaf's index; its events stand right behind it.
     pub index: LeafIndex,
 }
-

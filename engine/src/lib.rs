@@ -16,13 +16,33 @@ mod rejection;
 mod config;
 mod money;
 mod units;
-// The machine, in the order of an order's life.
+// Who takes part, and what they own and owe.
+mod accounts;
+mod participants;
+// The machine: what a command does, and what time does.
 mod market;
+mod slots;
+// An order's way: into the book, into trades.
+mod book;
+mod clearing;
+mod grid;
+mod matching;
+mod orders;
+// A trade's way: into delivery, money and certificates.
+mod certificates;
+mod delivery;
+mod meters;
+mod settlement;
+// For comparing two machines.
+mod state_hash;
 
+pub use accounts::Accounts;
+pub use book::OpenOrder;
 pub use command::*;
 pub use config::*;
 pub use event::*;
 pub use market::*;
 pub use money::*;
+pub use participants::*;
 pub use rejection::*;
 pub use units::*;

@@ -1,13 +1,39 @@
 //! The market: one request in, an outcome and events out.
+//!
+//! Knows who may ask for what, and what time brings; each subject's own rules are in its own module.
+//! Keeps: a refused command changes nothing but its key's nonce; nothing happens before its time, or in another order.
 
 use alloc::vec::Vec;
 
-use crate::{ConfigError, Event, MarketConfig, Outcome, PublicKey, Request, Stamp, Timestamp};
+use crate::accounts::Accounts;
+use crate::book::OpenOrder;
+use crate::certificates::Certificates;
+use crate::grid::Grid;
+use crate::meters::Meters;
+use crate::slots::Slots;
+use crate::{
+    Account, Command, ConfigError, Deposit, Event, KeyHolder, MarketConfig, Money, Outcome, ParticipantId,
+    Participants, Phase, Posting, PublicKey, Purpose, Reading, Rejection, Request, Retirement, Slot, Stamp,
+    Timestamp, Trade, settlement, state_hash,
+};
+
+/// The most that one deposit pays in, in fen: 10^13 yuan.
+const DEPOSIT_FEN_MAX: u64 = 1_000_000_000_000_000;
 
 /// One market's whole state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Market {
-    config: MarketConfig,
+    pub(crate) config: MarketConfig,
+    pub(crate) grid: Grid,
+    pub(crate) participants: Participants,
+    pub(crate) accounts: Accounts,
+    pub(crate) slots: Slots,
+    meters: Meters,
+    certificates: Certificates,
+    /// The moment that the market has reached.
+    now: Timestamp,
+    /// The moment of the last command.
+    last_command_at: Option<Timestamp>,
 }
 
 impl Market {
@@ -17,34 +43,230 @@ impl Market {
     /// If the configuration does not hold; see [`MarketConfig::check`].
     pub fn new(config: MarketConfig) -> Result<Market, ConfigError> {
         config.check()?;
-        Ok(Market { config })
+        Ok(Market {
+            grid: Grid::new(&config),
+            participants: Participants::new(config.operator_key),
+            accounts: Accounts::default(),
+            slots: Slots::default(),
+            meters: Meters::default(),
+            certificates: Certificates::default(),
+            now: Timestamp::default(),
+            last_command_at: None,
+            config,
+        })
     }
 
     /// Returns the next moment at which time alone changes the market, for [`Market::tick`].
     pub fn next_due(&self) -> Option<Timestamp> {
-        None
+        self.slots.next_due().map(|(at, _)| at)
     }
 
     /// Applies a request, appends what follows from it to `events`, and returns its outcome.
-    pub fn apply(&mut self, _stamp: Stamp, _request: &Request, _events: &mut Vec<Event>) -> Outcome {
-        Outcome::Deposited
+    ///
+    /// `events` is empty on entry. The events are the leaves right behind `stamp.index`.
+    ///
+    /// # Panics
+    /// If `stamp.at` is not later than every earlier command's, or if something is due at or before it: time is
+    /// let pass with [`Market::tick`] first.
+    pub fn apply(&mut self, stamp: Stamp, request: &Request, events: &mut Vec<Event>) -> Outcome {
+        assert!(events.is_empty(), "a request's events are its own");
+        assert!(self.last_command_at.is_none_or(|last| last < stamp.at), "commands' moments rise");
+        assert!(self.now <= stamp.at, "time does not run backwards");
+        assert!(self.next_due().is_none_or(|due| due > stamp.at), "what is due comes before the command");
+        self.now = stamp.at;
+        self.last_command_at = Some(stamp.at);
+        self.judge(stamp, request, events).unwrap_or_else(Outcome::Rejected)
     }
 
-    /// Lets time pass until `stamp.at`, and appends what follows from it to `events`.
-    pub fn tick(&mut self, _stamp: Stamp, _events: &mut Vec<Event>) {}
+    /// Lets time pass until `stamp.at`, and appends what follows from it to `events`, in order of time and then of slots.
+    ///
+    /// `events` is empty on entry. The events are the leaves right behind `stamp.index`.
+    ///
+    /// # Panics
+    /// If `stamp.at` is earlier than any moment before.
+    pub fn tick(&mut self, stamp: Stamp, events: &mut Vec<Event>) {
+        assert!(events.is_empty(), "a tick's events are its own");
+        assert!(self.now <= stamp.at, "time does not run backwards");
+        self.now = stamp.at;
+        while let Some((_, slot)) = self.slots.next_due().filter(|(due, _)| *due <= stamp.at) {
+            let timeline = &self.config.timeline;
+            match self.slots.get_mut(slot).phase {
+                Phase::Auction => {
+                    self.uncross(stamp, slot, events);
+                    self.slots.begin(slot, Phase::Continuous, &self.config.timeline, events);
+                }
+                Phase::Continuous => {
+                    self.slots.close_book(slot, &mut self.accounts);
+                    self.slots.begin(slot, Phase::Closed, timeline, events);
+                }
+                Phase::Closed => self.settle(slot, events),
+                phase @ (Phase::Scheduled | Phase::Settled) => {
+                    unreachable!("no slot is held while it is {phase}")
+                }
+            }
+        }
+    }
 
-    /// Returns whether a key is enrolled, as an owner's or as a meter's.
+    /// Judges a request by what holds for every command, and hands it on.
+    fn judge(
+        &mut self,
+        stamp: Stamp,
+        request: &Request,
+        events: &mut Vec<Event>,
+    ) -> Result<Outcome, Rejection> {
+        let Request { key, nonce, expires_at, ref command } = *request;
+        let holder = self.participants.holder_of(&key).ok_or(Rejection::KeyMustBeEnrolled)?;
+        let last = self.participants.last_nonce(&key);
+        if nonce <= last {
+            return Err(Rejection::NonceMustRise { nonce, last });
+        }
+        // Here the nonce is used up, also by a command that is refused below: it stands in the ledger.
+        self.participants.use_nonce(&key, nonce);
+        if expires_at <= stamp.at {
+            return Err(Rejection::CommandMustNotHaveExpired { expires_at, now: stamp.at });
+        }
+        match (command, holder) {
+            (Command::EnrolParticipant(new), _) if self.is_operator(holder) => {
+                self.participants.enrol(&self.config, new).map(Outcome::Enrolled)
+            }
+            (Command::Deposit(deposit), _) if self.is_operator(holder) => self.deposit(deposit, events),
+            (Command::PlaceOrders(orders), KeyHolder::Owner(owner)) => {
+                self.place_orders(stamp, owner, orders, events)
+            }
+            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel_order(owner, *order),
+            (Command::SubmitReading(reading), KeyHolder::Meter(of)) => {
+                self.take_reading(stamp, of, *reading, events)
+            }
+            (Command::RetireCertificates(retirement), KeyHolder::Owner(owner)) => {
+                self.retire(stamp, owner, retirement, events)
+            }
+            _ => Err(Rejection::RoleMustPermit),
+        }
+    }
+
+    fn is_operator(&self, holder: KeyHolder) -> bool {
+        match holder {
+            KeyHolder::FoundingOperator => true,
+            KeyHolder::Owner(id) => self.participants.get(id).new.roles.operator,
+            KeyHolder::Meter(_) => false,
+        }
+    }
+
+    fn deposit(&mut self, deposit: &Deposit, events: &mut Vec<Event>) -> Result<Outcome, Rejection> {
+        let to = self.participants.by_name(&deposit.participant).ok_or(Rejection::ParticipantMustExist)?;
+        let (fen, max) = (deposit.amount_fen, DEPOSIT_FEN_MAX);
+        if fen == 0 || fen > max {
+            return Err(Rejection::AmountMustBeWithinBounds { fen, max });
+        }
+
+        // Every check is above; from here the deposit is accepted.
+        let amount =
+            Money::from_fen(i64::try_from(fen).expect("the most that is paid in fits 63 bits")).worth();
+        let posting =
+            Posting { from: Account::Bank, to: Account::Participant(to), amount, purpose: Purpose::Deposit };
+        self.accounts.post(posting, events);
+        Ok(Outcome::Deposited)
+    }
+
+    /// Takes a meter's reading, and settles its slot if it was the last one that was missing.
+    fn take_reading(
+        &mut self,
+        stamp: Stamp,
+        of: ParticipantId,
+        reading: Reading,
+        events: &mut Vec<Event>,
+    ) -> Result<Outcome, Rejection> {
+        self.meters.check_and_take(of, reading, stamp.at, events)?;
+        let (slot, timeline) = (reading.slot, &self.config.timeline);
+        let metered = self.meters.metered(slot, of);
+        let is_energy = metered.is_some_and(|metered| !metered.import.is_zero() || !metered.export.is_zero());
+        // A reading that comes after its slot's settlement changes no money.
+        if is_energy && self.slots.phase(slot, stamp.at, timeline) == Phase::Closed {
+            self.slots.hold(slot, stamp.at, timeline, self.grid.zone_count());
+        }
+        let all_are_in = self.meters.readings_in(slot) == self.participants.with_meter();
+        if all_are_in && self.slots.get(slot).is_some() {
+            self.settle(slot, events);
+        }
+        Ok(Outcome::ReadingTaken)
+    }
+
+    fn settle(&mut self, slot: Slot, events: &mut Vec<Event>) {
+        let trades = self.slots.release(slot, self.now, &self.config.timeline);
+        settlement::settle(
+            slot,
+            &self.config,
+            &trades,
+            &self.meters,
+            &mut self.accounts,
+            &mut self.certificates,
+            events,
+        );
+        events.push(Event::PhaseBegan { slot, phase: Phase::Settled });
+    }
+
+    fn retire(
+        &mut self,
+        stamp: Stamp,
+        holder: ParticipantId,
+        retirement: &Retirement,
+        events: &mut Vec<Event>,
+    ) -> Result<Outcome, Rejection> {
+        let is_settled = self.phase(retirement.slot, stamp.at) == Phase::Settled;
+        self.certificates.check_and_retire(holder, retirement, &self.meters, is_settled, events)?;
+        Ok(Outcome::Retired)
+    }
+}
+
+/// What can be read of a market.
+impl Market {
+    /// Returns what the market was founded with.
+    pub fn config(&self) -> &MarketConfig {
+        &self.config
+    }
+
+    /// Returns everyone who is enrolled.
+    pub fn participants(&self) -> &Participants {
+        &self.participants
+    }
+
+    /// Returns every balance and reservation.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Returns the phase of a slot at `now`, a moment not before the last command's or tick's.
+    pub fn phase(&self, slot: Slot, now: Timestamp) -> Phase {
+        self.slots.phase(slot, now, &self.config.timeline)
+    }
+
+    /// Returns every slot in which orders, trades or metered energy wait for their settlement, rising.
+    pub fn unsettled_slots(&self) -> impl Iterator<Item = Slot> {
+        self.slots.held()
+    }
+
+    /// Returns the open orders of a slot, in order of arrival.
+    pub fn open_orders(&self, slot: Slot) -> impl Iterator<Item = &OpenOrder> {
+        self.slots.get(slot).into_iter().flat_map(|state| state.book.orders())
+    }
+
+    /// Returns the trades of a slot that is not settled, in order of their ids.
+    pub fn unsettled_trades(&self, slot: Slot) -> &[Trade] {
+        self.slots.get(slot).map_or(&[], |state| &state.trades)
+    }
+
+    /// Returns whether a key is enrolled, as an owner's or as a meter's, or is the founding operator's.
     pub fn knows_key(&self, key: &PublicKey) -> bool {
-        &self.config.operator_key == key
+        self.participants.holder_of(key).is_some()
     }
 
     /// Returns the last nonce that a key used; 0 before its first.
-    pub fn last_nonce(&self, _key: &PublicKey) -> u64 {
-        0
+    pub fn last_nonce(&self, key: &PublicKey) -> u64 {
+        self.participants.last_nonce(key)
     }
 
     /// Returns a hash of the whole state, equal on every machine for equal histories.
     pub fn state_hash(&self) -> u64 {
-        0
+        state_hash::of(self)
     }
 }

@@ -118,8 +118,17 @@ impl Worth {
     /// Returns the worth in whole micro-yuan, rounded towards more, within 63 bits: for messages only.
     pub fn micros_rounded_up(self) -> i64 {
         let micros = self.0.div_euclid(1000) + i128::from(self.0.rem_euclid(1000) != 0);
-        i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX })
+        within_63_bits(micros)
     }
+
+    /// Returns the worth in whole micro-yuan, rounded towards less, within 63 bits: for messages only.
+    pub fn micros_rounded_down(self) -> i64 {
+        within_63_bits(self.0.div_euclid(1000))
+    }
+}
+
+fn within_63_bits(micros: i128) -> i64 {
+    i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z, stamped once by the sequencer.

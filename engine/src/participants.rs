@@ -1,0 +1,139 @@
+//! Participants: who is enrolled, and which key speaks for whom (R1, R15).
+//!
+//! Knows names, keys and nonces; does not know money, orders or meters' registers.
+//! Keeps: a name and a key belong to one participant; a key's nonce only rises.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::{MarketConfig, NewParticipant, ParticipantId, PublicKey, Rejection, is_name};
+
+/// An enrolled participant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Participant {
+    /// What he was enrolled with.
+    pub new: NewParticipant,
+}
+
+/// For whom a key speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyHolder {
+    /// For the operator whom the market was founded with; he is no participant.
+    FoundingOperator,
+    /// For a participant.
+    Owner(ParticipantId),
+    /// For the meter at a participant's connection point.
+    Meter(ParticipantId),
+}
+
+/// A key's holder, and the last nonce the key used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct EnrolledKey {
+    holder: KeyHolder,
+    last_nonce: u64,
+}
+
+/// Everyone who is enrolled, in order of enrolment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Participants {
+    list: Vec<Participant>,
+    names: BTreeMap<String, ParticipantId>,
+    keys: BTreeMap<PublicKey, EnrolledKey>,
+    meters: usize,
+}
+
+impl Participants {
+    /// Returns a market's participants at its founding: nobody, and one operator's key.
+    pub(crate) fn new(operator_key: PublicKey) -> Participants {
+        let operator = EnrolledKey { holder: KeyHolder::FoundingOperator, last_nonce: 0 };
+        Participants {
+            list: Vec::new(),
+            names: BTreeMap::new(),
+            keys: BTreeMap::from([(operator_key, operator)]),
+            meters: 0,
+        }
+    }
+
+    /// Returns every participant's number, rising.
+    pub fn ids(&self) -> impl Iterator<Item = ParticipantId> + use<> {
+        (0..number_of(self.list.len())).map(ParticipantId)
+    }
+
+    /// Returns a participant.
+    ///
+    /// # Panics
+    /// If nobody has this number: ids come only from enrolment.
+    pub fn get(&self, id: ParticipantId) -> &Participant {
+        &self.list[usize::try_from(id.0).expect("32 bits fit a usize")]
+    }
+
+    /// Returns whose name tag this is.
+    pub fn by_name(&self, name: &str) -> Option<ParticipantId> {
+        self.names.get(name).copied()
+    }
+
+    /// Returns for whom a key speaks.
+    pub fn holder_of(&self, key: &PublicKey) -> Option<KeyHolder> {
+        self.keys.get(key).map(|enrolled| enrolled.holder)
+    }
+
+    /// Returns the last nonce that a key used; 0 before its first, and for unknown keys.
+    pub fn last_nonce(&self, key: &PublicKey) -> u64 {
+        self.keys.get(key).map_or(0, |enrolled| enrolled.last_nonce)
+    }
+
+    /// Returns how many participants have a meter.
+    pub fn with_meter(&self) -> usize {
+        self.meters
+    }
+
+    /// Uses up a nonce of an enrolled key (R15).
+    pub(crate) fn use_nonce(&mut self, key: &PublicKey, nonce: u64) {
+        let enrolled = self.keys.get_mut(key).expect("only enrolled keys' commands are judged");
+        assert!(nonce > enrolled.last_nonce, "a nonce that does not rise was refused before");
+        enrolled.last_nonce = nonce;
+    }
+
+    /// Enrols a participant (R1).
+    pub(crate) fn enrol(
+        &mut self,
+        config: &MarketConfig,
+        new: &NewParticipant,
+    ) -> Result<ParticipantId, Rejection> {
+        if !is_name(&new.name) {
+            return Err(Rejection::NameMustBeATag);
+        }
+        if self.names.contains_key(&new.name) {
+            return Err(Rejection::NameMustBeFree);
+        }
+        let meter_key_is_taken =
+            new.meter_key.is_some_and(|key| key == new.key || self.keys.contains_key(&key));
+        if self.keys.contains_key(&new.key) || meter_key_is_taken {
+            return Err(Rejection::KeyMustBeFree);
+        }
+        if usize::from(new.zone.0) >= config.zones.len() {
+            return Err(Rejection::ZoneMustExist { zone: u64::from(new.zone.0) });
+        }
+        let number = number_of(self.list.len());
+        if number >= config.participants_max {
+            return Err(Rejection::ParticipantsMustNotExceedTheMaximum { max: config.participants_max });
+        }
+
+        // Every check is above; from here the enrolment is accepted.
+        let id = ParticipantId(number);
+        self.names.insert(new.name.clone(), id);
+        self.keys.insert(new.key, EnrolledKey { holder: KeyHolder::Owner(id), last_nonce: 0 });
+        if let Some(key) = new.meter_key {
+            self.keys.insert(key, EnrolledKey { holder: KeyHolder::Meter(id), last_nonce: 0 });
+            self.meters += 1;
+        }
+        self.list.push(Participant { new: new.clone() });
+        Ok(id)
+    }
+}
+
+/// Returns a count of participants as a participant's number counts them.
+fn number_of(len: usize) -> u32 {
+    u32::try_from(len).expect("the configured maximum of participants fits 32 bits")
+}
