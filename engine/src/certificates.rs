@@ -7,6 +7,7 @@
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use crate::meters::Meters;
 use crate::{CertificateId, Energy, Event, ParticipantId, Rejection, Retirement, Slot, Trade};
@@ -16,7 +17,7 @@ const ISSUE: u16 = 1;
 
 /// All certificates of a market.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Certificates {
+pub struct Certificates {
     /// Every certificate ever issued, with its whole energy.
     issued: BTreeMap<CertificateId, Energy>,
     /// Who holds how much of what; never zero.
@@ -26,6 +27,21 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
+    /// Returns everything that a holder has, in order of the certificates' ids.
+    pub fn held_by(&self, holder: ParticipantId) -> impl Iterator<Item = (CertificateId, Energy)> {
+        self.slices(holder, Slot(0)..=Slot(u32::MAX))
+    }
+
+    /// Returns how much a holder has of the certificates of `slot`.
+    pub fn held(&self, holder: ParticipantId, slot: Slot) -> Energy {
+        self.slices(holder, slot..=slot).fold(Energy::ZERO, |sum, (_, energy)| sum.plus(energy))
+    }
+
+    /// Returns how much of its consumption in `slot` a holder has claimed certificates for.
+    pub fn claimed(&self, holder: ParticipantId, slot: Slot) -> Energy {
+        self.claimed.get(&(holder, slot)).copied().unwrap_or_default()
+    }
+
     /// Issues the certificate for what a producer's meter measured as export in `slot`, to the producer.
     ///
     /// # Panics
@@ -94,7 +110,7 @@ impl Certificates {
             return Err(Rejection::CertificatesMustBeHeld { energy, held });
         }
         let import = meters.metered(slot, holder).map_or(Energy::ZERO, |metered| metered.import);
-        let claimed = self.claimed.get(&(holder, slot)).copied().unwrap_or(Energy::ZERO);
+        let claimed = self.claimed(holder, slot);
         let unclaimed = import.minus(claimed);
         if energy > unclaimed {
             return Err(Rejection::ConsumptionMustCover { energy, unclaimed });
@@ -103,7 +119,7 @@ impl Certificates {
         // Every check is above; from here the retirement is accepted.
         self.claimed.insert((holder, slot), claimed.plus(energy));
         let mut left = energy;
-        let slices: Vec<(CertificateId, Energy)> = self.slices(holder, slot).collect();
+        let slices: Vec<(CertificateId, Energy)> = self.slices(holder, slot..=slot).collect();
         for (certificate, slice) in slices {
             let energy = slice.min(left);
             if energy.is_zero() {
@@ -123,22 +139,16 @@ impl Certificates {
         Ok(())
     }
 
-    /// Returns what a holder has of the certificates of `slot`, in order of their ids.
-    pub(crate) fn slices(
+    /// Returns what a holder has of the certificates of some slots, in order of their ids.
+    fn slices(
         &self,
         holder: ParticipantId,
-        slot: Slot,
+        slots: RangeInclusive<Slot>,
     ) -> impl Iterator<Item = (CertificateId, Energy)> {
-        let first = CertificateId { slot, producer: ParticipantId(0), issue: 0 };
-        let last = CertificateId { slot, producer: ParticipantId(u32::MAX), issue: u16::MAX };
-        self.held
-            .range((holder, first)..=(holder, last))
-            .map(|(&(_, certificate), &energy)| (certificate, energy))
-    }
-
-    /// Returns how much a holder has of the certificates of `slot`.
-    pub(crate) fn held(&self, holder: ParticipantId, slot: Slot) -> Energy {
-        self.slices(holder, slot).fold(Energy::ZERO, |sum, (_, energy)| sum.plus(energy))
+        let first = CertificateId { slot: *slots.start(), producer: ParticipantId(0), issue: 0 };
+        let last = CertificateId { slot: *slots.end(), producer: ParticipantId(u32::MAX), issue: u16::MAX };
+        let held = self.held.range((holder, first)..=(holder, last));
+        held.map(|(&(_, certificate), &energy)| (certificate, energy))
     }
 
     /// Adds to what a holder has of a certificate.

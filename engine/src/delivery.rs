@@ -11,7 +11,7 @@ use crate::{Energy, ParticipantId, Trade, TradeId};
 
 /// What became of one trade. The three parts sum to the trade's energy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Delivered {
+pub(crate) struct Delivery {
     /// What was delivered.
     pub(crate) delivered: Energy,
     /// What the seller did not feed in.
@@ -28,15 +28,15 @@ pub(crate) fn allot(
     trades: &[Trade],
     export_of: impl Fn(ParticipantId) -> Option<Energy>,
     import_of: impl Fn(ParticipantId) -> Option<Energy>,
-) -> Vec<Delivered> {
-    let traded: Vec<Energy> = trades.iter().map(|trade| trade.energy).collect();
-    let fed_in = allot_side(trades, |trade| trade.seller, &traded, export_of);
+) -> Vec<Delivery> {
+    let wanted: Vec<Energy> = trades.iter().map(|trade| trade.energy).collect();
+    let fed_in = allot_side(trades, |trade| trade.seller, &wanted, export_of);
     let drawn = allot_side(trades, |trade| trade.buyer, &fed_in, import_of);
-    let parts = traded.iter().zip(&fed_in).zip(&drawn);
+    let parts = wanted.iter().zip(&fed_in).zip(&drawn);
     parts
-        .map(|((&traded, &fed_in), &drawn)| Delivered {
+        .map(|((&wanted, &fed_in), &drawn)| Delivery {
             delivered: drawn,
-            seller_deviation: traded.minus(fed_in),
+            seller_deviation: wanted.minus(fed_in),
             buyer_deviation: fed_in.minus(drawn),
         })
         .collect()

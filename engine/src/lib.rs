@@ -38,6 +38,7 @@ mod state_hash;
 
 pub use accounts::Accounts;
 pub use book::OpenOrder;
+pub use certificates::Certificates;
 pub use command::*;
 pub use config::*;
 pub use event::*;

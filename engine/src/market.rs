@@ -235,6 +235,11 @@ impl Market {
         &self.accounts
     }
 
+    /// Returns everyone's certificates.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
     /// Returns the phase of a slot at `now`, a moment not before the last command's or tick's.
     pub fn phase(&self, slot: Slot, now: Timestamp) -> Phase {
         self.slots.phase(slot, now, &self.config.timeline)

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::{Energy, Event, ParticipantId, Quality, Reading, Rejection, Slot, Timestamp};
 
-/// The greatest state of a register: 1 TWh, what a meter of nine digits of kWh can show.
+/// The greatest state of a register: what a meter of nine digits of kWh can show.
 ///
 /// It keeps every worth of metered energy far below the bounds of money, whatever a meter signs.
 pub(crate) const REGISTER_MAX: Energy = Energy(1_000_000_000_000);

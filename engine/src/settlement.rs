@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::accounts::Accounts;
 use crate::certificates::Certificates;
-use crate::delivery::{Delivered, allot};
+use crate::delivery::{Delivery, allot};
 use crate::meters::Meters;
 use crate::{
     Account, Energy, Event, MarketConfig, ParticipantId, Posting, Price, Purpose, Quality, Slot, Trade,
@@ -34,7 +34,7 @@ pub(crate) fn settle(
     let deliveries = allot(trades, export_of, import_of);
 
     for (trade, delivery) in trades.iter().zip(&deliveries) {
-        let Delivered { delivered, seller_deviation, buyer_deviation } = *delivery;
+        let Delivery { delivered, seller_deviation, buyer_deviation } = *delivery;
         events.push(Event::TradeDelivered { trade: trade.id, delivered, seller_deviation, buyer_deviation });
         accounts.release(trade.buyer, trade.buyer_price().times(trade.energy));
         for posting in trade_postings(config, trade, delivery) {
@@ -45,8 +45,8 @@ pub(crate) fn settle(
     let bought = sum_by_owner(trades, &deliveries, |trade| trade.buyer);
     let sold = sum_by_owner(trades, &deliveries, |trade| trade.seller);
     for (participant, metered) in meters.metered_in(slot) {
-        let traded = |by_owner: &BTreeMap<_, Energy>| by_owner.get(&participant).copied().unwrap_or_default();
-        let (import, export) = (metered.import.minus(traded(&bought)), metered.export.minus(traded(&sold)));
+        let sum_of = |by_owner: &BTreeMap<_, Energy>| by_owner.get(&participant).copied().unwrap_or_default();
+        let (import, export) = (metered.import.minus(sum_of(&bought)), metered.export.minus(sum_of(&sold)));
         for posting in rest_postings(config, slot, participant, import, export) {
             accounts.post(posting, events);
         }
@@ -63,7 +63,7 @@ pub(crate) fn settle(
 }
 
 /// Returns what moves for one trade: energy, wheeling and fee for what was delivered, deviation charges for what not.
-fn trade_postings(config: &MarketConfig, trade: &Trade, delivery: &Delivered) -> [Posting; 5] {
+fn trade_postings(config: &MarketConfig, trade: &Trade, delivery: &Delivery) -> [Posting; 5] {
     let (buyer, seller) = (Account::Participant(trade.buyer), Account::Participant(trade.seller));
     // OK because a price may be negative, and to deliver nothing at such a price must cost too.
     let per_kwh = Price(trade.price.0.abs());
@@ -112,7 +112,7 @@ fn rest_postings(
 /// Returns what was delivered in all, for each participant on one side of the trades.
 fn sum_by_owner(
     trades: &[Trade],
-    deliveries: &[Delivered],
+    deliveries: &[Delivery],
     owner: impl Fn(&Trade) -> ParticipantId,
 ) -> BTreeMap<ParticipantId, Energy> {
     let mut sums: BTreeMap<ParticipantId, Energy> = BTreeMap::new();

@@ -1,0 +1,369 @@
+//! Laws of readings, delivery, settlement and certificates (R10 to R14), held over random histories.
+//!
+//! A history is orders for three slots, and then readings, waits and retirements in any order: readings come late,
+//! out of step, below or above what was traded, estimated, or never. After every step the laws are checked against
+//! what the events alone say.
+
+use std::collections::BTreeMap;
+
+use parkwatt_engine::*;
+use proptest::prelude::*;
+
+/// The first slot of delivery; two more follow.
+const FIRST: u32 = 40_000;
+const SLOTS: u32 = 3;
+/// Participants 0 and 1 produce, 2 and 3 consume, 4 does both; 5 does both and has no meter.
+const PARTICIPANTS: u8 = 6;
+const WITHOUT_METER: u8 = 5;
+const OPERATOR: PublicKey = [255; 32];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Place { who: u8, side: Side, slot: u32, price: i64, energy: u64 },
+    Wait { seconds: u64 },
+    Read { who: u8, import: u64, export: u64, quality: Quality },
+    Retire { who: u8, slot: u32, energy: u64 },
+}
+
+fn config() -> MarketConfig {
+    let zone = |name: &str, parent: Option<u16>, up, down| Zone {
+        name: name.to_owned(),
+        parent: parent.map(ZoneId),
+        base_wheeling: Price(20_000),
+        wheeling_up: Price(up),
+        wheeling_down: Price(down),
+    };
+    MarketConfig {
+        name: "laws".to_owned(),
+        currency: "CNY".to_owned(),
+        operator_key: OPERATOR,
+        zones: vec![zone("park", None, 0, 0), zone("roofs", Some(0), 10_000, 30_000)],
+        tick: Price(100),
+        price_floor: Price(-1_000_000),
+        price_cap: Price(2_000_000),
+        lot: Energy(1),
+        order_energy_max: Energy(1_000_000),
+        schedule_len_max: 10,
+        participants_max: 10,
+        timeline: Timeline {
+            opens_before_s: 7200,
+            uncross_before_s: 3600,
+            gate_before_s: 900,
+            settle_after_s: 1800,
+        },
+        auction_point_per_mille: 500,
+        market_fee: Price(1_000),
+        deviation_per_mille: 100,
+        tariff_version: 1,
+        tariffs: vec![TariffBand { from_quarter: 0, retail: Price(801_100), feed_in: Price(391_300) }],
+    }
+}
+
+/// The market, driven as its service drives it, and everything that it said.
+struct History {
+    market: Market,
+    now: Timestamp,
+    next_index: u64,
+    nonce: u64,
+    meters: BTreeMap<u8, Reading>,
+    facts: Facts,
+}
+
+impl History {
+    /// Founds the market, and enrols everyone just after trading in the first slot has opened.
+    fn begin() -> History {
+        let market = Market::new(config()).expect("the configuration holds");
+        let now = Timestamp(Slot(FIRST).start().0 - 7_000 * MICROS_PER_SECOND);
+        let (meters, facts) = (BTreeMap::new(), Facts::default());
+        let mut history = History { market, now, next_index: 0, nonce: 0, meters, facts };
+        for who in 0..PARTICIPANTS {
+            let (producer, consumer) = (!(2..=3).contains(&who), who >= 2);
+            let name = format!("p{who}");
+            let new = NewParticipant {
+                name: name.clone(),
+                key: [who; 32],
+                meter_key: (who != WITHOUT_METER).then_some([100 + who; 32]),
+                zone: ZoneId(u16::from(who % 2)),
+                roles: Roles { producer, consumer, ..Roles::default() },
+                pv_capacity_w: 1_000,
+                connection_capacity_w: 1_000,
+                credit_limit_fen: 0,
+            };
+            let enrolled = history.apply(OPERATOR, Command::EnrolParticipant(new));
+            assert_eq!(enrolled, Outcome::Enrolled(ParticipantId(u32::from(who))));
+            let deposit = Deposit { participant: name, amount_fen: 100 };
+            assert_eq!(history.apply(OPERATOR, Command::Deposit(deposit)), Outcome::Deposited);
+        }
+        history
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Place { who, side, slot, price, energy } => {
+                let (limit, energy) = (Price(price * 10_000), Energy(energy));
+                let order = NewOrder { side, slot: Slot(FIRST + slot), limit, energy };
+                self.apply([who; 32], Command::PlaceOrders(vec![order]));
+            }
+            Step::Wait { seconds } => self.wait(seconds),
+            Step::Read { who, import, export, quality } => {
+                let reading = match self.meters.get(&who) {
+                    None => Reading {
+                        slot: Slot(FIRST - 1),
+                        import_register: Energy(7),
+                        export_register: Energy(9),
+                        counter: 1,
+                        quality,
+                    },
+                    Some(last) => Reading {
+                        slot: Slot(last.slot.0 + 1),
+                        import_register: last.import_register.plus(Energy(import)),
+                        export_register: last.export_register.plus(Energy(export)),
+                        counter: last.counter + 1,
+                        quality,
+                    },
+                };
+                if self.apply([100 + who; 32], Command::SubmitReading(reading)) == Outcome::ReadingTaken {
+                    self.meters.insert(who, reading);
+                }
+            }
+            Step::Retire { who, slot, energy } => {
+                let (slot, energy) = (Slot(FIRST + slot), Energy(energy));
+                let beneficiary = "works 3".to_owned();
+                let retirement = Retirement { slot, energy, consumption_slot: slot, beneficiary };
+                self.apply([who; 32], Command::RetireCertificates(retirement));
+            }
+        }
+    }
+
+    fn apply(&mut self, key: PublicKey, command: Command) -> Outcome {
+        self.wait(1);
+        self.nonce += 1;
+        let request = Request { key, nonce: self.nonce, expires_at: Timestamp(u64::MAX), command };
+        self.now.0 += 1;
+        let stamp = Stamp { at: self.now, index: LeafIndex(self.next_index) };
+        let mut events = Vec::new();
+        let outcome = self.market.apply(stamp, &request, &mut events);
+        self.take(&events);
+        outcome
+    }
+
+    /// Lets `seconds` pass, less the last microseconds that commands take.
+    fn wait(&mut self, seconds: u64) {
+        let until = self.now.0 + seconds * MICROS_PER_SECOND;
+        while let Some(due) = self.market.next_due().filter(|due| due.0 <= until + 1) {
+            self.now = self.now.max(due);
+            let mut events = Vec::new();
+            self.market.tick(Stamp { at: self.now, index: LeafIndex(self.next_index) }, &mut events);
+            self.take(&events);
+        }
+        self.now.0 = self.now.0.max(until);
+    }
+
+    fn take(&mut self, events: &[Event]) {
+        self.next_index += 1 + events.len() as u64;
+        for event in events {
+            self.facts.take(event);
+        }
+        self.facts.check(&self.market);
+    }
+}
+
+/// What the events said, added up without the engine's code.
+#[derive(Default)]
+struct Facts {
+    trades: BTreeMap<TradeId, Trade>,
+    /// Delivered, the seller's deviation, the buyer's.
+    delivered: BTreeMap<TradeId, (u64, u64, u64)>,
+    /// Import and export of each slot and participant.
+    metered: BTreeMap<(Slot, ParticipantId), (u64, u64)>,
+    /// What was metered when the slot was settled.
+    settled: BTreeMap<Slot, BTreeMap<ParticipantId, (u64, u64)>>,
+    balances: BTreeMap<Account, i128>,
+    issued: BTreeMap<CertificateId, u64>,
+    held: BTreeMap<(CertificateId, ParticipantId), u64>,
+    retired: BTreeMap<CertificateId, u64>,
+    claimed: BTreeMap<(Slot, ParticipantId), u64>,
+}
+
+impl Facts {
+    fn take(&mut self, event: &Event) {
+        match *event {
+            Event::TradeMade(trade) => assert_eq!(self.trades.insert(trade.id, trade), None),
+            Event::Metered { participant, reading, import, export } => {
+                let before = self.metered.insert((reading.slot, participant), (import.0, export.0));
+                assert_eq!(before, None, "a slot was measured twice");
+            }
+            Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation } => {
+                let parts = (delivered.0, seller_deviation.0, buyer_deviation.0);
+                assert_eq!(self.delivered.insert(trade, parts), None, "a trade was delivered twice");
+            }
+            Event::Posted(posting) => {
+                *self.balances.entry(posting.from).or_default() -= posting.amount.0;
+                *self.balances.entry(posting.to).or_default() += posting.amount.0;
+            }
+            Event::CertificateIssued { certificate, energy } => {
+                assert_eq!(self.issued.insert(certificate, energy.0), None, "a certificate was issued twice");
+                self.held.insert((certificate, certificate.producer), energy.0);
+            }
+            Event::CertificateSliced { certificate, from, to, energy, .. } => {
+                self.take_held(certificate, from, energy);
+                *self.held.entry((certificate, to)).or_default() += energy.0;
+            }
+            Event::CertificateRetired { certificate, holder, energy, consumption_slot, .. } => {
+                self.take_held(certificate, holder, energy);
+                *self.retired.entry(certificate).or_default() += energy.0;
+                *self.claimed.entry((consumption_slot, holder)).or_default() += energy.0;
+            }
+            Event::PhaseBegan { slot, phase: Phase::Settled } => {
+                let of_slot = self.metered.iter().filter(|((metered, _), _)| *metered == slot);
+                let metered = of_slot.map(|(&(_, participant), &energies)| (participant, energies)).collect();
+                assert_eq!(self.settled.insert(slot, metered), None, "a slot was settled twice");
+            }
+            Event::PhaseBegan { .. } | Event::AuctionCleared(_) => {}
+        }
+    }
+
+    fn take_held(&mut self, certificate: CertificateId, holder: ParticipantId, energy: Energy) {
+        let held = self.held.get_mut(&(certificate, holder)).expect("who gives a certificate away holds it");
+        *held = held.checked_sub(energy.0).expect("nobody gives away more than he holds");
+    }
+
+    /// Checks what must hold at all times.
+    fn check(&self, market: &Market) {
+        let balances: BTreeMap<Account, i128> =
+            market.accounts().balances().map(|(account, balance)| (account, balance.worth().0)).collect();
+        assert_eq!(balances, self.balances, "a balance is not the sum of its postings");
+        assert_eq!(balances.values().sum::<i128>(), 0, "money came from nowhere");
+
+        let mut held: BTreeMap<(CertificateId, ParticipantId), u64> = BTreeMap::new();
+        for holder in market.participants().ids() {
+            let slices = market.certificates().held_by(holder);
+            held.extend(slices.map(|(certificate, energy)| ((certificate, holder), energy.0)));
+        }
+        let held_by_the_events = self.held.iter().filter(|(_, held)| **held > 0);
+        assert!(held.iter().eq(held_by_the_events), "a holding is not the sum of its slices");
+        for (&certificate, &issued) in &self.issued {
+            let held: u64 =
+                self.held.iter().filter(|((id, _), _)| *id == certificate).map(|(_, &held)| held).sum();
+            let retired = self.retired.get(&certificate).copied().unwrap_or(0);
+            assert_eq!(issued, held + retired, "a certified Wh was lost or doubled");
+            assert_eq!(issued, self.metered[&(certificate.slot, certificate.producer)].1);
+        }
+        for (claim, &claimed) in &self.claimed {
+            assert!(claimed <= self.metered[claim].0, "more was claimed than drawn");
+        }
+        for (&slot, metered) in &self.settled {
+            self.check_delivery(slot, metered);
+        }
+    }
+
+    /// Checks that all of a settled slot's trades were delivered, and none of them beyond the meters.
+    fn check_delivery(&self, slot: Slot, metered: &BTreeMap<ParticipantId, (u64, u64)>) {
+        let mut bought: BTreeMap<ParticipantId, u64> = BTreeMap::new();
+        let mut sold: BTreeMap<ParticipantId, u64> = BTreeMap::new();
+        for trade in self.trades.values().filter(|trade| trade.slot == slot) {
+            let (delivered, by_seller, by_buyer) = self.delivered[&trade.id];
+            assert_eq!(delivered + by_seller + by_buyer, trade.energy.0);
+            assert!(metered.contains_key(&trade.seller) || by_seller == 0);
+            assert!(metered.contains_key(&trade.buyer) || by_buyer == 0);
+            *bought.entry(trade.buyer).or_default() += delivered;
+            *sold.entry(trade.seller).or_default() += delivered;
+        }
+        for (participant, &(import, export)) in metered {
+            assert!(bought.get(participant).copied().unwrap_or(0) <= import, "allotted beyond the import");
+            assert!(sold.get(participant).copied().unwrap_or(0) <= export, "allotted beyond the export");
+        }
+    }
+
+    /// Returns what every account must have once all is settled: R12 said once more, trade by trade.
+    fn balances_by_the_rule(&self, config: &MarketConfig) -> BTreeMap<Account, i128> {
+        let mut sums: BTreeMap<Account, i128> = BTreeMap::new();
+        let mut pay = |from, to, price: Price, energy: u64| {
+            *sums.entry(from).or_default() -= i128::from(price.0) * i128::from(energy);
+            *sums.entry(to).or_default() += i128::from(price.0) * i128::from(energy);
+        };
+        for who in 0..u32::from(PARTICIPANTS) {
+            pay(Account::Bank, Account::Participant(ParticipantId(who)), Price(1_000_000), 1_000);
+        }
+        let mut rest = self.settled.clone();
+        for (id, &(delivered, by_seller, by_buyer)) in &self.delivered {
+            let trade = self.trades[id];
+            let (buyer, seller) = (Account::Participant(trade.buyer), Account::Participant(trade.seller));
+            pay(buyer, seller, trade.price, delivered);
+            pay(buyer, Account::Network, trade.wheeling, delivered);
+            pay(buyer, Account::Market, config.market_fee, delivered);
+            // Prices are multiples of the tick of 100 micro-yuan, so that 10 % of them is exact.
+            let charge = Price(trade.price.0.abs() / 10);
+            pay(seller, Account::Grid, charge, by_seller);
+            pay(buyer, Account::Grid, charge, by_buyer);
+            let metered = rest.get_mut(&trade.slot).expect("only settled trades are delivered");
+            metered.entry(trade.buyer).and_modify(|(import, _)| *import -= delivered);
+            metered.entry(trade.seller).and_modify(|(_, export)| *export -= delivered);
+        }
+        for (participant, (import, export)) in rest.into_values().flatten() {
+            let account = Account::Participant(participant);
+            pay(account, Account::Grid, config.tariffs[0].retail, import);
+            pay(Account::Grid, account, config.tariffs[0].feed_in, export);
+        }
+        sums.retain(|_, sum| *sum != 0);
+        sums
+    }
+}
+
+fn order() -> impl Strategy<Value = Step> {
+    let offer = (prop_oneof![0..2_u8, 4..PARTICIPANTS], -20..60_i64)
+        .prop_map(|(who, price)| (who, Side::Offer, price));
+    let bid = (2..PARTICIPANTS, 20..120_i64).prop_map(|(who, price)| (who, Side::Bid, price));
+    (prop_oneof![offer, bid], 0..SLOTS, 1..120_u64)
+        .prop_map(|((who, side, price), slot, energy)| Step::Place { who, side, slot, price, energy })
+}
+
+fn reading(who: impl Strategy<Value = u8>) -> impl Strategy<Value = Step> {
+    let quality = prop_oneof![8 => Just(Quality::Measured), 1 => Just(Quality::Estimated), 1 => Just(Quality::Substituted)];
+    (who, 0..100_u64, 0..100_u64, quality).prop_map(|(who, import, export, quality)| Step::Read {
+        who,
+        import,
+        export,
+        quality,
+    })
+}
+
+fn retirement() -> impl Strategy<Value = Step> {
+    (0..PARTICIPANTS, 0..SLOTS, 0..40_u64).prop_map(|(who, slot, energy)| Step::Retire { who, slot, energy })
+}
+
+fn history() -> impl Strategy<Value = Vec<Step>> {
+    let wait = |seconds| (0..seconds).prop_map(|seconds| Step::Wait { seconds });
+    let trading = prop_oneof![9 => order(), 1 => wait(1_500_u64)];
+    let trading = prop::collection::vec(trading, 0..50);
+    // Most meters are read for the first time before the first slot, some later or never.
+    let first = prop::collection::vec(reading(0..WITHOUT_METER), 0..12);
+    let metering = prop_oneof![6 => reading(0..WITHOUT_METER), 4 => retirement(), 1 => wait(900_u64)];
+    let metering = prop::collection::vec(metering, 0..100);
+    (trading, first, metering).prop_map(|(trading, first, metering)| {
+        // Until the first slot is over, or beyond that if trading took long.
+        let wait = Step::Wait { seconds: 8_000 };
+        trading.into_iter().chain([wait]).chain(first).chain(metering).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn energy_money_and_certificates_are_neither_lost_nor_made(steps in history()) {
+        let mut history = History::begin();
+        for step in &steps {
+            history.step(step);
+        }
+        history.wait(20_000);
+
+        prop_assert_eq!(history.market.next_due(), None);
+        let facts = &history.facts;
+        prop_assert_eq!(facts.delivered.len(), facts.trades.len(), "a trade was left unsettled");
+        for participant in (0..u32::from(PARTICIPANTS)).map(ParticipantId) {
+            prop_assert_eq!(history.market.accounts().reserved(participant), Worth::ZERO);
+        }
+        let mut balances = facts.balances.clone();
+        balances.retain(|_, balance| *balance != 0);
+        prop_assert_eq!(balances, facts.balances_by_the_rule(&config()));
+    }
+}
