@@ -1,1 +1,49 @@
 //! An append-only, provable log of opaque entries.
+//!
+//! Knows bytes, hashes, checkpoints, files. Does not know orders, prices, slots or protobuf: a leaf is `&[u8]`.
+//! Keeps: what was appended is durable before anyone hears of it; nothing is ever rewritten; every size of the log
+//! has one root, signed once; a damaged file is found and named, never silently read.
+//!
+//! The log has two forms. The *journal* is what durable means: segment files of groups, see
+//! `docs/ledger-format.md`. The *store* (feature `store`) is the same log in a database, to be queried; it is
+//! written behind the journal, never trusted, and rebuilt from the journal whenever the two differ.
+//!
+//! ```
+//! use parkwatt_ledger::{CheckpointSigner, Ledger, OpenError, Origin, SigningKey};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! let signer = CheckpointSigner::new(Origin::new("parkwatt/park")?, SigningKey::from_bytes(&[7; 32]));
+//! let verifier = signer.verifier();
+//! let mut ledger = Ledger::open(dir.path(), signer, &Default::default(), |_| Ok::<_, OpenError>(()))?;
+//! let group = ledger.append(vec![b"a bid".to_vec(), b"an offer".to_vec()])?;
+//! assert_eq!(verifier.open(group.checkpoint.note())?.size(), 2);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+// What is proved.
+mod checkpoint;
+mod tree;
+// The durable form, and who writes it.
+mod journal;
+mod ledger;
+// The queried form.
+#[cfg(feature = "store")]
+mod rebuild;
+#[cfg(feature = "store")]
+mod store;
+
+pub use checkpoint::{
+    CheckpointError, CheckpointSigner, CheckpointVerifier, Origin, OriginError, SignedCheckpoint,
+};
+pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
+pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
+#[cfg(feature = "store")]
+pub use rebuild::{ReopenError, Reopened, StoreState, answer_probe, compare, open_or_rebuild};
+#[cfg(feature = "store")]
+pub use store::{IndexRow, Store, StoreError};
+pub use tree::{
+    Hash, HashReader, ProofError, Tree, leaf_hash, prove_consistency, prove_inclusion, verify_consistency,
+    verify_inclusion,
+};
+
+pub use ed25519_dalek::{SigningKey, VerifyingKey};

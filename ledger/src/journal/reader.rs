@@ -1,0 +1,259 @@
+//! Reading a journal: groups in order, each checked against all that came before.
+//!
+//! Knows what makes a sequence of segments one log. Does not know who reads: recovery and the auditor read alike.
+//! Keeps: a group is given out only if its leaves continue the log without a gap and hash to the root that its
+//! checkpoint names; with [`Signatures::Every`], only if that checkpoint is signed by the log's key.
+
+use std::path::{Path, PathBuf};
+
+use super::frames::{Frame, Frames, Place};
+use super::group::{self, Group};
+use super::{ReadError, segment};
+use crate::checkpoint::{CheckpointVerifier, SignedCheckpoint};
+use crate::tree::{Tree, leaf_hash};
+
+/// Which checkpoints' signatures are checked. Their sizes and roots always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// Each group's: what an auditor wants to know.
+    Every,
+    /// The last one's, which vouches for all leaves before: what recovery needs to know.
+    Last,
+}
+
+/// What is behind the last whole group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing.
+    Clean,
+    /// Sectors of a group whose write was interrupted. Nothing in it was ever acknowledged.
+    Torn {
+        /// The segment.
+        file: PathBuf,
+        /// Where the group begins.
+        offset: u64,
+        /// Behind the last sector of it that was written.
+        end: u64,
+    },
+}
+
+/// What a journal as a whole is.
+#[derive(Clone, Debug)]
+pub struct Scanned {
+    /// The tree over all leaves.
+    pub tree: Tree,
+    /// The last checkpoint, if there is any leaf.
+    pub checkpoint: Option<SignedCheckpoint>,
+    /// What is behind it.
+    pub tail: Tail,
+    /// The number of segments.
+    pub segments: usize,
+    /// Where the next group will be written.
+    pub(super) end: End,
+}
+
+/// Where a journal ends, for who writes on.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    /// The last segment's file.
+    pub path: PathBuf,
+    /// The index it begins with.
+    pub first_index: u64,
+    /// The length it was made with.
+    pub capacity: u64,
+    /// Where the next group begins.
+    pub offset: u64,
+    /// Earlier segments whose unused rest is not cut off yet, and how much of each is used.
+    pub untrimmed: Vec<(PathBuf, u64)>,
+}
+
+/// Reads the journal in the directory `journal`, and hands each group to `each`, in order.
+///
+/// The files must not be written to meanwhile.
+pub fn scan<E: From<ReadError>>(
+    journal: &Path,
+    verifier: &CheckpointVerifier,
+    signatures: Signatures,
+    mut each: impl FnMut(Group) -> Result<(), E>,
+) -> Result<Scanned, E> {
+    let mut reader = Reader::open(journal, verifier, signatures)?;
+    for group in &mut reader {
+        each(group?)?;
+    }
+    Ok(reader.finish()?)
+}
+
+/// The groups of a journal, one by one. After an error there are no more.
+pub struct Reader {
+    verifier: CheckpointVerifier,
+    signatures: Signatures,
+    paths: Vec<(u64, PathBuf)>,
+    /// How many of `paths` have been opened; the last of these is `frames`.
+    opened: usize,
+    frames: Option<Frames>,
+    tree: Tree,
+    /// The last group's checkpoint, and where the group begins.
+    last: Option<(SignedCheckpoint, u64)>,
+    untrimmed: Vec<(PathBuf, u64)>,
+    tail: Tail,
+    ended: bool,
+}
+
+impl Reader {
+    /// Opens the journal in the directory `journal`.
+    pub fn open(
+        journal: &Path,
+        verifier: &CheckpointVerifier,
+        signatures: Signatures,
+    ) -> Result<Reader, ReadError> {
+        let paths = segment::list(journal)?;
+        if paths.is_empty() {
+            return Err(ReadError::NoJournal(journal.to_owned()));
+        }
+        Ok(Reader {
+            verifier: verifier.clone(),
+            signatures,
+            paths,
+            opened: 0,
+            frames: None,
+            tree: Tree::default(),
+            last: None,
+            untrimmed: Vec::new(),
+            tail: Tail::Clean,
+            ended: false,
+        })
+    }
+
+    /// Reads what is left, and says what the journal as a whole is.
+    pub fn finish(mut self) -> Result<Scanned, ReadError> {
+        for group in &mut self {
+            group?;
+        }
+        let frames = self.frames.expect("a journal without segments is not opened");
+        let end = End {
+            path: frames.path().to_owned(),
+            first_index: frames.header().first_index,
+            capacity: frames.header().capacity,
+            offset: frames.offset(),
+            untrimmed: self.untrimmed,
+        };
+        let checkpoint = self.last.map(|(checkpoint, _)| checkpoint);
+        Ok(Scanned { tree: self.tree, checkpoint, tail: self.tail, segments: self.paths.len(), end })
+    }
+
+    fn next_group(&mut self) -> Result<Option<Group>, ReadError> {
+        loop {
+            let Some(frames) = &mut self.frames else {
+                self.open_segment()?;
+                continue;
+            };
+            match frames.next()? {
+                Frame::Group { offset, payload } => return self.check_group(offset, &payload).map(Some),
+                Frame::Torn { offset, end } => {
+                    self.tail = Tail::Torn { file: frames.path().to_owned(), offset, end };
+                }
+                Frame::End => {}
+            }
+            if self.opened == self.paths.len() {
+                self.check_last_signature()?;
+                return Ok(None);
+            }
+            if !frames.is_trimmed() {
+                self.untrimmed.push((frames.path().to_owned(), frames.offset()));
+            }
+            self.open_segment()?;
+        }
+    }
+
+    /// Opens the next segment, and checks that it continues the log.
+    fn open_segment(&mut self) -> Result<(), ReadError> {
+        let (name, path) = &self.paths[self.opened];
+        let place = if self.opened + 1 == self.paths.len() { Place::Last } else { Place::Earlier };
+        let frames = Frames::open(path, place)?;
+        let header = frames.header();
+
+        let (found, expected) = (&header.vkey, self.verifier.vkey());
+        if found != expected {
+            let file = path.clone();
+            let (origin, _) = found.split_once('+').unwrap_or((found, ""));
+            return Err(if origin == self.verifier.origin() {
+                ReadError::WrongKey { file, found: found.clone(), expected: expected.to_owned() }
+            } else {
+                ReadError::WrongOrigin {
+                    file,
+                    found: origin.to_owned(),
+                    expected: self.verifier.origin().to_owned(),
+                }
+            });
+        }
+        if header.first_index != *name {
+            let what = format!("the segment begins with leaf {}, its name says {name}", header.first_index);
+            return Err(frames.corrupt(0, what));
+        }
+        if header.first_index != self.tree.size() {
+            let (first, size) = (header.first_index, self.tree.size());
+            let what = format!(
+                "the segment begins with leaf {first}, but the segments before it end with {size} leaves"
+            );
+            return Err(frames.corrupt(0, what));
+        }
+        if header.root_before != self.tree.root() {
+            return Err(frames.corrupt(0, "the segment continues a log with another root"));
+        }
+        self.frames = Some(frames);
+        self.opened += 1;
+        Ok(())
+    }
+
+    /// Checks that a group continues the log.
+    fn check_group(&mut self, offset: u64, payload: &[u8]) -> Result<Group, ReadError> {
+        let frames = self.frames.as_ref().expect("the group was read from it");
+        let group = group::decode(payload)
+            .ok_or_else(|| frames.corrupt(offset, "the group's parts do not add up to its length"))?;
+        if group.first_index != self.tree.size() {
+            let what =
+                format!("the group begins with leaf {}, expected {}", group.first_index, self.tree.size());
+            return Err(frames.corrupt(offset, what));
+        }
+
+        let mut tree = self.tree.clone();
+        let mut hashes = Vec::with_capacity(2 * group.leaves.len());
+        for leaf in &group.leaves {
+            tree.append(leaf_hash(leaf), &mut hashes);
+        }
+        let checkpoint = match self.signatures {
+            Signatures::Every => self.verifier.open(&group.note),
+            Signatures::Last => SignedCheckpoint::parse_unverified(&group.note),
+        }
+        .map_err(|error| frames.corrupt(offset, error.to_string()))?;
+        if checkpoint.size() != tree.size() || checkpoint.root() != tree.root() {
+            let what = format!("the checkpoint of {} leaves is not that of the leaves", checkpoint.size());
+            return Err(frames.corrupt(offset, what));
+        }
+
+        self.tree = tree;
+        self.last = Some((checkpoint.clone(), offset));
+        Ok(Group { first_index: group.first_index, leaves: group.leaves, hashes, checkpoint })
+    }
+
+    fn check_last_signature(&self) -> Result<(), ReadError> {
+        let (Some(frames), Some((checkpoint, offset))) = (&self.frames, &self.last) else { return Ok(()) };
+        match self.verifier.open(checkpoint.note()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(frames.corrupt(*offset, error.to_string())),
+        }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Group, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.next_group().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}

@@ -1,0 +1,225 @@
+//! Writing a journal: a group is durable when `append` returns, or nobody hears of it.
+//!
+//! Knows files and the order in which they must be synced. Does not know hashes or signatures.
+//! Keeps: what was appended is never written to again; a segment has its name only once it is whole; after an
+//! error of the file system nothing is ever written again.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::reader::{Scanned, Tail};
+use super::sector::{self, BLOCK, Mark};
+use super::segment::{self, Header};
+use super::{JournalOptions, PathError};
+use crate::tree::Tree;
+
+/// How much of a new segment's zeros is written at once.
+const CHUNK: usize = 1 << 20;
+
+/// Why nothing was appended.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The file system refused. How much has been written, only recovery can say.
+    #[error(transparent)]
+    Io(#[from] PathError),
+    /// The file system has refused before.
+    #[error("the journal takes no more groups since an earlier write failed")]
+    Poisoned,
+}
+
+/// The one who writes to a journal.
+pub struct Writer {
+    journal: PathBuf,
+    vkey: String,
+    segment_bytes: u64,
+    segment: Segment,
+    poisoned: bool,
+}
+
+/// The segment that is written to.
+struct Segment {
+    file: File,
+    path: PathBuf,
+    first_index: u64,
+    capacity: u64,
+    /// Where the next group begins.
+    offset: u64,
+    /// Behind the last sector of a torn group that begins at `offset`, if there is one.
+    torn_end: Option<u64>,
+}
+
+impl Writer {
+    /// Makes the first segment of a new journal.
+    pub fn create(journal: &Path, options: &JournalOptions, vkey: &str) -> Result<Writer, PathError> {
+        remove_unfinished(journal)?;
+        let segment_bytes = options.segment_bytes.next_multiple_of(BLOCK as u64).max(2 * BLOCK as u64);
+        let segment = Segment::create(journal, vkey, &Tree::default(), segment_bytes)?;
+        Ok(Writer {
+            journal: journal.to_owned(),
+            vkey: vkey.to_owned(),
+            segment_bytes,
+            segment,
+            poisoned: false,
+        })
+    }
+
+    /// Goes on where a scan has found the end.
+    ///
+    /// Groups that were written but not synced when the last writer died are synced here: they have been read, so
+    /// they count.
+    pub fn resume(
+        journal: &Path,
+        options: &JournalOptions,
+        vkey: &str,
+        scanned: &Scanned,
+    ) -> Result<Writer, PathError> {
+        remove_unfinished(journal)?;
+        let segment_bytes = options.segment_bytes.next_multiple_of(BLOCK as u64).max(2 * BLOCK as u64);
+        let end = &scanned.end;
+        let file =
+            OpenOptions::new().read(true).write(true).open(&end.path).map_err(PathError::at(&end.path))?;
+        file.sync_all().map_err(PathError::at(&end.path))?;
+        sync_dir(journal)?;
+        for (path, used) in &end.untrimmed {
+            trim(path, *used)?;
+        }
+        let segment = Segment {
+            file,
+            path: end.path.clone(),
+            first_index: end.first_index,
+            capacity: end.capacity,
+            offset: end.offset,
+            torn_end: match scanned.tail {
+                Tail::Clean => None,
+                Tail::Torn { end, .. } => Some(end),
+            },
+        };
+        Ok(Writer {
+            journal: journal.to_owned(),
+            vkey: vkey.to_owned(),
+            segment_bytes,
+            segment,
+            poisoned: false,
+        })
+    }
+
+    /// Appends a group's payload behind the leaves of `before`. It is durable when this returns.
+    pub fn append(&mut self, before: &Tree, payload: &[u8]) -> Result<(), WriteError> {
+        if self.poisoned {
+            return Err(WriteError::Poisoned);
+        }
+        // Stays so if any step fails: what is on the disk then, only recovery can say.
+        self.poisoned = true;
+        self.segment.erase_torn()?;
+        let framed_len = sector::framed_len(payload.len() as u64);
+        if self.segment.capacity - self.segment.offset < framed_len {
+            self.rotate(before, framed_len)?;
+        }
+        self.segment.write(payload)?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Makes the next segment, with room for a frame of `framed_len` bytes, and closes the finished one.
+    fn rotate(&mut self, before: &Tree, framed_len: u64) -> Result<(), PathError> {
+        let capacity = self.segment_bytes.max(BLOCK as u64 + framed_len);
+        let next = Segment::create(&self.journal, &self.vkey, before, capacity)?;
+        let finished = std::mem::replace(&mut self.segment, next);
+        // A crash here leaves the finished segment with its unused rest, which readers accept and opening cuts off.
+        // A segment without any group has the same first leaf as its successor, and has just been replaced by it.
+        if finished.first_index < self.segment.first_index {
+            trim(&finished.path, finished.offset)?;
+        }
+        Ok(())
+    }
+}
+
+impl Segment {
+    /// Makes a segment that continues `before`: zeros and header first, then the name.
+    fn create(journal: &Path, vkey: &str, before: &Tree, capacity: u64) -> Result<Segment, PathError> {
+        let path = segment::path(journal, before.size());
+        let unfinished = segment::unfinished_path(&path);
+        let header = Header {
+            capacity,
+            first_index: before.size(),
+            root_before: before.root(),
+            vkey: vkey.to_owned(),
+        };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&unfinished)
+            .map_err(PathError::at(&unfinished))?;
+        write_whole(&file, &header).map_err(PathError::at(&unfinished))?;
+        // A crash up to here leaves a file that has no segment's name; opening removes it.
+        fs::rename(&unfinished, &path).map_err(PathError::at(&unfinished))?;
+        sync_dir(journal)?;
+        // From here on the segment is there for good. It holds no group yet.
+        Ok(Segment { file, path, first_index: before.size(), capacity, offset: BLOCK as u64, torn_end: None })
+    }
+
+    /// Makes a torn group unwritten again, before another one takes its place.
+    ///
+    /// A crash on the way leaves fewer of its sectors, which is again a torn group.
+    fn erase_torn(&mut self) -> Result<(), PathError> {
+        if let Some(end) = self.torn_end {
+            let len = usize::try_from(end - self.offset).expect("a group fits into memory");
+            self.file.write_all_at(&vec![0; len], self.offset).map_err(PathError::at(&self.path))?;
+            self.file.sync_data().map_err(PathError::at(&self.path))?;
+            self.torn_end = None;
+        }
+        Ok(())
+    }
+
+    /// Writes a group behind the last one, and syncs it.
+    fn write(&mut self, payload: &[u8]) -> Result<(), PathError> {
+        let frame = sector::frame(Mark::Group, payload, self.offset);
+        // A crash before the sync has returned leaves any of the frame's sectors unwritten, or none: recovery drops
+        // the group, or keeps it. Both are right, since nobody has heard of it.
+        self.file.write_all_at(&frame, self.offset).map_err(PathError::at(&self.path))?;
+        self.file.sync_data().map_err(PathError::at(&self.path))?;
+        self.offset += frame.len() as u64;
+        Ok(())
+    }
+}
+
+/// Writes a segment's header and zeros: real ones, so that a later sync of a group has no metadata to write.
+fn write_whole(file: &File, header: &Header) -> std::io::Result<()> {
+    file.write_all_at(&header.encode(), 0)?;
+    let zeros = vec![0; CHUNK];
+    let mut offset = BLOCK as u64;
+    while offset < header.capacity {
+        let len = usize::try_from(header.capacity - offset).map_or(CHUNK, |rest| rest.min(CHUNK));
+        file.write_all_at(&zeros[..len], offset)?;
+        offset += len as u64;
+    }
+    file.sync_all()
+}
+
+/// Cuts off what a finished segment has not used, and makes it read-only.
+fn trim(path: &Path, used: u64) -> Result<(), PathError> {
+    let trimmed = || {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(used)?;
+        let mut permissions = file.metadata()?.permissions();
+        permissions.set_readonly(true);
+        file.set_permissions(permissions)?;
+        file.sync_all()
+    };
+    trimmed().map_err(PathError::at(path))
+}
+
+fn remove_unfinished(journal: &Path) -> Result<(), PathError> {
+    for path in segment::list_unfinished(journal)? {
+        fs::remove_file(&path).map_err(PathError::at(&path))?;
+    }
+    Ok(())
+}
+
+/// Makes the names in a directory durable.
+pub fn sync_dir(dir: &Path) -> Result<(), PathError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(PathError::at(dir))
+}

@@ -1,0 +1,167 @@
+//! The ledger: leaves in, durable and signed groups out.
+//!
+//! Knows the journal, the tree and the signer. Does not know the store: who keeps one applies the groups that
+//! [`Ledger::append`] returns, behind it.
+//! Keeps: one process writes; one root per size is signed; a group is returned only once it is durable.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::{CheckpointSigner, SignedCheckpoint};
+use crate::journal::{
+    Group, JournalOptions, PathError, ReadError, Reader, Signatures, Tail, WriteError, Writer, encode_group,
+    has_segments, sync_dir,
+};
+use crate::tree::{Tree, leaf_hash};
+
+/// Returns where in a ledger's directory the journal lies.
+pub fn journal_dir(dir: &Path) -> PathBuf {
+    dir.join("journal")
+}
+
+/// Why a ledger cannot be opened for writing.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("{}: another process has this ledger open", .0.display())]
+    Locked(PathBuf),
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] PathError),
+    /// The journal cannot be read, or is not this log's. It has not been touched.
+    #[error(transparent)]
+    Journal(#[from] ReadError),
+}
+
+/// Why nothing was appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The group is longer than 4 GiB; nothing has happened.
+    #[error("a group of {leaves} leaves is longer than 4 GiB")]
+    TooLarge {
+        /// The number of leaves.
+        leaves: usize,
+    },
+    /// The file system refused. Whether the group is on the disk, only opening the ledger again can say: the
+    /// process must end without answering for it.
+    #[error(transparent)]
+    Io(PathError),
+    /// The file system has refused before; nothing has happened.
+    #[error("the ledger takes no more groups since an earlier write failed")]
+    Poisoned,
+}
+
+impl From<WriteError> for AppendError {
+    fn from(error: WriteError) -> AppendError {
+        match error {
+            WriteError::Io(error) => AppendError::Io(error),
+            WriteError::Poisoned => AppendError::Poisoned,
+        }
+    }
+}
+
+/// A log that is open for writing.
+pub struct Ledger {
+    tree: Tree,
+    signer: CheckpointSigner,
+    writer: Writer,
+    checkpoint: Option<SignedCheckpoint>,
+    tail: Tail,
+    /// Held for as long as the ledger is open; the system frees it when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Ledger {
+    /// Opens the ledger in the directory `dir`, or makes one, and hands every group there is to `replay`, in order.
+    ///
+    /// The groups' hashes are checked, and the last checkpoint's signature. A group whose write a crash has
+    /// interrupted is dropped: it stays on the disk until the next [`append`](Self::append).
+    pub fn open<E: From<OpenError>>(
+        dir: &Path,
+        signer: CheckpointSigner,
+        options: &JournalOptions,
+        mut replay: impl FnMut(Group) -> Result<(), E>,
+    ) -> Result<Ledger, E> {
+        let lock = lock(dir)?;
+        let journal = journal_dir(dir);
+        let verifier = signer.verifier();
+        if !has_segments(&journal).map_err(OpenError::from)? {
+            let writer = Writer::create(&journal, options, verifier.vkey()).map_err(OpenError::from)?;
+            let (tree, tail) = (Tree::default(), Tail::Clean);
+            return Ok(Ledger { tree, signer, writer, checkpoint: None, tail, _lock: lock });
+        }
+
+        let mut reader = Reader::open(&journal, &verifier, Signatures::Last).map_err(OpenError::from)?;
+        for group in &mut reader {
+            replay(group.map_err(OpenError::from)?)?;
+        }
+        let scanned = reader.finish().map_err(OpenError::from)?;
+        let writer = Writer::resume(&journal, options, verifier.vkey(), &scanned).map_err(OpenError::from)?;
+        let (tree, checkpoint, tail) = (scanned.tree, scanned.checkpoint, scanned.tail);
+        Ok(Ledger { tree, signer, writer, checkpoint, tail, _lock: lock })
+    }
+
+    /// Appends leaves as one group, and signs the checkpoint over the log with them. All of it is durable when this
+    /// returns.
+    ///
+    /// # Panics
+    /// If there are no leaves.
+    ///
+    /// # Errors
+    /// After [`AppendError::Io`] every further call is refused as [`AppendError::Poisoned`].
+    pub fn append(&mut self, leaves: Vec<Vec<u8>>) -> Result<Group, AppendError> {
+        assert!(!leaves.is_empty(), "a group has at least one leaf");
+        let mut tree = self.tree.clone();
+        let mut hashes = Vec::with_capacity(2 * leaves.len());
+        for leaf in &leaves {
+            tree.append(leaf_hash(leaf), &mut hashes);
+        }
+        let checkpoint = self.signer.sign(tree.size(), tree.root());
+        let first_index = self.tree.size();
+        let payload = encode_group(first_index, &leaves, checkpoint.note())
+            .ok_or(AppendError::TooLarge { leaves: leaves.len() })?;
+        self.writer.append(&self.tree, &payload)?;
+
+        // The group is durable; only now does the ledger know of it.
+        self.tree = tree;
+        self.checkpoint = Some(checkpoint.clone());
+        Ok(Group { first_index, leaves, hashes, checkpoint })
+    }
+
+    /// Returns the number of leaves.
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// Returns the last checkpoint, if there is any leaf.
+    pub fn checkpoint(&self) -> Option<&SignedCheckpoint> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Returns what opening has found behind the last whole group.
+    pub fn tail_when_opened(&self) -> &Tail {
+        &self.tail
+    }
+}
+
+/// Makes the directory if it is missing, and locks it against other processes.
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let journal = journal_dir(dir);
+    fs::create_dir_all(&journal).map_err(PathError::at(&journal))?;
+    let whole = fs::canonicalize(dir).map_err(PathError::at(dir))?;
+    for made in [Some(whole.as_path()), whole.parent()].into_iter().flatten() {
+        sync_dir(made)?;
+    }
+    let path = dir.join("LOCK");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(PathError::at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(PathError { path, source }.into()),
+    }
+}

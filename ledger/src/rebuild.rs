@@ -1,0 +1,267 @@
+//! Keeping the store equal to the journal, which alone is believed.
+//!
+//! Knows both forms of the log. Does not know the database, only that it may be wrong, unreadable, or crash who
+//! opens it. That is why [`compare`] runs in a process of its own: [`open_or_rebuild`] starts it and decides by how
+//! it ends.
+//! Keeps: nothing is deleted; a store that knows more than the journal stops everything.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::checkpoint::CheckpointVerifier;
+use crate::journal::{Group, PathError, ReadError, Reader, Signatures};
+use crate::ledger::journal_dir;
+use crate::store::{IndexRow, Store, StoreError};
+
+/// How a store compares with the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreState {
+    /// It holds exactly what the journal holds.
+    Equal,
+    /// It holds exactly the journal's first `size` leaves.
+    Behind {
+        /// The leaves in the store.
+        size: u64,
+    },
+    /// It holds something else, or cannot be read.
+    Different {
+        /// The first difference.
+        what: String,
+    },
+    /// It has a checkpoint, signed by the log's key, over more leaves than the journal has: the journal has lost
+    /// what was acknowledged.
+    Ahead {
+        /// The leaves in the store.
+        store: u64,
+        /// The leaves in the journal.
+        journal: u64,
+    },
+}
+
+/// What a probe's exit codes mean; anything else is a store that crashed it.
+mod exit {
+    pub const EQUAL: u8 = 0;
+    pub const BEHIND: u8 = 10;
+    pub const DIFFERENT: u8 = 11;
+    pub const AHEAD: u8 = 12;
+    pub const JOURNAL_UNREADABLE: u8 = 13;
+}
+
+/// Answers for a probe: says the state on standard output, and returns the exit code that [`open_or_rebuild`]
+/// decides by. It is the last thing that a probe does.
+pub fn answer_probe(compared: &Result<StoreState, ReadError>) -> u8 {
+    let (code, said) = match compared {
+        Ok(StoreState::Equal) => (exit::EQUAL, "the store equals the journal".to_owned()),
+        Ok(StoreState::Behind { size }) => (exit::BEHIND, format!("the store has the first {size} leaves")),
+        Ok(StoreState::Different { what }) => (exit::DIFFERENT, what.clone()),
+        Ok(StoreState::Ahead { store, journal }) => (
+            exit::AHEAD,
+            format!("the store has a signed checkpoint over {store} leaves, the journal has {journal}"),
+        ),
+        Err(error) => (exit::JOURNAL_UNREADABLE, error.to_string()),
+    };
+    println!("{said}");
+    code
+}
+
+/// Compares every leaf, hash, checkpoint and index row of the store in `dir` with what follows from the journal.
+///
+/// `rows` derives a group's index rows; it sees every group, in order. A damaged store may panic or abort.
+pub fn compare(
+    dir: &Path,
+    verifier: &CheckpointVerifier,
+    rows: impl FnMut(&Group) -> Vec<IndexRow>,
+) -> Result<StoreState, ReadError> {
+    let reader = Reader::open(&journal_dir(dir), verifier, Signatures::Last)?;
+    if !Store::path(dir).exists() {
+        return Ok(StoreState::Behind { size: 0 });
+    }
+    let compared = Store::open(dir).map_err(Stop::from).and_then(|store| {
+        let size = store.size()?;
+        match compare_contents(&store, size, reader, rows) {
+            Err(Stop::Different(what)) => claims_more(&store, dir, verifier)?.ok_or(Stop::Different(what)),
+            other => other,
+        }
+    });
+    match compared {
+        Ok(state) => Ok(state),
+        Err(Stop::Different(what)) => Ok(StoreState::Different { what }),
+        Err(Stop::Journal(error)) => Err(error),
+    }
+}
+
+/// Why a comparison ends early.
+enum Stop {
+    Different(String),
+    Journal(ReadError),
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Stop {
+        Stop::Journal(error)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Stop {
+        Stop::Different(error.to_string())
+    }
+}
+
+fn compare_contents(
+    store: &Store,
+    size: u64,
+    reader: Reader,
+    mut rows: impl FnMut(&Group) -> Vec<IndexRow>,
+) -> Result<StoreState, Stop> {
+    let (mut leaves, mut hashes, mut checkpoints) = (store.leaves(0), store.hashes(), store.checkpoints());
+    let mut expected_count = 0;
+    let mut journal_size = 0;
+    for group in reader {
+        let group = group?;
+        journal_size = group.end_index();
+        if group.first_index >= size {
+            continue;
+        }
+        for (index, leaf) in group.indexed_leaves() {
+            expect(leaves.next(), index, leaf, "leaf")?;
+        }
+        for (index, hash) in group.indexed_hashes() {
+            expect(hashes.next(), index, &hash.0, "hash")?;
+        }
+        expect(checkpoints.next(), group.end_index(), group.checkpoint.note().as_bytes(), "checkpoint")?;
+        let rows = rows(&group);
+        for row in &rows {
+            if store.get_index(row.index, &row.key)?.as_ref() != Some(&row.value) {
+                let index = row.index;
+                let what = format!("index {index} lacks a row of the leaves from {}", group.first_index);
+                return Err(Stop::Different(what));
+            }
+        }
+        expected_count += (group.leaves.len() + group.hashes.len() + 1 + rows.len()) as u64;
+    }
+
+    let count = store.count()?;
+    if count != expected_count {
+        let what = format!("the store has {count} entries, its first {size} leaves make {expected_count}");
+        return Err(Stop::Different(what));
+    }
+    if size < journal_size { Ok(StoreState::Behind { size }) } else { Ok(StoreState::Equal) }
+}
+
+fn expect(
+    found: Option<Result<(u64, Vec<u8>), StoreError>>,
+    number: u64,
+    value: &[u8],
+    what: &str,
+) -> Result<(), Stop> {
+    match found.transpose()? {
+        Some((found_number, found_value)) if found_number == number && found_value == value => Ok(()),
+        _ => Err(Stop::Different(format!("{what} {number} is not the journal's"))),
+    }
+}
+
+/// Says whether a store that differs proves that the journal has lost leaves: only a checkpoint of this very log
+/// does.
+fn claims_more(store: &Store, dir: &Path, verifier: &CheckpointVerifier) -> Result<Option<StoreState>, Stop> {
+    let Some(claimed) = store.checkpoint()? else { return Ok(None) };
+    let Ok(claimed) = verifier.open(claimed.note()) else { return Ok(None) };
+    let journal = Reader::open(&journal_dir(dir), verifier, Signatures::Last)?.finish()?.tree.size();
+    Ok((claimed.size() > journal).then(|| StoreState::Ahead { store: claimed.size(), journal }))
+}
+
+/// Why there is no store that equals the journal.
+#[derive(Debug, thiserror::Error)]
+pub enum ReopenError {
+    /// The journal has lost what was acknowledged: it must not be written to. Restore it from an archive.
+    #[error("the journal has lost acknowledged leaves: {said}")]
+    JournalShorterThanStore {
+        /// The two sizes, as the probe said them.
+        said: String,
+    },
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] ReadError),
+    /// The new store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] PathError),
+}
+
+/// What was done to make the store equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reopened {
+    /// Nothing: it was.
+    Equal,
+    /// The groups behind the first `from` leaves were applied.
+    CaughtUp {
+        /// The leaves it had.
+        from: u64,
+    },
+    /// It was moved aside, and made anew.
+    Rebuilt {
+        /// Why.
+        what: String,
+        /// Where the old one is now.
+        aside: PathBuf,
+    },
+}
+
+/// Opens the store in the ledger's directory `dir`, after making it equal to the journal.
+///
+/// `probe` is a program that calls [`compare`] for `dir`, with the same `rows`, and exits with the code that
+/// [`answer_probe`] returns.
+/// The caller holds the open [`Ledger`](crate::Ledger), and has not opened the store.
+pub fn open_or_rebuild(
+    dir: &Path,
+    verifier: &CheckpointVerifier,
+    probe: &mut Command,
+    rows: impl FnMut(&Group) -> Vec<IndexRow>,
+) -> Result<(Store, Reopened), ReopenError> {
+    let mut reopened = Reopened::CaughtUp { from: 0 };
+    if Store::path(dir).exists() {
+        let output = probe.output().map_err(PathError::at(Path::new(probe.get_program())))?;
+        let said = String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned();
+        let code = output.status.code().and_then(|code| u8::try_from(code).ok());
+        reopened = match code {
+            Some(exit::EQUAL) => return Ok((Store::open(dir)?, Reopened::Equal)),
+            Some(exit::BEHIND) => Reopened::CaughtUp { from: 0 },
+            Some(exit::AHEAD) => return Err(ReopenError::JournalShorterThanStore { said }),
+            Some(exit::DIFFERENT) => Reopened::Rebuilt { what: said, aside: Store::set_aside(dir)? },
+            _ => {
+                // A probe that cannot read the journal says nothing about the store; reading it here says why.
+                Reader::open(&journal_dir(dir), verifier, Signatures::Last)?.finish()?;
+                let what = format!("the comparison with the journal crashed: {}", output.status);
+                Reopened::Rebuilt { what, aside: Store::set_aside(dir)? }
+            }
+        };
+    }
+
+    let store = Store::open(dir)?;
+    let from = catch_up(dir, verifier, &store, rows)?;
+    if let Reopened::CaughtUp { from: had } = &mut reopened {
+        *had = from;
+    }
+    Ok((store, reopened))
+}
+
+/// Applies what the store lacks, and returns how many leaves it had.
+fn catch_up(
+    dir: &Path,
+    verifier: &CheckpointVerifier,
+    store: &Store,
+    mut rows: impl FnMut(&Group) -> Vec<IndexRow>,
+) -> Result<u64, ReopenError> {
+    let had = store.size()?;
+    for group in Reader::open(&journal_dir(dir), verifier, Signatures::Last)? {
+        let group = group?;
+        let rows = rows(&group);
+        if group.first_index >= had {
+            store.apply(&group, &rows)?;
+        }
+    }
+    store.flush()?;
+    Ok(had)
+}

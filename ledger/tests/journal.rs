@@ -1,0 +1,161 @@
+//! What is appended is there when the ledger is opened again: order, rotation, locks, keys.
+
+mod common;
+
+use std::fs;
+
+use common::{audit, leaves, make, open, signer, small, verifier};
+use parkwatt_ledger::{
+    AppendError, CheckpointSigner, Ledger, OpenError, Origin, ReadError, SigningKey, Tail, journal_dir,
+};
+use proptest::prelude::*;
+
+fn segments(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut paths: Vec<_> =
+        fs::read_dir(journal_dir(dir)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn groups_come_back_as_they_were_returned() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = make(dir.path(), &[leaves(0, 1, 0), leaves(1, 5, 700), leaves(6, 300, 100)]);
+    let (groups, scanned) = audit(dir.path()).unwrap();
+    assert_eq!(groups, made);
+    assert_eq!(scanned.tree.size(), 306);
+    assert_eq!(scanned.checkpoint.as_ref(), Some(&made[2].checkpoint));
+    assert_eq!(scanned.tail, Tail::Clean);
+}
+
+#[test]
+fn a_full_segment_is_cut_to_its_groups_and_made_read_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let groups: Vec<_> = (0..10).map(|n| leaves(n, 1, 5000)).collect();
+    make(dir.path(), &groups);
+    let segments = segments(dir.path());
+    assert_eq!(segments.len(), 4);
+    for finished in &segments[..3] {
+        let metadata = fs::metadata(finished).unwrap();
+        assert_eq!(metadata.len(), 4096 + 3 * 8192);
+        assert!(metadata.permissions().readonly());
+    }
+    assert_eq!(fs::metadata(&segments[3]).unwrap().len(), small().segment_bytes);
+    assert_eq!(audit(dir.path()).unwrap().1.segments, 4);
+}
+
+#[test]
+fn a_group_larger_than_a_segment_gets_one_of_its_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let large = leaves(0, 3, 40_000);
+    make(dir.path(), &[large.clone(), leaves(3, 1, 10), large.clone()]);
+    let (_, replayed) = open(dir.path()).unwrap();
+    assert_eq!(replayed, [large.clone(), leaves(3, 1, 10), large].concat());
+}
+
+#[test]
+fn an_interrupted_rotation_is_completed_by_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), &(0..4).map(|n| leaves(n, 1, 5000)).collect::<Vec<_>>());
+    let first = &segments(dir.path())[0];
+    let used = fs::metadata(first).unwrap().len();
+    let mut untrimmed = fs::read(first).unwrap();
+    untrimmed.resize(usize::try_from(small().segment_bytes).unwrap(), 0);
+    fs::remove_file(first).unwrap();
+    fs::write(first, &untrimmed).unwrap();
+    fs::write(journal_dir(dir.path()).join("00000000000000000004.seg.new"), b"half").unwrap();
+
+    assert_eq!(audit(dir.path()).unwrap().0.len(), 4);
+    let (_, replayed) = open(dir.path()).unwrap();
+    assert_eq!(replayed.len(), 4);
+    assert_eq!(fs::metadata(first).unwrap().len(), used);
+    assert_eq!(segments(dir.path()).len(), 2);
+}
+
+#[test]
+fn a_ledger_is_open_in_one_place_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, _) = open(dir.path()).unwrap();
+    assert!(matches!(open(dir.path()), Err(OpenError::Locked(_))));
+    drop(first);
+    open(dir.path()).unwrap();
+}
+
+#[test]
+fn another_key_and_another_origin_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), &[leaves(0, 1, 10)]);
+    let open_with = |origin, key| {
+        let signer = CheckpointSigner::new(Origin::new(origin).unwrap(), SigningKey::from_bytes(&[key; 32]));
+        Ledger::open(dir.path(), signer, &small(), |_| Ok::<_, OpenError>(())).err()
+    };
+    assert!(matches!(open_with("parkwatt/park", 8), Some(OpenError::Journal(ReadError::WrongKey { .. }))));
+    assert!(matches!(open_with("parkwatt/port", 7), Some(OpenError::Journal(ReadError::WrongOrigin { .. }))));
+    assert!(open_with("parkwatt/park", 7).is_none());
+}
+
+#[test]
+fn a_replay_that_fails_ends_the_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), &[leaves(0, 1, 10), leaves(1, 1, 10)]);
+    let mut seen = 0;
+    let error = Ledger::open(dir.path(), signer(), &small(), |_| {
+        seen += 1;
+        Err::<(), Box<dyn std::error::Error>>("the engine disagrees".into())
+    });
+    assert_eq!(error.err().unwrap().to_string(), "the engine disagrees");
+    assert_eq!(seen, 1);
+}
+
+#[test]
+fn a_journal_that_is_not_there_is_not_an_empty_one() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(journal_dir(dir.path())).unwrap();
+    assert!(matches!(audit(dir.path()), Err(ReadError::NoJournal(_))));
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_appended_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path()).unwrap();
+    ledger.append(leaves(0, 1, 5000)).unwrap();
+    // A group that needs a new segment cannot be appended without the directory to put it into.
+    let journal = journal_dir(dir.path());
+    let away = dir.path().join("away");
+    fs::rename(&journal, &away).unwrap();
+    assert!(matches!(ledger.append(leaves(1, 1, 40_000)), Err(AppendError::Io(_))));
+    fs::rename(&away, &journal).unwrap();
+    assert!(matches!(ledger.append(leaves(1, 1, 10)), Err(AppendError::Poisoned)));
+    assert_eq!(ledger.size(), 1);
+
+    drop(ledger);
+    let (mut ledger, replayed) = open(dir.path()).unwrap();
+    assert_eq!(replayed, leaves(0, 1, 5000));
+    ledger.append(leaves(1, 1, 10)).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_is_appended_is_replayed_after_each_reopening(
+        sessions in prop::collection::vec(
+            prop::collection::vec(
+                prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 1..8), 0..6), 1..4)
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut expected: Vec<Vec<u8>> = Vec::new();
+        for groups in &sessions {
+            let (mut ledger, replayed) = open(dir.path()).unwrap();
+            prop_assert_eq!(&replayed, &expected);
+            for leaves in groups {
+                let group = ledger.append(leaves.clone()).unwrap();
+                expected.extend(leaves.iter().cloned());
+                prop_assert_eq!(verifier().open(group.checkpoint.note()).unwrap(), group.checkpoint);
+            }
+        }
+        let (groups, scanned) = audit(dir.path()).unwrap();
+        prop_assert_eq!(scanned.tree.size(), expected.len() as u64);
+        prop_assert_eq!(groups.into_iter().flat_map(|group| group.leaves).collect::<Vec<_>>(), expected);
+    }
+}
