@@ -240,6 +240,11 @@ impl Market {
         &self.certificates
     }
 
+    /// Returns the moment that the market has reached: that of the last command or tick.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Returns the phase of a slot at `now`, a moment not before the last command's or tick's.
     pub fn phase(&self, slot: Slot, now: Timestamp) -> Phase {
         self.slots.phase(slot, now, &self.config.timeline)
