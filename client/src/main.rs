@@ -1,2 +1,10 @@
-//! The command `parkwatt`.
-fn main() {}
+//! The command `parkwatt`, with which owners and factories trade.
+
+use std::process::ExitCode;
+
+mod cli;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    cli::run().await
+}

@@ -1,0 +1,61 @@
+//! The command `parkwatt`: from a command line to a report and an exit code.
+//!
+//! Each command is a function from its arguments to a `Report` or a `Failure`; only `report` writes.
+
+// The command line.
+mod args;
+mod quantity;
+mod time;
+mod values;
+// What every command needs.
+mod advice;
+mod desk;
+mod report;
+// The commands.
+mod certificates;
+mod enrolment;
+mod keys;
+mod standing;
+mod trades;
+mod trading;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use parkwatt_client::v1::Side;
+
+use args::{Cli, Command};
+use report::{Failure, Report};
+
+/// Does what the command line asks.
+pub async fn run() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => report::finish(&dispatch(&cli).await, cli.options.output),
+        Err(error) => report::finish_parsing(&error, json_asked()),
+    }
+}
+
+async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
+    match command {
+        Command::Key(action) => keys::key(*action, options),
+        Command::Enrol(enrol) => enrolment::enrol(enrol, options).await,
+        Command::Deposit(deposit) => enrolment::deposit(deposit, options).await,
+        Command::Sell(order) => trading::place(Side::Offer, *order, options).await,
+        Command::Buy(order) => trading::place(Side::Bid, *order, options).await,
+        Command::Cancel { order } => trading::cancel(*order, options).await,
+        Command::Orders { open, count } => standing::orders(*open, count.max, options).await,
+        Command::Book { at } => standing::book(*at, options).await,
+        Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
+        Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,
+        Command::Account => standing::account(options).await,
+        Command::Certificates { action: Some(action), .. } => certificates::act(action, options).await,
+        Command::Certificates { action: None, count } => certificates::list(count.max, options).await,
+    }
+}
+
+/// Whether a command line that could not be parsed asks for JSON.
+fn json_asked() -> bool {
+    let words: Vec<_> = std::env::args().collect();
+    words.iter().any(|word| word == "--output=json")
+        || words.windows(2).any(|pair| pair == ["--output", "json"])
+}

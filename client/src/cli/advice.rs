@@ -1,0 +1,77 @@
+//! What to do next, after a rejection or an error.
+//!
+//! Knows the stable codes of the market's rules; a code that it does not know gets the general advice.
+
+use parkwatt_client::ClientError;
+use tonic::Code;
+
+/// Returns what to do after a rule refused.
+pub fn after_rejection(code: &str) -> &'static str {
+    match code {
+        "KEY_MUST_BE_ENROLLED" => "Ask the operator to enrol your key: parkwatt enrol --help",
+        "ROLE_MUST_PERMIT" => "Ask the operator which roles your key has, or name another key with --key.",
+        "NONCE_MUST_RISE" | "COMMAND_MUST_NOT_HAVE_EXPIRED" => "Nothing was done; run the command once more.",
+        "NAME_MUST_BE_FREE" => "Choose another --name.",
+        "KEY_MUST_BE_FREE" => "This key is enrolled already; for another participant make another key.",
+        "PARTICIPANT_MUST_EXIST" => "Check the name, or enrol the participant first: parkwatt enrol --help",
+        "SCHEDULE_MUST_NOT_BE_TOO_LONG" => {
+            "Choose an earlier --until, and run the command again for the rest."
+        }
+        "SLOT_MUST_BE_OPEN" | "GATE_MUST_BE_OPEN" => "Choose another quarter hour with --at.",
+        "ENERGY_MUST_BE_POSITIVE" | "ENERGY_MUST_BE_ON_LOT" | "ENERGY_MUST_NOT_EXCEED_THE_MAXIMUM" => {
+            "Choose another energy."
+        }
+        "PRICE_MUST_BE_ON_TICK" | "PRICE_MUST_BE_WITHIN_BOUNDS" => "Choose another --price.",
+        "OWN_ORDERS_MUST_BE_ON_ONE_SIDE" => {
+            "See them with parkwatt orders --open, and cancel them: parkwatt cancel ORDER"
+        }
+        "BID_MUST_BE_COVERED" => {
+            "Bid for less, cancel other bids, or ask the operator to pay in; parkwatt account shows your balance."
+        }
+        "OFFER_MUST_BE_DELIVERABLE" => {
+            "Offer less, or cancel other offers of that quarter hour: parkwatt orders --open"
+        }
+        "ORDER_MUST_EXIST" | "ORDER_MUST_BE_OWN" | "ORDER_MUST_BE_OPEN" => {
+            "See which orders can be withdrawn: parkwatt orders --open"
+        }
+        "SLOT_MUST_BE_SETTLED" => {
+            "Wait until the quarter hour is settled; parkwatt certificates shows what you hold."
+        }
+        "CERTIFICATES_MUST_BE_HELD" | "CONSUMPTION_MUST_COVER" => {
+            "Claim less; parkwatt certificates shows what you hold."
+        }
+        _ => "Change what the rule refuses, and run the command again; nothing was done.",
+    }
+}
+
+/// Returns what to do after an error.
+pub fn after_error(error: &ClientError) -> String {
+    match error {
+        ClientError::Address { .. } => "Name the node with --node http://HOST:PORT or in PARKWATT_NODE.".to_owned(),
+        ClientError::Unreachable { .. } => {
+            "Check that the node runs and that --node is its address. If you sent a command, see what became of it \
+             before you send another: parkwatt orders"
+                .to_owned()
+        }
+        ClientError::Refused { retry_after: Some(delay), .. } => {
+            format!("Run the command again in {} ms.", delay.as_millis())
+        }
+        ClientError::Refused { status: Code::Unauthenticated, .. } => {
+            "Check that --key is the enrolled key (parkwatt key show), or have it enrolled: parkwatt enrol --help"
+                .to_owned()
+        }
+        ClientError::Refused { status: Code::NotFound, .. } => "Check the name that --market gives.".to_owned(),
+        ClientError::Refused { .. } | ClientError::Incomplete { .. } => {
+            "Check the command line; if it is right, tell the node's operator this message.".to_owned()
+        }
+        ClientError::KeyExists { .. } => {
+            "Use it (parkwatt key show), or name another file with --key FILE.".to_owned()
+        }
+        ClientError::KeyMissing { path } => {
+            format!("Make a key with parkwatt key new, or name its file instead of {}.", path.display())
+        }
+        ClientError::KeyFile { .. } => "Check the file's name and who may read it.".to_owned(),
+        ClientError::KeyMalformed { .. } => "Name a file that parkwatt key new made.".to_owned(),
+        ClientError::PublicKeyMalformed { .. } => "parkwatt key show prints a public key.".to_owned(),
+    }
+}

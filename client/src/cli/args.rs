@@ -1,0 +1,350 @@
+//! The command line: what can be asked, with help and examples.
+//!
+//! Knows the words of the command line; does not know nodes, files, or how anything is answered.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ed25519_dalek::VerifyingKey;
+use parkwatt_client::{parse_public_key, v1};
+
+use super::quantity;
+use super::time::When;
+use super::values;
+
+const FIRST_STEPS: &str = "\
+FIRST STEPS:
+  parkwatt key new                                   make your key
+  parkwatt enrol --name sunny-roof --pv 8kW          ask the operator to enrol it
+  parkwatt sell 2.5kWh --at 12:00 --price 0.42       offer what your roof will deliver
+
+TIMES:
+  12:00 is the next noon that can still be traded, in your time zone.
+  \"2026-06-01 12:00\" is that day's, 2026-06-01T12:00:00+08:00 any zone's.
+  A delivery begins on a quarter hour and lasts a quarter hour.
+
+EXIT CODES:
+  0  done
+  1  a rule of the market refused it
+  2  the command line is wrong
+  3  the node gave no answer
+  4  the node refused the call
+  5  trouble with a local file";
+
+/// Trade the electricity of your roof, or your factory's demand, in a Parkwatt market.
+#[derive(Debug, Parser)]
+#[command(name = "parkwatt", version, after_help = FIRST_STEPS, max_term_width = 110)]
+pub struct Cli {
+    /// What is asked.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where, as whom, and how to answer.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What every command needs.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Options {
+    /// The node's address
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "PARKWATT_NODE",
+        default_value = "http://127.0.0.1:7400"
+    )]
+    pub node: String,
+    /// Your key's file [default: ~/.parkwatt/key.pem]
+    #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_KEY")]
+    pub key: Option<PathBuf>,
+    /// The market's name [default: the node's only market]
+    #[arg(long, global = true, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub market: String,
+    /// A table for people, or one JSON document for machines
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// The form of the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For machines.
+    Json,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make or show the key that signs for you
+    #[command(subcommand)]
+    Key(Key),
+    /// Enrol a participant; signed by the operator
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt enrol --name sunny-roof --zone garden --pv 8kW
+      prints the command that the market's operator has to run for you
+  parkwatt enrol --name sunny-roof --zone garden --pv 8kW --operator-key operator.pem
+      enrols you at once, where you hold the operator's key
+  parkwatt enrol --name mill --roles consumer --connection 500kW --credit 2000 --operator-key operator.pem
+      enrols a factory that may owe 2000 yuan")]
+    Enrol(Box<Enrol>),
+    /// Pay money in to a participant's account; signed by the operator
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt deposit --to mill --amount 100 --operator-key operator.pem")]
+    Deposit(Deposit),
+    /// Offer energy for sale, in one quarter hour or in many
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt sell 2.5kWh --at 12:00 --price 0.42
+      offers 2.5 kWh in the next quarter hour that begins at noon, for at least 0.42 yuan per kWh
+  parkwatt sell 2.5kWh --at 12:00 --until 14:00 --price 0.42
+      offers 2.5 kWh in each of the eight quarter hours from 12:00 to 14:00")]
+    Sell(Order),
+    /// Bid for energy, in one quarter hour or in many
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt buy 40kWh --at 12:00 --price 0.55
+      bids for 40 kWh in the next quarter hour that begins at noon, for at most 0.55 yuan per kWh,
+      wheeling and fee included
+  parkwatt buy 40kWh --at \"2026-06-01 08:00\" --until \"2026-06-01 16:00\" --price 0.55")]
+    Buy(Order),
+    /// Withdraw what has not traded of an order
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt cancel 1234.0
+      `parkwatt orders --open` shows which orders can be withdrawn")]
+    Cancel {
+        /// The order's name, as `parkwatt orders` shows it, such as 1234.0
+        #[arg(value_name = "ORDER", value_parser = values::order_id)]
+        order: v1::OrderId,
+    },
+    /// Show your orders, newest first
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt orders
+  parkwatt orders --open")]
+    Orders {
+        /// Only those that can still trade
+        #[arg(long)]
+        open: bool,
+        /// How many, and of them what
+        #[command(flatten)]
+        count: Count,
+    },
+    /// Show the bids and offers of one quarter hour, without names
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt book --at 12:00
+  parkwatt book --at \"2026-06-01 12:00\" --output json")]
+    Book {
+        /// When the delivery begins
+        #[arg(long, value_name = "TIME", value_parser = values::when)]
+        at: When,
+    },
+    /// Show your trades, or everybody's without names, newest first
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt trades
+  parkwatt trades --tape
+      everybody's, without names
+  parkwatt trades --tape --at 12:00")]
+    Trades {
+        /// Everybody's, without names
+        #[arg(long)]
+        tape: bool,
+        /// Only those of the quarter hour that begins then
+        #[arg(long, value_name = "TIME", value_parser = values::when, requires = "tape")]
+        at: Option<When>,
+        /// How many
+        #[command(flatten)]
+        count: Count,
+    },
+    /// Show your balance, what is reserved, and what you traded
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt account
+  parkwatt account --key mill.pem --output json")]
+    Account,
+    /// Show your green certificates, or claim them
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "\
+EXAMPLES:
+  parkwatt certificates
+  parkwatt certificates retire --at 12:00 --energy 1kWh --beneficiary \"Mill No. 3\""
+    )]
+    Certificates {
+        /// How many
+        #[command(flatten)]
+        count: Count,
+        /// What to do with them
+        #[command(subcommand)]
+        action: Option<Certificates>,
+    },
+}
+
+/// What can be done with keys.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Key {
+    /// Make a key in a new file, readable by you alone
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt key new
+  parkwatt key new --key operator.pem")]
+    New,
+    /// Show a key's public half, which others may know
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt key show
+  parkwatt key show --key operator.pem")]
+    Show,
+}
+
+/// Whom to enrol.
+#[derive(Args, Debug)]
+pub struct Enrol {
+    /// A name tag: 1 to 32 of a-z, 0-9 and -; everybody at the market's operator will see it
+    #[arg(long, value_parser = values::name)]
+    pub name: String,
+    /// The zone of the grid where the participant is connected [default: the market's root zone]
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// The peak power of the PV, such as 8kW
+    #[arg(long, value_name = "POWER", value_parser = quantity::power, default_value = "0kW")]
+    pub pv: u64,
+    /// The power of the connection to the grid, such as 20kW [default: that of the PV, at least 10kW]
+    #[arg(long, value_name = "POWER", value_parser = quantity::power)]
+    pub connection: Option<u64>,
+    /// What the participant may do
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Producer, Role::Consumer])]
+    pub roles: Vec<Role>,
+    /// What the participant may owe, in yuan
+    #[arg(long, value_name = "YUAN", value_parser = quantity::amount, default_value = "0")]
+    pub credit: u64,
+    /// The public key of the meter at the connection, in 64 hex digits
+    #[arg(long, value_name = "HEX", value_parser = parse_public_key)]
+    pub meter_key: Option<VerifyingKey>,
+    /// The participant's public key, in 64 hex digits [default: that of --key]
+    #[arg(long, value_name = "HEX", value_parser = parse_public_key)]
+    pub public_key: Option<VerifyingKey>,
+    /// The operator's key file; without it, the command for the operator is printed
+    #[arg(long, value_name = "FILE")]
+    pub operator_key: Option<PathBuf>,
+}
+
+/// What a participant may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// May offer
+    Producer,
+    /// May bid
+    Consumer,
+    /// May enrol participants and pay in
+    Operator,
+    /// May read the whole ledger
+    Regulator,
+}
+
+/// What to pay in.
+#[derive(Args, Debug)]
+pub struct Deposit {
+    /// The participant's name tag
+    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    pub to: String,
+    /// How much, in yuan
+    #[arg(long, value_name = "YUAN", value_parser = quantity::amount)]
+    pub amount: u64,
+    /// The operator's key file
+    #[arg(long, value_name = "FILE")]
+    pub operator_key: PathBuf,
+}
+
+/// What to bid or offer.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Order {
+    /// How much in each quarter hour, such as 2.5kWh
+    #[arg(value_name = "ENERGY", value_parser = quantity::energy)]
+    pub energy: u64,
+    /// When the delivery begins, such as 12:00
+    #[arg(long, value_name = "TIME", value_parser = values::when)]
+    pub at: When,
+    /// The limit in yuan per kWh: the least you take, or the most you pay with wheeling and fee
+    #[arg(long, value_name = "PRICE", value_parser = quantity::price, allow_negative_numbers = true)]
+    pub price: i64,
+    /// The same in each quarter hour from --at until then
+    #[arg(long, value_name = "TIME", value_parser = values::when)]
+    pub until: Option<When>,
+}
+
+/// What can be done with certificates.
+#[derive(Debug, Subcommand)]
+pub enum Certificates {
+    /// Claim certificates for what you consumed in the same quarter hour; for good
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt certificates retire --at 12:00 --energy 1kWh --beneficiary \"Mill No. 3\"
+      12:00 is the last noon that is over")]
+    Retire {
+        /// When the quarter hour of generation began
+        #[arg(long, value_name = "TIME", value_parser = values::when)]
+        at: When,
+        /// How much, such as 1kWh
+        #[arg(long, value_parser = quantity::energy)]
+        energy: u64,
+        /// For whom the green quality is claimed, in at most 128 bytes
+        #[arg(long, value_name = "TEXT", value_parser = values::beneficiary)]
+        beneficiary: String,
+    },
+}
+
+/// How many rows to show.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Count {
+    /// How many at most, up to 1000
+    #[arg(long = "count", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_that_parse() {
+        fn check(command: &clap::Command, seen: &mut usize) {
+            for inner in command.get_subcommands() {
+                check(inner, seen);
+            }
+            if command.has_subcommands() && command.get_name() != "certificates" {
+                return;
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<_> = help.lines().filter(|line| line.starts_with("  parkwatt ")).collect();
+            assert!(!examples.is_empty(), "{}", command.get_name());
+            for example in examples {
+                let quoted = example.split('"').enumerate();
+                let words = quoted.flat_map(|(part, text)| match part % 2 {
+                    0 => text.split_whitespace().map(str::to_owned).collect(),
+                    _ => vec![text.to_owned()],
+                });
+                Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}: {error}"));
+                *seen += 1;
+            }
+        }
+        let mut seen = 0;
+        check(&Cli::command(), &mut seen);
+        assert!(seen > 20, "{seen}");
+    }
+}

@@ -1,0 +1,113 @@
+//! A command at work: connected to a node, knowing the market and its time.
+//!
+//! Knows how a command is signed, handed in and tried again; does not know what it asks.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use parkwatt_client::v1::command::Kind;
+use parkwatt_client::v1::{Genesis, Receipt, SignedSession, outcome};
+use parkwatt_client::{ClientError, Connection, Signer, read_key};
+
+use super::args::Options;
+use super::report::Failure;
+use super::time::When;
+
+/// How long a command is valid, by the market's time.
+const COMMAND_LIFETIME: Duration = Duration::from_mins(1);
+/// How long a session is valid, by the market's time.
+const SESSION_LIFETIME: Duration = Duration::from_mins(1);
+/// The pauses after which the same bytes are handed in again, where no answer came.
+const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+
+/// What a command works with.
+#[derive(Debug)]
+pub struct Desk {
+    /// The node.
+    pub connection: Connection,
+    /// The market's constitution.
+    pub genesis: Genesis,
+    /// The market's time when the command began, in microseconds since 1970.
+    pub now_micros: u64,
+    /// The time zone in which people are spoken to.
+    pub zone: TimeZone,
+}
+
+impl Desk {
+    /// Connects to the node, and asks it for the market and its time.
+    pub async fn open(options: &Options) -> Result<Self, Failure> {
+        let connection = Connection::open(&options.node).await?;
+        let market = connection.market(&options.market).await?;
+        let genesis = market.genesis.ok_or_else(|| incomplete(&connection, "the market's constitution"))?;
+        Ok(Desk { connection, genesis, now_micros: market.now_micros, zone: TimeZone::system() })
+    }
+
+    /// Signs what is asked with the key in `key_file`, hands it in, and returns what became of it.
+    ///
+    /// Where no answer comes the same bytes are handed in again: the node answers them with the first receipt.
+    pub async fn submit(&self, key_file: &Path, kind: Kind) -> Result<(outcome::Kind, Receipt), Failure> {
+        let mut signer = Signer::new(read_key(key_file)?, &self.genesis.market);
+        let command = signer.sign(kind, self.now_micros, COMMAND_LIFETIME);
+        let mut receipt = self.connection.submit(command.clone()).await;
+        for pause in RETRY_AFTER {
+            if !matches!(receipt, Err(ClientError::Unreachable { .. })) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            receipt = self.connection.submit(command.clone()).await;
+        }
+        let receipt = receipt?;
+        match receipt.outcome.clone().and_then(|outcome| outcome.kind) {
+            Some(outcome::Kind::Rejected(rejection)) => Err(Failure::Rejected(rejection)),
+            Some(kind) => Ok((kind, receipt)),
+            None => Err(self.incomplete("the command's outcome")),
+        }
+    }
+
+    /// Returns a session for the owner of the key in `key_file`.
+    pub fn session(&self, key_file: &Path) -> Result<SignedSession, Failure> {
+        let signer = Signer::new(read_key(key_file)?, &self.genesis.market);
+        Ok(signer.session(self.now_micros, SESSION_LIFETIME))
+    }
+
+    /// Returns the slot that can still be traded and that `at` means.
+    pub fn next_slot(&self, at: When) -> Result<u32, Failure> {
+        at.next(self.now_micros, self.genesis.gate_before_s, &self.zone).ok_or_else(no_such_time)
+    }
+
+    /// Returns the slot that is over and that `at` means.
+    pub fn last_slot(&self, at: When) -> Result<u32, Failure> {
+        at.last(self.now_micros, &self.zone).ok_or_else(no_such_time)
+    }
+
+    /// Returns the failure that the node's answer lacks something.
+    pub fn incomplete(&self, what: &'static str) -> Failure {
+        incomplete(&self.connection, what)
+    }
+}
+
+/// Returns the file of the caller's key.
+pub fn key_file(options: &Options) -> Result<PathBuf, Failure> {
+    if let Some(file) = &options.key {
+        return Ok(file.clone());
+    }
+    let home = std::env::home_dir().ok_or_else(|| Failure::Usage {
+        field: "--key",
+        problem: "there is no home folder in which the key could be looked for".to_owned(),
+        next: "Name the key's file with --key FILE or in PARKWATT_KEY.".to_owned(),
+    })?;
+    Ok(home.join(".parkwatt").join("key.pem"))
+}
+
+fn incomplete(connection: &Connection, what: &'static str) -> Failure {
+    ClientError::Incomplete { url: connection.url().to_owned(), what }.into()
+}
+
+fn no_such_time() -> Failure {
+    Failure::Usage {
+        field: "--at",
+        problem: "the clocks skip this time of day".to_owned(),
+        next: "Write the date as well: --at \"2026-06-01 12:00\".".to_owned(),
+    }
+}

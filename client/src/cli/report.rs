@@ -1,0 +1,280 @@
+//! What a command says at its end: a report, or a failure with what to do next.
+//!
+//! Knows the two forms of output and the exit codes; does not know what was asked.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use parkwatt_client::{ClientError, v1};
+use serde_json::{Value, json};
+
+use super::advice;
+use super::args::Output;
+
+/// What a command has to say.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// One document for machines; the names of its fields carry their units and are stable.
+    pub json: Value,
+    /// The same for people.
+    pub text: String,
+    /// Whether a rule refused a part of what was asked.
+    pub refused: bool,
+}
+
+/// Why a command could not do what was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// A rule of the market refused it.
+    Rejected(v1::Rejection),
+    /// The command line asks for what cannot be.
+    Usage {
+        /// The option, as it is written.
+        field: &'static str,
+        /// The value and the rule that it breaks.
+        problem: String,
+        /// What to do next.
+        next: String,
+    },
+    /// The node or a local file is the trouble.
+    Client(ClientError),
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Failure::Client(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Rejected(rejection) => f.write_str(&rejection_text(rejection)),
+            Failure::Usage { field, problem, .. } => write!(f, "{field}: {problem}"),
+            Failure::Client(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Failure {
+    /// Returns the exit code; `parkwatt --help` lists them.
+    fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Rejected(_) => 1,
+            Failure::Usage { .. } => 2,
+            Failure::Client(error) => match error {
+                ClientError::Address { .. } | ClientError::PublicKeyMalformed { .. } => 2,
+                ClientError::Unreachable { .. } => 3,
+                ClientError::Refused { .. } | ClientError::Incomplete { .. } => 4,
+                ClientError::KeyExists { .. }
+                | ClientError::KeyMissing { .. }
+                | ClientError::KeyFile { .. }
+                | ClientError::KeyMalformed { .. } => 5,
+            },
+        }
+    }
+
+    /// Returns what to do next.
+    fn next(&self) -> String {
+        match self {
+            Failure::Rejected(rejection) => advice::after_rejection(&rejection.code).to_owned(),
+            Failure::Usage { next, .. } => next.clone(),
+            Failure::Client(error) => advice::after_error(error),
+        }
+    }
+
+    /// Returns the failure for machines.
+    fn json(&self) -> Value {
+        let kind = ["rejected", "usage", "unreachable", "refused", "file"][usize::from(self.exit_code()) - 1];
+        let mut error = json!({ "kind": kind, "message": self.to_string(), "next": self.next() });
+        match self {
+            Failure::Rejected(rejection) => error["rejection"] = rejection_json(rejection),
+            Failure::Usage { field, .. } => error["field"] = json!(field),
+            Failure::Client(ClientError::Refused { status, reason, retry_after, .. }) => {
+                error["status"] = json!(format!("{status:?}"));
+                error["reason"] = json!(reason);
+                error["retry_after_ms"] = json!(retry_after.map(|delay| delay.as_millis()));
+            }
+            Failure::Client(_) => {}
+        }
+        json!({ "error": error })
+    }
+}
+
+/// Writes what a command came to, and returns the exit code.
+pub fn finish(result: &Result<Report, Failure>, output: Output) -> ExitCode {
+    let (written, code) = match result {
+        Ok(report) => {
+            let written = match output {
+                Output::Table => write_line(io::stdout(), report.text.trim_end()),
+                Output::Json => write_line(io::stdout(), &format!("{:#}", report.json)),
+            };
+            (written, u8::from(report.refused))
+        }
+        Err(failure) => {
+            let written = match output {
+                Output::Table => write_line(io::stderr(), &format!("error: {failure}\n{}", failure.next())),
+                Output::Json => write_line(io::stderr(), &format!("{:#}", failure.json())),
+            };
+            (written, failure.exit_code())
+        }
+    };
+    match written {
+        // OK because who closes the pipe early has read enough; what was asked is done all the same.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::from(5),
+        _ => ExitCode::from(code),
+    }
+}
+
+/// Writes what the parser of the command line says: help, or what is wrong.
+pub fn finish_parsing(error: &clap::Error, json_asked: bool) -> ExitCode {
+    if !error.use_stderr() || !json_asked {
+        // OK because there is nobody left to tell when this cannot be written.
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    let message = error.render().to_string();
+    let message = message.trim().trim_start_matches("error: ");
+    let error = json!({ "error": { "kind": "usage", "message": message, "next": "run parkwatt --help" } });
+    let _ = write_line(io::stderr(), &format!("{error:#}"));
+    ExitCode::from(2)
+}
+
+/// A column of a table: its heading, and how it is aligned.
+#[derive(Clone, Debug)]
+pub enum Column {
+    /// Words.
+    Left(String),
+    /// Numbers.
+    Right(String),
+}
+
+/// Returns a column of words.
+pub fn left(heading: impl Into<String>) -> Column {
+    Column::Left(heading.into())
+}
+
+/// Returns a column of numbers.
+pub fn right(heading: impl Into<String>) -> Column {
+    Column::Right(heading.into())
+}
+
+/// Returns a table for people, or `none` where it has no rows.
+pub fn table(columns: &[Column], rows: Vec<Vec<String>>, none: &str) -> String {
+    if rows.is_empty() {
+        return format!("{none}\n");
+    }
+    let heading = |column: &Column| match column {
+        Column::Left(heading) | Column::Right(heading) => heading.clone(),
+    };
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(columns.iter().map(heading)).add_rows(rows);
+    for (index, column) in columns.iter().enumerate() {
+        if let (Column::Right(_), Some(column)) = (column, table.column_mut(index)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    format!("{table}\n")
+}
+
+/// Returns a list of facts for people, one a line.
+pub fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let lines: Vec<_> = facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    lines.join("\n") + "\n"
+}
+
+/// Returns a rejection for people.
+pub fn rejection_text(rejection: &v1::Rejection) -> String {
+    format!("rejected: {} (rule {}, {})", rejection.sentence, rejection.rule, rejection.field)
+}
+
+/// Returns a rejection for machines.
+pub fn rejection_json(rejection: &v1::Rejection) -> Value {
+    json!({
+        "code": rejection.code,
+        "rule": rejection.rule,
+        "field": rejection.field,
+        "sentence": rejection.sentence,
+    })
+}
+
+/// Returns an order's name.
+pub fn order_id(id: v1::OrderId) -> String {
+    format!("{}.{}", id.index, id.position)
+}
+
+/// Returns a word of the contract for people and machines: `ORDER_STATE_OPEN` without its prefix is `open`.
+pub fn word(prefix: &str, name: &str) -> String {
+    name.trim_start_matches(prefix).to_ascii_lowercase()
+}
+
+/// Writes a text and ends its line.
+fn write_line(mut to: impl Write, text: &str) -> io::Result<()> {
+    writeln!(to, "{text}")?;
+    to.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use tonic::Code;
+
+    use super::*;
+
+    fn rejection() -> v1::Rejection {
+        v1::Rejection {
+            code: "GATE_MUST_BE_OPEN".to_owned(),
+            rule: "R2".to_owned(),
+            field: "slot".to_owned(),
+            sentence: "the gate of slot 7 has closed".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_failure_has_its_exit_code_and_kind() {
+        let url = || "http://node".to_owned();
+        let refused = ClientError::Refused {
+            status: Code::Unauthenticated,
+            reason: "SIGNATURE_MUST_VERIFY".to_owned(),
+            message: "no".to_owned(),
+            retry_after: None,
+        };
+        for (failure, code, kind) in [
+            (Failure::Rejected(rejection()), 1, "rejected"),
+            (Failure::Usage { field: "--at", problem: String::new(), next: String::new() }, 2, "usage"),
+            (ClientError::Unreachable { url: url(), cause: String::new() }.into(), 3, "unreachable"),
+            (refused.into(), 4, "refused"),
+            (ClientError::KeyMissing { path: PathBuf::from("k") }.into(), 5, "file"),
+        ] {
+            assert_eq!(failure.exit_code(), code, "{failure:?}");
+            assert_eq!(failure.json()["error"]["kind"], kind);
+        }
+    }
+
+    #[test]
+    fn a_rejection_names_its_rule_for_people_and_machines() {
+        let failure = Failure::Rejected(rejection());
+        assert_eq!(failure.to_string(), "rejected: the gate of slot 7 has closed (rule R2, slot)");
+        assert_eq!(failure.json()["error"]["rejection"]["code"], "GATE_MUST_BE_OPEN");
+        assert_eq!(failure.json()["error"]["rejection"]["field"], "slot");
+    }
+
+    #[test]
+    fn a_table_shows_its_headings_or_says_that_it_is_empty() {
+        let columns = [left("order"), right("energy")];
+        let text = table(&columns, vec![vec!["1.0".to_owned(), "2.5 kWh".to_owned()]], "none");
+        assert!(text.contains("order") && text.contains("2.5 kWh"), "{text}");
+        assert_eq!(table(&columns, vec![], "no orders"), "no orders\n");
+    }
+
+    #[test]
+    fn words_lose_their_prefix() {
+        assert_eq!(word("ORDER_STATE_", v1::OrderState::Cancelled.as_str_name()), "cancelled");
+        assert_eq!(word("SIDE_", v1::Side::Bid.as_str_name()), "bid");
+    }
+}

@@ -1,0 +1,179 @@
+//! `orders`, `account`, `book`: where a participant, and the market, stand.
+
+use parkwatt_client::v1::{AccountStatement, Depth, Level, NewOrder, Order, OrderId};
+use serde_json::{Value, json};
+
+use super::args::Options;
+use super::desk::{Desk, key_file};
+use super::quantity::{amount_text, energy_text, nanos, nanos_decimal, nanos_text, price_text};
+use super::report::{Failure, Report, facts, left, order_id, right, table, word};
+use super::time::{When, slot_rfc3339, slot_text, zone_text};
+
+/// Nanos of a yuan in a fen.
+const NANOS_PER_FEN: i128 = 10_000_000;
+
+/// Shows the caller's orders.
+pub async fn orders(open_only: bool, count: u32, options: &Options) -> Result<Report, Failure> {
+    let key = key_file(options)?;
+    let desk = Desk::open(options).await?;
+    let orders = desk.connection.orders(&desk.session(&key)?, open_only, count).await?;
+    let orders: Vec<_> = orders
+        .iter()
+        .map(|order| Some((order, order.id?, order.order?)))
+        .collect::<Option<_>>()
+        .ok_or_else(|| desk.incomplete("an order"))?;
+    Ok(orders_report(&orders, &desk))
+}
+
+/// Shows the caller's account.
+pub async fn account(options: &Options) -> Result<Report, Failure> {
+    let key = key_file(options)?;
+    let desk = Desk::open(options).await?;
+    let account = desk.connection.account(&desk.session(&key)?).await?;
+    account_report(&account).ok_or_else(|| desk.incomplete("a balance in decimal yuan"))
+}
+
+/// Shows the bids and offers of a slot.
+pub async fn book(at: When, options: &Options) -> Result<Report, Failure> {
+    let desk = Desk::open(options).await?;
+    let depth = desk.connection.depth(&desk.genesis.market, desk.next_slot(at)?).await?;
+    Ok(book_report(&depth, &desk))
+}
+
+fn orders_report(orders: &[(&Order, OrderId, NewOrder)], desk: &Desk) -> Report {
+    let columns = [
+        left("order"),
+        left(format!("delivery ({})", zone_text(&desk.zone))),
+        left("side"),
+        right("energy"),
+        right("limit"),
+        right("traded"),
+        left("state"),
+    ];
+    let row = |(order, id, placed): &(&Order, OrderId, NewOrder)| {
+        vec![
+            order_id(*id),
+            slot_text(placed.slot, &desk.zone),
+            word("SIDE_", placed.side().as_str_name()),
+            energy_text(placed.energy_wh),
+            price_text(placed.limit_price_micros_per_kwh),
+            energy_text(order.traded_wh),
+            word("ORDER_STATE_", order.state().as_str_name()),
+        ]
+    };
+    let json = |(order, id, placed): &(&Order, OrderId, NewOrder)| {
+        json!({
+            "order_id": order_id(*id),
+            "slot": placed.slot,
+            "delivery_start": slot_rfc3339(placed.slot),
+            "side": word("SIDE_", placed.side().as_str_name()),
+            "energy_wh": placed.energy_wh,
+            "limit_price_micros_per_kwh": placed.limit_price_micros_per_kwh,
+            "traded_wh": order.traded_wh,
+            "state": word("ORDER_STATE_", order.state().as_str_name()),
+        })
+    };
+    Report {
+        json: json!({ "orders": orders.iter().map(json).collect::<Vec<_>>() }),
+        text: table(&columns, orders.iter().map(row).collect(), "You have no such orders."),
+        refused: false,
+    }
+}
+
+/// Returns the report on an account; none where its amounts are no decimal yuan.
+fn account_report(account: &AccountStatement) -> Option<Report> {
+    let balance = nanos(&account.balance_yuan).ok()?;
+    let reserved = nanos(&account.reserved_yuan).ok()?;
+    let available = balance + i128::from(account.credit_limit_fen) * NANOS_PER_FEN - reserved;
+    let text = facts(&[
+        ("participant", account.participant.to_string()),
+        ("name", account.name.clone()),
+        ("zone", account.zone.clone()),
+        ("balance", nanos_text(balance)),
+        ("credit limit", amount_text(account.credit_limit_fen)),
+        ("reserved", nanos_text(reserved)),
+        ("free to bid", nanos_text(available)),
+        ("bought", energy_text(account.bought_wh)),
+        ("sold", energy_text(account.sold_wh)),
+        ("certificates held", energy_text(account.certificates_held_wh)),
+        ("certificates claimed", energy_text(account.certificates_retired_wh)),
+    ]);
+    let json = json!({ "account": {
+        "participant": account.participant,
+        "name": account.name,
+        "zone": account.zone,
+        "balance_yuan": nanos_decimal(balance),
+        "credit_limit_fen": account.credit_limit_fen,
+        "reserved_yuan": nanos_decimal(reserved),
+        "available_yuan": nanos_decimal(available),
+        "bought_wh": account.bought_wh,
+        "sold_wh": account.sold_wh,
+        "certificates_held_wh": account.certificates_held_wh,
+        "certificates_retired_wh": account.certificates_retired_wh,
+    } });
+    Some(Report { json, text, refused: false })
+}
+
+fn book_report(depth: &Depth, desk: &Desk) -> Report {
+    let columns = [left("side"), left("zone"), right("limit"), right("energy"), right("orders")];
+    let row = |side: &str, level: &Level| {
+        vec![
+            side.to_owned(),
+            level.zone.clone(),
+            price_text(level.limit_price_micros_per_kwh),
+            energy_text(level.energy_wh),
+            level.orders.to_string(),
+        ]
+    };
+    let bids = depth.bids.iter().map(|level| row("bid", level));
+    let rows = depth.offers.iter().map(|level| row("offer", level)).chain(bids).collect();
+    let phase = word("PHASE_", depth.phase().as_str_name());
+    let begin = slot_text(depth.slot, &desk.zone);
+    let book = table(&columns, rows, "The book is empty.");
+    Report {
+        json: json!({
+            "slot": depth.slot,
+            "delivery_start": slot_rfc3339(depth.slot),
+            "phase": phase,
+            "bids": depth.bids.iter().map(level_json).collect::<Vec<_>>(),
+            "offers": depth.offers.iter().map(level_json).collect::<Vec<_>>(),
+        }),
+        text: format!(
+            "Delivery from {begin} ({}), phase: {phase}\n{book}\n\
+             A bid's limit is all-in, with wheeling and fee; an offer's is what the seller is paid.",
+            zone_text(&desk.zone)
+        ),
+        refused: false,
+    }
+}
+
+fn level_json(level: &Level) -> Value {
+    json!({
+        "zone": level.zone,
+        "limit_price_micros_per_kwh": level.limit_price_micros_per_kwh,
+        "energy_wh": level.energy_wh,
+        "orders": level.orders,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_says_what_is_free_to_bid() {
+        let account = AccountStatement {
+            participant: 3,
+            name: "mill".to_owned(),
+            balance_yuan: "-12.345000000".to_owned(),
+            reserved_yuan: "7.655000001".to_owned(),
+            credit_limit_fen: 10_000,
+            ..AccountStatement::default()
+        };
+        let report = account_report(&account).unwrap();
+        assert_eq!(report.json["account"]["available_yuan"], "79.999999999");
+        assert_eq!(report.json["account"]["balance_yuan"], "-12.345000000");
+        assert!(report.text.contains("balance               -12.345 yuan"), "{}", report.text);
+        assert!(account_report(&AccountStatement { balance_yuan: "x".to_owned(), ..account }).is_none());
+    }
+}

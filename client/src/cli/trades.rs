@@ -1,0 +1,148 @@
+//! `trades`: a participant's own trades, and everybody's without names.
+
+use parkwatt_client::v1::{OwnTrade, Side, Trade};
+use serde_json::{Value, json};
+
+use super::args::Options;
+use super::desk::{Desk, key_file};
+use super::quantity::{cost_nanos, energy_text, nanos_decimal, nanos_text, price_text};
+use super::report::{Failure, Report, left, order_id, right, table, word};
+use super::time::{When, slot_rfc3339, slot_text, zone_text};
+
+/// Shows the caller's trades.
+pub async fn own(count: u32, options: &Options) -> Result<Report, Failure> {
+    let key = key_file(options)?;
+    let desk = Desk::open(options).await?;
+    let trades = desk.connection.trades(&desk.session(&key)?, count).await?;
+    let trades: Vec<_> = trades
+        .iter()
+        .map(|own| own.trade.as_ref().map(|trade| (own, trade)))
+        .collect::<Option<_>>()
+        .ok_or_else(|| desk.incomplete("a trade"))?;
+    Ok(own_report(&trades, &desk))
+}
+
+/// Shows everybody's trades, without names.
+pub async fn tape(at: Option<When>, count: u32, options: &Options) -> Result<Report, Failure> {
+    let desk = Desk::open(options).await?;
+    let slot = at.map(|at| desk.next_slot(at)).transpose()?;
+    let trades = desk.connection.tape(&desk.genesis.market, slot, count).await?;
+    Ok(Report {
+        json: json!({ "trades": trades.iter().map(json).collect::<Vec<_>>() }),
+        text: made(&trades, &desk),
+        refused: false,
+    })
+}
+
+/// Returns trades for people.
+pub fn made(trades: &[Trade], desk: &Desk) -> String {
+    let columns = [
+        left("trade"),
+        left(format!("delivery ({})", zone_text(&desk.zone))),
+        right("energy"),
+        right("seller is paid"),
+        right("wheeling"),
+        right("fee"),
+        right("buyer pays"),
+        left("matching"),
+    ];
+    let row = |trade: &Trade| {
+        vec![
+            trade.id.to_string(),
+            slot_text(trade.slot, &desk.zone),
+            energy_text(trade.energy_wh),
+            price_text(trade.price_micros_per_kwh),
+            price_text(trade.wheeling_micros_per_kwh),
+            price_text(trade.fee_micros_per_kwh),
+            price_text(all_in(trade)),
+            word("MATCHING_", trade.matching().as_str_name()),
+        ]
+    };
+    table(&columns, trades.iter().map(row).collect(), "no trades")
+}
+
+/// Returns a trade for machines, without names.
+pub fn json(trade: &Trade) -> Value {
+    json!({
+        "trade_id": trade.id,
+        "slot": trade.slot,
+        "delivery_start": slot_rfc3339(trade.slot),
+        "bid_order_id": trade.bid.map(order_id),
+        "offer_order_id": trade.offer.map(order_id),
+        "energy_wh": trade.energy_wh,
+        "price_micros_per_kwh": trade.price_micros_per_kwh,
+        "wheeling_micros_per_kwh": trade.wheeling_micros_per_kwh,
+        "fee_micros_per_kwh": trade.fee_micros_per_kwh,
+        "tariff_version": trade.tariff_version,
+        "matching": word("MATCHING_", trade.matching().as_str_name()),
+    })
+}
+
+/// Returns the report on the caller's trades.
+fn own_report(trades: &[(&OwnTrade, &Trade)], desk: &Desk) -> Report {
+    let columns = [
+        left("trade"),
+        left("order"),
+        left(format!("delivery ({})", zone_text(&desk.zone))),
+        left("side"),
+        right("energy"),
+        right("your price"),
+        right("amount"),
+        right("delivered"),
+    ];
+    let rows = trades.iter().map(|(own, trade)| own_row(own, trade, desk)).collect();
+    let note = "\nA bid's price is all-in: energy, wheeling and fee. Amounts are for the whole energy; what is \
+                delivered is what is paid.";
+    let text = table(&columns, rows, "You have no trades.");
+    Report {
+        json: json!({ "trades": trades.iter().map(|(own, trade)| own_json(own, trade)).collect::<Vec<_>>() }),
+        text: if trades.is_empty() { text } else { text + note },
+        refused: false,
+    }
+}
+
+fn own_row(own: &OwnTrade, trade: &Trade, desk: &Desk) -> Vec<String> {
+    let delivered = own.delivery.as_ref().map(|delivery| energy_text(delivery.delivered_wh));
+    vec![
+        trade.id.to_string(),
+        own_order(own, trade).unwrap_or_else(|| "-".to_owned()),
+        slot_text(trade.slot, &desk.zone),
+        word("SIDE_", own.side().as_str_name()),
+        energy_text(trade.energy_wh),
+        price_text(own_price(own, trade)),
+        nanos_text(cost_nanos(trade.energy_wh, own_price(own, trade))),
+        delivered.unwrap_or_else(|| "not settled".to_owned()),
+    ]
+}
+
+fn own_json(own: &OwnTrade, trade: &Trade) -> Value {
+    let mut value = json(trade);
+    value["side"] = json!(word("SIDE_", own.side().as_str_name()));
+    value["order_id"] = json!(own_order(own, trade));
+    value["amount_yuan"] = json!(nanos_decimal(cost_nanos(trade.energy_wh, own_price(own, trade))));
+    value["delivery"] = json!(own.delivery.as_ref().map(|delivery| json!({
+        "delivered_wh": delivery.delivered_wh,
+        "seller_deviation_wh": delivery.seller_deviation_wh,
+        "buyer_deviation_wh": delivery.buyer_deviation_wh,
+    })));
+    value
+}
+
+/// Returns the name of the caller's order in a trade.
+fn own_order(own: &OwnTrade, trade: &Trade) -> Option<String> {
+    let id = if own.side() == Side::Bid { trade.bid } else { trade.offer };
+    id.map(order_id)
+}
+
+/// Returns what the caller pays or is paid, in micro-yuan per kWh.
+fn own_price(own: &OwnTrade, trade: &Trade) -> i64 {
+    if own.side() == Side::Bid { all_in(trade) } else { trade.price_micros_per_kwh }
+}
+
+/// Returns what the buyer pays, in micro-yuan per kWh.
+fn all_in(trade: &Trade) -> i64 {
+    trade
+        .price_micros_per_kwh
+        .saturating_add(trade.wheeling_micros_per_kwh)
+        .saturating_add(trade.fee_micros_per_kwh)
+}

@@ -1,0 +1,182 @@
+//! `sell`, `buy`, `cancel`: orders on their way in, and out.
+
+use parkwatt_client::v1::command::Kind;
+use parkwatt_client::v1::{
+    CancelOrder, Cancelled, NewOrder, OrderAnswer, OrderId, PlaceOrders, Receipt, Side, order_answer, outcome,
+};
+use serde_json::{Value, json};
+
+use super::advice;
+use super::args::{Options, Order};
+use super::desk::{Desk, key_file};
+use super::quantity::{energy_text, price_text};
+use super::report::{Failure, Report, left, order_id, rejection_json, right, table, word};
+use super::time::{slot_rfc3339, slot_text, zone_text};
+use super::trades;
+
+/// Places the same order in one quarter hour, or in many.
+pub async fn place(side: Side, order: Order, options: &Options) -> Result<Report, Failure> {
+    let key = key_file(options)?;
+    let desk = Desk::open(options).await?;
+    let orders: Vec<_> = slots(order, &desk)?
+        .map(|slot| NewOrder {
+            side: side.into(),
+            slot,
+            limit_price_micros_per_kwh: order.price,
+            energy_wh: order.energy,
+        })
+        .collect();
+    let command = Kind::PlaceOrders(PlaceOrders { orders: orders.clone() });
+    let (outcome::Kind::Placed(placed), receipt) = desk.submit(&key, command).await? else {
+        return Err(desk.incomplete("the answers to the orders"));
+    };
+    if placed.orders.len() != orders.len() {
+        return Err(desk.incomplete("an answer to each order"));
+    }
+    Ok(placed_report(&orders, &placed.orders, &receipt, &desk))
+}
+
+/// Withdraws what has not traded of an order.
+pub async fn cancel(order: OrderId, options: &Options) -> Result<Report, Failure> {
+    let key = key_file(options)?;
+    let desk = Desk::open(options).await?;
+    let command = Kind::CancelOrder(CancelOrder { order: Some(order) });
+    let (outcome::Kind::Cancelled(Cancelled { energy_wh }), _) = desk.submit(&key, command).await? else {
+        return Err(desk.incomplete("what was withdrawn"));
+    };
+    Ok(Report {
+        json: json!({ "cancelled": { "order_id": order_id(order), "energy_wh": energy_wh } }),
+        text: format!("Order {} is withdrawn: {} had not traded.", order_id(order), energy_text(energy_wh)),
+        refused: false,
+    })
+}
+
+/// Returns the slots of a schedule, of which there is at least one.
+fn slots(order: Order, desk: &Desk) -> Result<std::ops::Range<u32>, Failure> {
+    let from = desk.next_slot(order.at)?;
+    let Some(until) = order.until else { return Ok(from..from + 1) };
+    let end = until.after(from, &desk.zone).filter(|end| *end > from).ok_or_else(|| Failure::Usage {
+        field: "--until",
+        problem: format!(
+            "the end of the schedule is not after its beginning, {}",
+            slot_text(from, &desk.zone)
+        ),
+        next: "Choose a later --until, or leave it out for one quarter hour.".to_owned(),
+    })?;
+    let max = desk.genesis.schedule_len_max;
+    if end - from > max {
+        return Err(Failure::Usage {
+            field: "--until",
+            problem: format!(
+                "{} quarter hours are more than the {max} that one command may hold",
+                end - from
+            ),
+            next: format!(
+                "Choose --until \"{}\" or earlier, and then go on from there.",
+                slot_text(from + max, &desk.zone)
+            ),
+        });
+    }
+    Ok(from..end)
+}
+
+/// Returns the report on a schedule and its answers, of which there are as many.
+fn placed_report(orders: &[NewOrder], answers: &[OrderAnswer], receipt: &Receipt, desk: &Desk) -> Report {
+    let columns = [
+        left("order"),
+        left(format!("delivery ({})", zone_text(&desk.zone))),
+        left("side"),
+        right("energy"),
+        right("limit"),
+        left("result"),
+    ];
+    let placed: Vec<_> =
+        orders.iter().zip(answers).map(|(order, answer)| Placed::new(order, answer, receipt)).collect();
+    let rows = placed.iter().map(|placed| placed.row(desk)).collect();
+    let refusal = placed.iter().find_map(Placed::rejection);
+    let next = refusal.map_or("parkwatt orders --open", |rejection| advice::after_rejection(&rejection.code));
+    let made = match &receipt.trades[..] {
+        [] => String::new(),
+        made => trades::made(made, desk),
+    };
+    let text = format!(
+        "{}{made}
+Next: {next}",
+        table(&columns, rows, "no orders")
+    );
+    Report {
+        json: json!({
+            "leaf_index": receipt.leaf_index,
+            "at_micros": receipt.at_micros,
+            "orders": placed.iter().map(Placed::json).collect::<Vec<_>>(),
+            "trades": receipt.trades.iter().map(trades::json).collect::<Vec<_>>(),
+        }),
+        text,
+        refused: refusal.is_some(),
+    }
+}
+
+/// An order, its answer, and what traded of it at once.
+struct Placed<'a> {
+    order: &'a NewOrder,
+    answer: Option<&'a order_answer::Kind>,
+    traded_wh: u64,
+}
+
+impl<'a> Placed<'a> {
+    fn new(order: &'a NewOrder, answer: &'a OrderAnswer, receipt: &Receipt) -> Self {
+        let answer = answer.kind.as_ref();
+        let id = match answer {
+            Some(order_answer::Kind::Accepted(id)) => Some(*id),
+            _ => None,
+        };
+        let own =
+            receipt.trades.iter().filter(|trade| id.is_some() && (trade.bid == id || trade.offer == id));
+        Placed { order, answer, traded_wh: own.map(|trade| trade.energy_wh).sum() }
+    }
+
+    fn id(&self) -> Option<String> {
+        match self.answer {
+            Some(order_answer::Kind::Accepted(id)) => Some(order_id(*id)),
+            _ => None,
+        }
+    }
+
+    fn rejection(&self) -> Option<&'a parkwatt_client::v1::Rejection> {
+        match self.answer {
+            Some(order_answer::Kind::Rejected(rejection)) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    fn row(&self, desk: &Desk) -> Vec<String> {
+        let result = match (self.rejection(), self.traded_wh) {
+            (Some(rejection), _) => format!("rejected: {} (rule {})", rejection.sentence, rejection.rule),
+            (None, 0) => "accepted, waits in the book".to_owned(),
+            (None, traded) if traded == self.order.energy_wh => "accepted, traded whole".to_owned(),
+            (None, traded) => format!("accepted, {} traded, the rest waits in the book", energy_text(traded)),
+        };
+        vec![
+            self.id().unwrap_or_else(|| "-".to_owned()),
+            slot_text(self.order.slot, &desk.zone),
+            word("SIDE_", self.order.side().as_str_name()),
+            energy_text(self.order.energy_wh),
+            price_text(self.order.limit_price_micros_per_kwh),
+            result,
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "order_id": self.id(),
+            "slot": self.order.slot,
+            "delivery_start": slot_rfc3339(self.order.slot),
+            "side": word("SIDE_", self.order.side().as_str_name()),
+            "energy_wh": self.order.energy_wh,
+            "limit_price_micros_per_kwh": self.order.limit_price_micros_per_kwh,
+            "outcome": if self.rejection().is_some() { "rejected" } else { "accepted" },
+            "rejection": self.rejection().map(rejection_json),
+            "traded_wh": self.traded_wh,
+        })
+    }
+}

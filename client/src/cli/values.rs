@@ -1,0 +1,63 @@
+//! Single words of the command line that are no quantities: times and names.
+//!
+//! Knows how they are written; what is wrong with one is said as a rule.
+
+use jiff::tz::TimeZone;
+use parkwatt_client::v1;
+
+use super::time::When;
+
+/// Returns the moment that begins a quarter hour.
+pub fn when(text: &str) -> Result<When, String> {
+    When::parse(text, &TimeZone::system())
+}
+
+/// Returns a name tag.
+pub fn name(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=32).contains(&text.len()) && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("a name is 1 to 32 of a-z, 0-9 and -".to_owned())
+}
+
+/// Returns for whom green quality is claimed.
+pub fn beneficiary(text: &str) -> Result<String, String> {
+    if (1..=128).contains(&text.len()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a beneficiary is named in 1 to 128 bytes, not in {}", text.len()))
+}
+
+/// Returns an order's name.
+pub fn order_id(text: &str) -> Result<v1::OrderId, String> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('.')
+        .filter(|(index, position)| digits(index) && digits(position))
+        .and_then(|(index, position)| {
+            Some(v1::OrderId { index: index.parse().ok()?, position: position.parse().ok()? })
+        })
+        .ok_or_else(|| "an order's name is two numbers with a point between, such as 1234.0".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_named_by_two_numbers() {
+        assert_eq!(order_id("1234.5"), Ok(v1::OrderId { index: 1234, position: 5 }));
+        for bad in ["", "1234", "1234.", ".0", "a.b", "+1.0", "1.0.0", "1.99999999999"] {
+            assert!(order_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_tag() {
+        assert!(name("sunny-roof-2").is_ok());
+        assert!(name(&"a".repeat(32)).is_ok());
+        for bad in ["", "Sunny", "sunny roof", "sunny_roof", &"a".repeat(33)] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A connection to a node: one channel, and every call of the contract as a typed method.
+//!
+//! Knows addresses, deadlines and metadata; does not know keys: sessions and commands come signed.
+
+use std::time::Duration;
+
+use parkwatt_proto::v1::account_client::AccountClient;
+use parkwatt_proto::v1::exchange_client::ExchangeClient;
+use parkwatt_proto::v1::ledger_client::LedgerClient;
+use parkwatt_proto::v1::market_data_client::MarketDataClient;
+use parkwatt_proto::v1::simulation_client::SimulationClient;
+use parkwatt_proto::v1::{
+    AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, CertificateHolding, Checkpoint, Depth,
+    GetAccountRequest, GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest,
+    GetInclusionProofRequest, GetMarketRequest, ListCertificatesRequest, ListEntriesRequest,
+    ListOrdersRequest, ListSlotsRequest, ListTapeRequest, ListTradesRequest, Market, Order, OwnTrade, Proof,
+    Receipt, SignedCommand, SignedSession, SlotSummary, Trade,
+};
+use prost::Message;
+use tokio_stream::{Stream, StreamExt};
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+
+use crate::ClientError;
+use crate::error::innermost;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a call may take. Streams, and the passing of simulated time, may take longer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest answer that is read: a thousand entries of the ledger, each with a whole schedule.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// The metadata that carries a session.
+const SESSION_METADATA: &str = "parkwatt-session-bin";
+
+/// A connection to a node; its copies share it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    url: String,
+    channel: Channel,
+}
+
+/// Commands.
+impl Connection {
+    /// Connects to the node at `url`, such as `http://127.0.0.1:7400`.
+    ///
+    /// # Errors
+    /// [`ClientError::Address`] if `url` is not an `http` address; [`ClientError::Unreachable`] if nobody answers there.
+    pub async fn open(url: &str) -> Result<Self, ClientError> {
+        let malformed = |cause| ClientError::Address { url: url.to_owned(), cause };
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| malformed(innermost(&error)))?;
+        if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().authority().is_none() {
+            return Err(malformed("an address is http://HOST:PORT".to_owned()));
+        }
+        let channel =
+            endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await.map_err(|error| {
+                ClientError::Unreachable { url: url.to_owned(), cause: innermost(&error) }
+            })?;
+        Ok(Connection { url: url.to_owned(), channel })
+    }
+
+    /// Returns the node's address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Hands in one command, and returns its receipt once it is durable.
+    pub async fn submit(&self, command: SignedCommand) -> Result<Receipt, ClientError> {
+        self.answer(ExchangeClient::new(self.channel.clone()).submit(call(command)).await)
+    }
+
+    /// Hands in commands as they come, and returns their answers in the same order.
+    ///
+    /// Read the answers while handing in: a node does not take ever more commands whose answers nobody reads.
+    pub async fn submit_stream<S>(
+        &self,
+        commands: S,
+    ) -> Result<impl Stream<Item = Result<Answer, ClientError>> + Send + Unpin + use<S>, ClientError>
+    where
+        S: Stream<Item = SignedCommand> + Send + 'static,
+    {
+        let answers = self.answer(ExchangeClient::new(self.channel.clone()).submit_stream(commands).await)?;
+        let url = self.url.clone();
+        Ok(answers.map(move |answer| answer.map_err(|status| ClientError::from_status(&url, &status))))
+    }
+
+    /// Lets simulated time pass until a moment, in microseconds since 1970.
+    pub async fn advance_to(&self, to_micros: u64) -> Result<AdvanceToResponse, ClientError> {
+        let request = AdvanceToRequest { to_micros };
+        self.answer(SimulationClient::new(self.channel.clone()).advance_to(request).await)
+    }
+}
+
+/// What everybody may read. An empty name means the node's only market.
+impl Connection {
+    /// Returns the market's constitution and its time.
+    pub async fn market(&self, market: &str) -> Result<Market, ClientError> {
+        let request = GetMarketRequest { market: market.to_owned() };
+        self.answer(self.market_data().get_market(call(request)).await)
+    }
+
+    /// Returns the slots from `from_slot` on, those of `count` in which something happened.
+    pub async fn slots(
+        &self,
+        market: &str,
+        from_slot: u32,
+        count: u32,
+    ) -> Result<Vec<SlotSummary>, ClientError> {
+        let request = ListSlotsRequest { market: market.to_owned(), from_slot, count };
+        Ok(self.answer(self.market_data().list_slots(call(request)).await)?.slots)
+    }
+
+    /// Returns the anonymous depth of a slot.
+    pub async fn depth(&self, market: &str, slot: u32) -> Result<Depth, ClientError> {
+        let request = GetDepthRequest { market: market.to_owned(), slot };
+        self.answer(self.market_data().get_depth(call(request)).await)
+    }
+
+    /// Returns the trade tape, newest first: of one slot, or of all.
+    pub async fn tape(&self, market: &str, slot: Option<u32>, count: u32) -> Result<Vec<Trade>, ClientError> {
+        let request = ListTapeRequest { market: market.to_owned(), slot, count };
+        Ok(self.answer(self.market_data().list_tape(call(request)).await)?.trades)
+    }
+}
+
+/// What only the participant himself may read. A count of 0 is 100.
+impl Connection {
+    /// Returns the caller's account.
+    pub async fn account(&self, session: &SignedSession) -> Result<AccountStatement, ClientError> {
+        let request = with_session(GetAccountRequest {}, session);
+        self.answer(self.account_client().get_account(request).await)
+    }
+
+    /// Returns the caller's orders, newest first.
+    pub async fn orders(
+        &self,
+        session: &SignedSession,
+        open_only: bool,
+        count: u32,
+    ) -> Result<Vec<Order>, ClientError> {
+        let request = with_session(ListOrdersRequest { open_only, count }, session);
+        Ok(self.answer(self.account_client().list_orders(request).await)?.orders)
+    }
+
+    /// Returns the caller's trades, newest first.
+    pub async fn trades(&self, session: &SignedSession, count: u32) -> Result<Vec<OwnTrade>, ClientError> {
+        let request = with_session(ListTradesRequest { count }, session);
+        Ok(self.answer(self.account_client().list_trades(request).await)?.trades)
+    }
+
+    /// Returns the caller's certificates, newest slot first.
+    pub async fn certificates(
+        &self,
+        session: &SignedSession,
+        count: u32,
+    ) -> Result<Vec<CertificateHolding>, ClientError> {
+        let request = with_session(ListCertificatesRequest { count }, session);
+        Ok(self.answer(self.account_client().list_certificates(request).await)?.holdings)
+    }
+}
+
+/// What proves it. An empty name means the node's only market.
+impl Connection {
+    /// Returns the newest checkpoint.
+    pub async fn checkpoint(&self, market: &str) -> Result<Checkpoint, ClientError> {
+        let request = GetCheckpointRequest { market: market.to_owned() };
+        self.answer(self.ledger().get_checkpoint(call(request)).await)
+    }
+
+    /// Returns `count` entries from `from_index` on, each a serialised `Leaf`; for regulators and operators.
+    pub async fn entries(
+        &self,
+        session: &SignedSession,
+        market: &str,
+        from_index: u64,
+        count: u32,
+    ) -> Result<Vec<Vec<u8>>, ClientError> {
+        let request = ListEntriesRequest { market: market.to_owned(), from_index, count };
+        Ok(self.answer(self.ledger().list_entries(with_session(request, session)).await)?.entries)
+    }
+
+    /// Returns the proof that a leaf is in the tree of that size.
+    pub async fn inclusion_proof(
+        &self,
+        market: &str,
+        leaf_index: u64,
+        tree_size: u64,
+    ) -> Result<Proof, ClientError> {
+        let request = GetInclusionProofRequest { market: market.to_owned(), leaf_index, tree_size };
+        self.answer(self.ledger().get_inclusion_proof(call(request)).await)
+    }
+
+    /// Returns the proof that the tree of `old_size` is the beginning of that of `new_size`.
+    pub async fn consistency_proof(
+        &self,
+        market: &str,
+        old_size: u64,
+        new_size: u64,
+    ) -> Result<Proof, ClientError> {
+        let request = GetConsistencyProofRequest { market: market.to_owned(), old_size, new_size };
+        self.answer(self.ledger().get_consistency_proof(call(request)).await)
+    }
+}
+
+impl Connection {
+    fn market_data(&self) -> MarketDataClient<Channel> {
+        MarketDataClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    fn account_client(&self) -> AccountClient<Channel> {
+        AccountClient::new(self.channel.clone())
+    }
+
+    fn ledger(&self) -> LedgerClient<Channel> {
+        LedgerClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Returns a call's answer, or what its failure means.
+    fn answer<T>(&self, response: Result<Response<T>, Status>) -> Result<T, ClientError> {
+        response.map(Response::into_inner).map_err(|status| ClientError::from_status(&self.url, &status))
+    }
+}
+
+/// Returns a request with the usual deadline.
+fn call<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(CALL_TIMEOUT);
+    request
+}
+
+/// Returns a request in the caller's own name.
+fn with_session<T>(message: T, session: &SignedSession) -> Request<T> {
+    let mut request = call(message);
+    let session = MetadataValue::from_bytes(&session.encode_to_vec());
+    request.metadata_mut().insert_bin(SESSION_METADATA, session);
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_travels_as_metadata() {
+        let session = SignedSession { payload: vec![1], public_key: vec![2], signature: vec![3] };
+        let request = with_session(GetAccountRequest {}, &session);
+        let metadata = request.metadata().get_bin(SESSION_METADATA).unwrap();
+        let bytes = metadata.to_bytes().unwrap();
+        assert_eq!(SignedSession::decode(bytes).unwrap(), session);
+    }
+
+    #[tokio::test]
+    async fn only_http_addresses_are_taken() {
+        for url in ["", "127.0.0.1:7400", "https://127.0.0.1:7400", "http://", "a b"] {
+            let error = Connection::open(url).await.unwrap_err();
+            assert!(matches!(error, ClientError::Address { .. }), "{url}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_at_the_address_is_unreachable() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let error = Connection::open(&url).await.unwrap_err();
+        assert!(matches!(error, ClientError::Unreachable { .. }), "{error}");
+    }
+}
