@@ -42,11 +42,12 @@ impl Accounts {
         self.balance(Account::Participant(participant)).worth().plus(credit).minus(self.reserved(participant))
     }
 
-    /// Moves money between two accounts, and says so in `events`; an amount of zero moves nothing and says nothing.
+    /// Moves money between two accounts, and says so in `events`; an amount of zero moves nothing and says
+    /// nothing.
     ///
     /// # Panics
-    /// If a balance leaves the 7.9e19 yuan that [`Money`] holds: the bounds on deposits, prices and energies keep
-    /// every account far below.
+    /// If a balance leaves the 7.9e19 yuan that [`Money`] holds: the bounds on deposits, prices and energies
+    /// keep every account far below.
     pub(crate) fn post(&mut self, posting: Posting, events: &mut Vec<Event>) {
         if posting.amount == Worth::ZERO {
             return;

@@ -89,7 +89,8 @@ impl Book {
     }
 
     /// Returns the order that an order of `side` from `zone` meets first, with the price that the order then
-    /// effectively has for it: an offer's limit with the wheeling to `zone` on top, a bid's with the wheeling off.
+    /// effectively has for it: an offer's limit with the wheeling to `zone` on top, a bid's with the wheeling
+    /// off.
     pub(crate) fn best_against(&self, side: Side, zone: ZoneId, grid: &Grid) -> Option<(OpenOrder, Price)> {
         let (effective, id) = match side {
             Side::Bid => self.best_offer_for(zone, grid)?,

@@ -1,8 +1,9 @@
 //! Certificates: each metered Wh of export carries one, until it is claimed.
 //!
-//! Knows who holds how much of which certificate, and who claimed how much of which slot. Does not know trades'
-//! prices, money, or when a slot is settled: settlement issues and slices, and says so.
-//! Keeps: a meter and slot have one certificate; issued = held + retired; claimed <= metered import. Rule R14.
+//! Knows who holds how much of which certificate, and who claimed how much of which slot. Does not know
+//! trades' prices, money, or when a slot is settled: settlement issues and slices, and says so.
+//! Keeps: a meter and slot have one certificate; issued = held + retired; claimed <= metered import. Rule
+//! R14.
 
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
@@ -45,7 +46,8 @@ impl Certificates {
     /// Issues the certificate for what a producer's meter measured as export in `slot`, to the producer.
     ///
     /// # Panics
-    /// If it was issued before, or certifies nothing: a slot is settled once, and zero export has no certificate.
+    /// If it was issued before, or certifies nothing: a slot is settled once, and zero export has no
+    /// certificate.
     pub(crate) fn issue(
         &mut self,
         slot: Slot,

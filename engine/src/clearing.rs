@@ -1,11 +1,12 @@
 //! Clearing: from a slot's book to one price per zone and a list of pairs (R6).
 //!
 //! Knows orders, prices and the grid; does not know balances, time, or why the book was closed.
-//! Keeps: nobody trades beyond his limit; bought energy equals sold energy; equal inputs, equal results; no other
-//! result has a greater welfare, or the same with a greater volume.
+//! Keeps: nobody trades beyond his limit; bought energy equals sold energy; equal inputs, equal results; no
+//! other result has a greater welfare, or the same with a greater volume.
 //!
-//! Three steps: [`execution`] decides how much of each order trades, [`prices`] finds the prices that support it, and
-//! [`pairing`] says who trades with whom. `clearing/oracle.rs` restates the rule without cleverness, as a test.
+//! Three steps: [`execution`] decides how much of each order trades, [`prices`] finds the prices that support
+//! it, and [`pairing`] says who trades with whom. `clearing/oracle.rs` restates the rule without cleverness,
+//! as a test.
 
 mod execution;
 #[cfg(test)]
@@ -47,7 +48,8 @@ struct Interest {
     id: OrderId,
     zone: usize,
     side: Side,
-    /// An offer trades at this zone price or more, a bid at this or less: a bid's limit less base charge and fee.
+    /// An offer trades at this zone price or more, a bid at this or less: a bid's limit less base charge and
+    /// fee.
     net: Price,
     /// What is wanted, in [`execution`]'s input; what trades, in its result.
     energy: Energy,

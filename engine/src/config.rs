@@ -188,3 +188,94 @@ pub fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn zone(name: &str, parent: Option<u16>) -> Zone {
+        let charge = Price(100);
+        Zone {
+            name: String::from(name),
+            parent: parent.map(ZoneId),
+            base_wheeling: charge,
+            wheeling_up: charge,
+            wheeling_down: charge,
+        }
+    }
+
+    fn band(from_quarter: u8) -> TariffBand {
+        TariffBand { from_quarter, retail: Price(800_000), feed_in: Price(400_000) }
+    }
+
+    fn config() -> MarketConfig {
+        MarketConfig {
+            name: String::from("park"),
+            currency: String::from("yuan"),
+            operator_key: [1; 32],
+            zones: vec![zone("hub", None), zone("east", Some(0)), zone("yard", Some(1))],
+            tick: Price(100),
+            price_floor: Price(-1_000_000),
+            price_cap: Price(2_000_000),
+            lot: Energy(100),
+            order_energy_max: Energy(1_000_000),
+            schedule_len_max: 1000,
+            participants_max: 1000,
+            timeline: Timeline {
+                opens_before_s: 172_800,
+                uncross_before_s: 86_400,
+                gate_before_s: 900,
+                settle_after_s: 86_400,
+            },
+            auction_point_per_mille: 500,
+            market_fee: Price(100),
+            deviation_per_mille: 100,
+            tariff_version: 1,
+            tariffs: vec![band(0), band(32), band(88)],
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_is_no_market_names_its_field() {
+        assert_eq!(config().check(), Ok(()));
+        let far = Price(1_000_000_000_000);
+        let check = |field, change: fn(&mut MarketConfig, Price)| {
+            let mut changed = config();
+            change(&mut changed, far);
+            assert_eq!(changed.check().unwrap_err().field, field);
+        };
+        check("name", |it, _| it.name = String::from("The Park"));
+        check("zones", |it, _| it.zones.clear());
+        check("zones", |it, _| it.zones[0].parent = Some(ZoneId(0)));
+        check("zones.parent", |it, _| it.zones[1].parent = None);
+        check("zones.parent", |it, _| it.zones[1].parent = Some(ZoneId(1)));
+        check("tick", |it, _| it.tick = Price(0));
+        check("zones.name", |it, _| it.zones[2].name = String::new());
+        check("zones.base_wheeling", |it, _| it.zones[2].base_wheeling = Price(150));
+        check("zones.wheeling_up", |it, _| it.zones[2].wheeling_up = Price(-100));
+        check("zones.wheeling_down", |it, far| it.zones[2].wheeling_down = far);
+        check("price_floor", |it, _| it.price_floor = it.price_cap);
+        check("price_cap", |it, far| it.price_cap = far);
+        check("lot", |it, _| it.lot = Energy::ZERO);
+        check("order_energy_max", |it, _| it.order_energy_max = Energy(1_000_000_000_001));
+        check("schedule_len_max", |it, _| it.schedule_len_max = 0);
+        check("timeline", |it, _| it.timeline.uncross_before_s = 800);
+        check("timeline", |it, _| it.timeline.opens_before_s = 0);
+        check("auction_point_per_mille", |it, _| it.auction_point_per_mille = 1001);
+        check("market_fee", |it, far| it.market_fee = far);
+        check("deviation_per_mille", |it, _| it.deviation_per_mille = 1001);
+        check("tariffs", |it, _| it.tariffs.clear());
+        check("tariffs.from_quarter", |it, _| it.tariffs[2].from_quarter = 32);
+        check("tariffs.from_quarter", |it, _| it.tariffs[2].from_quarter = 96);
+        check("tariffs", |it, far| it.tariffs[2].retail = far);
+    }
+
+    #[test]
+    fn a_tariff_holds_from_its_quarter_until_the_next_ones() {
+        let config = config();
+        for (quarter, from) in [(0, 0), (31, 0), (32, 32), (87, 32), (88, 88), (95, 88)] {
+            assert_eq!(config.tariff(crate::Slot(96 * 20_000 + quarter)).from_quarter, from);
+        }
+    }
+}

@@ -22,8 +22,8 @@ pub(crate) struct Delivery {
 
 /// Returns what each of a slot's trades delivered, in the order of `trades`.
 ///
-/// First the sellers' metered exports are allotted to their sales, then the buyers' metered imports to what came of
-/// that. Where a reading is missing, everything counts as fed in, or drawn.
+/// First the sellers' metered exports are allotted to their sales, then the buyers' metered imports to what
+/// came of that. Where a reading is missing, everything counts as fed in, or drawn.
 pub(crate) fn allot(
     trades: &[Trade],
     export_of: impl Fn(ParticipantId) -> Option<Energy>,
@@ -65,8 +65,9 @@ fn allot_side(
     allotted
 }
 
-/// Returns the share of each of `wants` in `metered`: all that is wanted if there is enough, else in proportion, in
-/// whole Wh; the Wh that rounding leaves over go to the largest remainders, of equal ones to the earlier trades.
+/// Returns the share of each of `wants` in `metered`: all that is wanted if there is enough, else in
+/// proportion, in whole Wh; the Wh that rounding leaves over go to the largest remainders, of equal ones to
+/// the earlier trades.
 fn shares(metered: Energy, wants: &[(TradeId, Energy)]) -> Vec<Energy> {
     let total: u128 = wants.iter().map(|&(_, want)| u128::from(want.0)).sum();
     if u128::from(metered.0) >= total {
@@ -77,7 +78,8 @@ fn shares(metered: Energy, wants: &[(TradeId, Energy)]) -> Vec<Energy> {
 
     let mut by_remainder: Vec<usize> = (0..wants.len()).collect();
     by_remainder.sort_by_key(|&place| (Reverse(remainders[place]), wants[place].0));
-    // The remainders sum to a multiple of the total, and each lies below it: so fewer are left over than are not zero.
+    // The remainders sum to a multiple of the total, and each lies below it: so fewer are left over than are
+    // not zero.
     let left_over = remainders.iter().sum::<u128>() / total;
     for place in
         by_remainder.into_iter().take(usize::try_from(left_over).expect("fewer than there are trades"))

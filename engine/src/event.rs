@@ -180,10 +180,11 @@ pub struct Clearing {
     pub slot: Slot,
     /// What was traded.
     pub energy: Energy,
-    /// One price per zone, in the zones' order: what sellers there are paid, and what buyers there pay before the
-    /// base charge and the fee. Empty where nothing traded.
+    /// One price per zone, in the zones' order: what sellers there are paid, and what buyers there pay before
+    /// the base charge and the fee. Empty where nothing traded.
     pub prices: Vec<Price>,
-    /// What each zone sent to its parent, in the zones' order (the root sends nothing); negative where it drew, in Wh.
+    /// What each zone sent to its parent, in the zones' order (the root sends nothing); negative where it
+    /// drew, in Wh.
     pub exports_wh: Vec<i64>,
 }
 

@@ -43,7 +43,8 @@ impl Grid {
         self.edges.len() + 1
     }
 
-    /// Returns the edges in the order of their lower ends' zones, so that every parent's own edge stands before.
+    /// Returns the edges in the order of their lower ends' zones, so that every parent's own edge stands
+    /// before.
     pub(crate) fn edges(&self) -> &[Edge] {
         &self.edges
     }

@@ -1,8 +1,8 @@
 //! The market as a state machine: the same commands give the same events, on any machine, at any time.
 //!
-//! Knows orders, prices, the grid, meters and certificates. Does not know clocks, threads, files, networks, keys'
-//! mathematics or protobuf: time comes with every command, signatures have been verified before.
-//! The rules R1 to R15 that the code cites are those of `docs/market-rules.md`.
+//! Knows orders, prices, the grid, meters and certificates. Does not know clocks, threads, files, networks,
+//! keys' mathematics or protobuf: time comes with every command, signatures have been verified before. The
+//! rules R1 to R15 that the code cites are those of `docs/market-rules.md`.
 #![no_std]
 extern crate alloc;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The market: one request in, an outcome and events out.
 //!
 //! Knows who may ask for what, and what time brings; each subject's own rules are in its own module.
-//! Keeps: a refused command changes nothing but its key's nonce; nothing happens before its time, or in another order.
+//! Keeps: a refused command changes nothing but its key's nonce; nothing happens before its time, or in
+//! another order.
 
 use alloc::vec::Vec;
 
@@ -66,8 +67,8 @@ impl Market {
     /// `events` is empty on entry. The events are the leaves right behind `stamp.index`.
     ///
     /// # Panics
-    /// If `stamp.at` is not later than every earlier command's, or if something is due at or before it: time is
-    /// let pass with [`Market::tick`] first.
+    /// If `stamp.at` is not later than every earlier command's, or if something is due at or before it: time
+    /// is let pass with [`Market::tick`] first.
     pub fn apply(&mut self, stamp: Stamp, request: &Request, events: &mut Vec<Event>) -> Outcome {
         assert!(events.is_empty(), "a request's events are its own");
         assert!(self.last_command_at.is_none_or(|last| last < stamp.at), "commands' moments rise");
@@ -78,7 +79,8 @@ impl Market {
         self.judge(stamp, request, events).unwrap_or_else(Outcome::Rejected)
     }
 
-    /// Lets time pass until `stamp.at`, and appends what follows from it to `events`, in order of time and then of slots.
+    /// Lets time pass until `stamp.at`, and appends what follows from it to `events`, in order of time and
+    /// then of slots.
     ///
     /// `events` is empty on entry. The events are the leaves right behind `stamp.index`.
     ///

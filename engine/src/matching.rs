@@ -1,8 +1,8 @@
 //! Matching: how orders in a book become trades, one by one as they come (R5) and all at once (R6).
 //!
 //! Knows the book, the grid's charges and the clearing; who may place an order is `orders.rs`.
-//! Keeps: a buyer's total is at most his limit, and a seller's price at least his; a trade stays reserved at what the buyer
-//! owes for it, and the rest of what its part of the bid reserved is released.
+//! Keeps: a buyer's total is at most his limit, and a seller's price at least his; a trade stays reserved at
+//! what the buyer owes for it, and the rest of what its part of the bid reserved is released.
 
 use alloc::vec::Vec;
 

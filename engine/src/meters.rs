@@ -1,7 +1,7 @@
 //! Meters: from register states to what was drawn and fed in, slot by slot.
 //!
-//! Knows the last reading of each meter and what each measured. Does not know trades, money, certificates, or which
-//! slots are settled: a late reading is taken like any other, and its registers go on.
+//! Knows the last reading of each meter and what each measured. Does not know trades, money, certificates, or
+//! which slots are settled: a late reading is taken like any other, and its registers go on.
 //! Keeps: registers never run backwards, no slot is left out, none is measured twice. Rule R10.
 
 use alloc::collections::BTreeMap;
@@ -39,8 +39,8 @@ pub(crate) struct Metered {
 impl Meters {
     /// Takes the reading of a participant's meter, or refuses it and changes nothing.
     ///
-    /// A meter's first reading is its baseline: it stands for any slot that is over, with any counter, and measures
-    /// nothing. Each later one follows the last by one slot and one count, and measures that slot.
+    /// A meter's first reading is its baseline: it stands for any slot that is over, with any counter, and
+    /// measures nothing. Each later one follows the last by one slot and one count, and measures that slot.
     pub(crate) fn check_and_take(
         &mut self,
         participant: ParticipantId,
@@ -73,7 +73,8 @@ impl Meters {
         Ok(())
     }
 
-    /// Returns what a participant's meter measured in `slot`; nothing where its reading, or the one before, is missing.
+    /// Returns what a participant's meter measured in `slot`; nothing where its reading, or the one before,
+    /// is missing.
     pub(crate) fn metered(&self, slot: Slot, participant: ParticipantId) -> Option<Metered> {
         self.metered.get(&(slot, participant)).copied()
     }
@@ -84,7 +85,8 @@ impl Meters {
         self.metered.range(all).map(|(&(_, participant), &metered)| (participant, metered))
     }
 
-    /// Returns how many meters were read at the end of `slot`, those included that were read for the first time.
+    /// Returns how many meters were read at the end of `slot`, those included that were read for the first
+    /// time.
     pub(crate) fn readings_in(&self, slot: Slot) -> usize {
         self.readings.get(&slot).copied().unwrap_or(0)
     }

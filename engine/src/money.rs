@@ -1,7 +1,8 @@
 //! Money that can be paid: decimal yuan, exact, with every rounding named.
 //!
-//! `rust_decimal` panics on overflow in its operators, drops digits at the edge of `checked_add`, and reads `1e3`.
-//! [`Money`] closes all three: it always has nine decimals, every operation is checked, and text is read strictly.
+//! `rust_decimal` panics on overflow in its operators, drops digits at the edge of `checked_add`, and reads
+//! `1e3`. [`Money`] closes all three: it always has nine decimals, every operation is checked, and text is
+//! read strictly.
 
 use core::fmt;
 

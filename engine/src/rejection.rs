@@ -1,6 +1,7 @@
 //! Every way in which a rule refuses a command, in order of precedence.
 //!
-//! A rejection is data: it is an answer to the caller and stands in the ledger. Codes and sentences are stable.
+//! A rejection is data: it is an answer to the caller and stands in the ledger. Codes and sentences are
+//! stable.
 
 use crate::{Energy, OrderId, Phase, Price, Slot, Timestamp};
 
@@ -111,7 +112,7 @@ rejections! {
         "{energy} exceeds the {free} that PV and connection can still deliver in the slot";
     /// There is no such order.
     OrderMustExist { order: OrderId } = "ORDER_MUST_EXIST", "R9", "order",
-        "order {order} does not exist";
+        "order {order} does not exist in any slot that is not settled";
     /// The order is somebody else's.
     OrderMustBeOwn { order: OrderId } = "ORDER_MUST_BE_OWN", "R9", "order",
         "order {order} belongs to another participant";

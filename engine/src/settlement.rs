@@ -1,7 +1,7 @@
 //! Settlement: a slot's deliveries turned into money and certificates.
 //!
-//! Knows trades, meters, tariffs and charges. Does not know when: the market settles a slot once, when its readings
-//! are in or its deadline has come.
+//! Knows trades, meters, tariffs and charges. Does not know when: the market settles a slot once, when its
+//! readings are in or its deadline has come.
 //! Keeps: each posting is balanced by itself; what was reserved for a trade is free again. Rules R12 and R14.
 
 use alloc::collections::BTreeMap;
@@ -62,7 +62,8 @@ pub(crate) fn settle(
     }
 }
 
-/// Returns what moves for one trade: energy, wheeling and fee for what was delivered, deviation charges for what not.
+/// Returns what moves for one trade: energy, wheeling and fee for what was delivered, deviation charges for
+/// what not.
 fn trade_postings(config: &MarketConfig, trade: &Trade, delivery: &Delivery) -> [Posting; 5] {
     let (buyer, seller) = (Account::Participant(trade.buyer), Account::Participant(trade.seller));
     // OK because a price may be negative, and to deliver nothing at such a price must cost too.

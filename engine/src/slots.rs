@@ -1,8 +1,9 @@
 //! Slots: where each quarter hour is in its life, and when time moves it on (R2).
 //!
-//! Knows the timeline, and what stands in a slot until it is settled; does not know how orders trade or are paid for.
-//! Keeps: a slot is held from the first order or metered energy in it until its settlement; for every other the timeline alone
-//! says its phase. Each held slot has exactly one next moment.
+//! Knows the timeline, and what stands in a slot until it is settled; does not know how orders trade or are
+//! paid for.
+//! Keeps: a slot is held from the first order or metered energy in it until its settlement; for every other
+//! the timeline alone says its phase. Each held slot has exactly one next moment.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -170,7 +171,8 @@ impl Slots {
         self.placed.get(&order).copied()
     }
 
-    /// Returns the next moment at which a phase ends, and of which slot: the earliest, and then the first slot.
+    /// Returns the next moment at which a phase ends, and of which slot: the earliest, and then the first
+    /// slot.
     pub(crate) fn next_due(&self) -> Option<(Timestamp, Slot)> {
         self.due.first().copied()
     }

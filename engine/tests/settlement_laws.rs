@@ -1,8 +1,8 @@
 //! Laws of readings, delivery, settlement and certificates (R10 to R14), held over random histories.
 //!
-//! A history is orders for three slots, and then readings, waits and retirements in any order: readings come late,
-//! out of step, below or above what was traded, estimated, or never. After every step the laws are checked against
-//! what the events alone say.
+//! A history is orders for three slots, and then readings, waits and retirements in any order: readings come
+//! late, out of step, below or above what was traded, estimated, or never. After every step the laws are
+//! checked against what the events alone say.
 
 use std::collections::BTreeMap;
 

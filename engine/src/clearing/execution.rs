@@ -1,14 +1,15 @@
 //! How much of each order trades: the greatest welfare, and then the greatest volume.
 //!
-//! What a zone exports is a staircase over its price: at the bottom it imports all that is bid for, each step up either
-//! a bid ceases to import or an offer begins to export. Seen from the parent, the part of a child's staircase in which it
-//! imports lies lower by the charge down, and the part in which it exports lies higher by the charge up; in between the edge
-//! is idle. So every order's steps can be carried to the root, where one cut decides: below it as much lies as is bid
-//! for altogether, so that exports sum to zero. Offers below the cut trade, and bids above it.
+//! What a zone exports is a staircase over its price: at the bottom it imports all that is bid for, each step
+//! up either a bid ceases to import or an offer begins to export. Seen from the parent, the part of a child's
+//! staircase in which it imports lies lower by the charge down, and the part in which it exports lies higher
+//! by the charge up; in between the edge is idle. So every order's steps can be carried to the root, where
+//! one cut decides: below it as much lies as is bid for altogether, so that exports sum to zero. Offers below
+//! the cut trade, and bids above it.
 //!
-//! The volume comes second by a doubling: twice every price and charge, and one on top of each bid, make the welfare
-//! 2 W + V. From a greatest 2 W + V no cycle of single Wh improves, each of which changes V by at most one; so W is
-//! greatest, and V among those. It also keeps bids and offers from meeting in a tie.
+//! The volume comes second by a doubling: twice every price and charge, and one on top of each bid, make the
+//! welfare 2 W + V. From a greatest 2 W + V no cycle of single Wh improves, each of which changes V by at
+//! most one; so W is greatest, and V among those. It also keeps bids and offers from meeting in a tie.
 
 use alloc::vec::Vec;
 
@@ -67,7 +68,8 @@ fn step(place: usize, interest: &Interest) -> Step {
     Step { price, side: interest.side, id: interest.id, energy: interest.energy, place }
 }
 
-/// Sorts a staircase, and cuts it where its export is zero: into the part in which it imports, and that in which it exports.
+/// Sorts a staircase, and cuts it where its export is zero: into the part in which it imports, and that in
+/// which it exports.
 ///
 /// At equal prices the earlier order trades first: an earlier offer lies lower, an earlier bid higher.
 fn cut(steps: &mut [Step]) -> (Vec<Step>, Vec<Step>) {

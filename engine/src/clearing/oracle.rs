@@ -95,7 +95,8 @@ impl Case {
         exports
     }
 
-    /// Returns what executing so much of each order is worth; nothing where more is bought than sold, or less.
+    /// Returns what executing so much of each order is worth; nothing where more is bought than sold, or
+    /// less.
     fn value(&self, executed: &[u64]) -> Option<Value> {
         let exports = self.exports(executed);
         let (mut welfare, mut volume) = (0, 0);
@@ -136,7 +137,8 @@ impl Case {
         self.orders.iter().map(|order| by_order.get(&order.id).copied().unwrap_or(0)).collect()
     }
 
-    /// Checks that the prices leave nobody a reason to trade more or less, and no flow a reason to be another.
+    /// Checks that the prices leave nobody a reason to trade more or less, and no flow a reason to be
+    /// another.
     fn check_prices(&self, cleared: &Cleared, executed: &[u64]) {
         let price = |zone: ZoneId| cleared.prices[usize::from(zone.0)].0;
         for ((order, net), energy) in self.orders.iter().zip(&self.nets).zip(executed) {
@@ -163,7 +165,8 @@ impl Case {
         }
     }
 
-    /// Checks that of two orders alike but for their time the later one trades only when the earlier one is done.
+    /// Checks that of two orders alike but for their time the later one trades only when the earlier one is
+    /// done.
     fn check_time(&self, executed: &[u64]) {
         for (later, order) in self.orders.iter().enumerate() {
             for (earlier, other) in self.orders[..later].iter().enumerate() {

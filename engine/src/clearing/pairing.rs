@@ -1,7 +1,8 @@
 //! Who trades with whom, so that every trade's path goes along the flows.
 //!
-//! From the lowest zones up, each zone pairs what trades in it and what its children sent up, in order of arrival; what is left, of
-//! one side only, goes up. So a pair meets where its path turns, and pays exactly the difference of its zones' prices.
+//! From the lowest zones up, each zone pairs what trades in it and what its children sent up, in order of
+//! arrival; what is left, of one side only, goes up. So a pair meets where its path turns, and pays exactly
+//! the difference of its zones' prices.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

@@ -1,9 +1,10 @@
 //! The prices that support a result: one per zone.
 //!
-//! Each zone's price lies between bounds: what trades in the zone must be willing, what does not must have no reason to; across
-//! an edge that carries a flow two zones differ by exactly its charge in that direction, across an idle one by at most
-//! the charges. Bounds that are carried along the tree, up and then down, are the least and the greatest prices that hold all
-//! this; so does every point between them, and, all charges being on the tick, also its rounding down to the tick.
+//! Each zone's price lies between bounds: what trades in the zone must be willing, what does not must have no
+//! reason to; across an edge that carries a flow two zones differ by exactly its charge in that direction,
+//! across an idle one by at most the charges. Bounds that are carried along the tree, up and then down, are
+//! the least and the greatest prices that hold all this; so does every point between them, and, all charges
+//! being on the tick, also its rounding down to the tick.
 
 use alloc::vec::Vec;
 
@@ -34,7 +35,8 @@ pub(super) fn support(
         let trades = !executed.energy.is_zero();
         let is_left = executed.energy < wanted.energy;
         let bounds = &mut zones[wanted.zone];
-        // A willing seller and a bid that was left hold the price up; a willing buyer and an offer left, down.
+        // A willing seller and a bid that was left hold the price up; a willing buyer and an offer left,
+        // down.
         let (holds_up, holds_down) = match wanted.side {
             Side::Offer => (trades, is_left),
             Side::Bid => (is_left, trades),
@@ -86,7 +88,8 @@ fn narrow(bounds: &mut Bounds, other: Bounds) {
 fn point_between(config: &MarketConfig, bounds: Bounds) -> Price {
     let (least, greatest) = (i128::from(bounds.least.0), i128::from(bounds.greatest.0));
     assert!(least <= greatest, "a greatest welfare has prices that support it");
-    // Where something trades every zone is bounded: by a trade in it, or over the charges to a zone that has one.
+    // Where something trades every zone is bounded: by a trade in it, or over the charges to a zone that has
+    // one.
     assert!(bounds.greatest.0 < FAR.0 / 2 && bounds.least.0 > -FAR.0 / 2, "every zone's price is bounded");
     // In thousandths of a price, so that nothing is rounded before the tick.
     let point = least * 1000 + (greatest - least) * i128::from(config.auction_point_per_mille);

@@ -41,12 +41,14 @@ fn no_pair_is_left_that_could_trade(market: &Market) {
     }
 }
 
-/// Returns what a buyer pays besides the seller's price: the edges on the path, found by walking, his base charge and the fee.
+/// Returns what a buyer pays besides the seller's price: the edges on the path, found by walking, his base
+/// charge and the fee.
 pub fn path_charge(config: &MarketConfig, seller: ZoneId, buyer: ZoneId) -> Price {
     let zone = |id: ZoneId| &config.zones[usize::from(id.0)];
     let (mut from, mut to) = (seller, buyer);
     let mut charge = zone(buyer).base_wheeling.plus(config.market_fee);
-    // A parent has the lower number, so the greater of two different zones is never the one where the path turns.
+    // A parent has the lower number, so the greater of two different zones is never the one where the path
+    // turns.
     while from != to {
         if from > to {
             charge = charge.plus(zone(from).wheeling_up);

@@ -47,3 +47,12 @@ fn every_rejection_occurs_in_some_scenario() {
     let declared: BTreeSet<&str> = Rejection::CODES.iter().copied().collect();
     assert_eq!(occurring, declared);
 }
+
+#[test]
+fn the_documented_order_of_checks_is_the_codes_own() {
+    let rules = include_str!("../../../docs/market-rules.md");
+    let (_, list) = rules.split_once("## The order of checks").expect("the document has this section");
+    let documented: Vec<&str> =
+        list.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(documented, Rejection::CODES);
+}

@@ -1,4 +1,5 @@
-//! The laws over random histories: whatever people ask, in whatever order, the market stays sound and repeatable.
+//! The laws over random histories: whatever people ask, in whatever order, the market stays sound and
+//! repeatable.
 
 use parkwatt_engine::*;
 use proptest::prelude::*;
@@ -41,7 +42,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A market of four zones, all of whose charges and limits are few ticks apart, so that ties and edges are common.
+/// A market of four zones, all of whose charges and limits are few ticks apart, so that ties and edges are
+/// common.
 fn config() -> MarketConfig {
     let tick = 1_000_000;
     let zone = |name: &str, parent: Option<u16>, [base, up, down]: [i64; 3]| Zone {

@@ -9,8 +9,10 @@
 //! a: offer eve 25 kWh at 1.00 -> accepted      an order with a label
 //! ```
 //!
-//! Lines before the first title stand before each of the file's scenarios. Of the words that a line can begin with
-//! [`World::run`] has the list. After each line the laws of `laws.rs` are checked.
+//! Lines before the first title stand before each of the file's scenarios. Of the words that a line can begin
+//! with [`World::run`] has the list. After each line the laws of `laws.rs` are checked.
+
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,7 +106,6 @@ impl World {
         let answer = match words.next() {
             "zone" => self.add_zone(&mut words),
             "fee" => self.arrange(|config| config.market_fee = words.price()),
-            "point" => self.arrange(|config| config.auction_point_per_mille = words.number()),
             "lot" => self.arrange(|config| config.lot = words.energy()),
             "time" => self.pass_time(words.seconds()),
             "cast" => self.cast(&mut words),
@@ -311,7 +312,7 @@ impl World {
         answer
     }
 
-    /// Takes `ann: bid 20 kWh at 3.00; bid 10 kWh at 2.00`.
+    /// Takes `ann bid 20 kWh at 3.00; bid 10 kWh at 2.00`.
     fn place_schedule(&mut self, signing: Signing, line: &str, words: &mut Words) -> String {
         let owner = words.next();
         while !words.are_over() {
@@ -353,80 +354,6 @@ impl World {
         let consumption_slot = if words.skip("consumed") { relative_slot(words) } else { slot };
         let retirement = Retirement { slot, energy, consumption_slot, beneficiary: "works".to_owned() };
         self.ask(signing, holder, Command::RetireCertificates(retirement))
-    }
-
-    // What is asked about the market, and how it is told.
-
-    fn prices(&self) -> String {
-        let prices = &self.clearing.as_ref().expect("an auction was held").prices;
-        prices.iter().map(|price| words::price(*price)).collect::<Vec<_>>().join(", ")
-    }
-
-    fn flow(&self, words: &mut Words) -> String {
-        let zone = usize::from(self.zone(words.next()).0);
-        let wh = self.clearing.as_ref().expect("an auction was held").exports_wh[zone];
-        let amount = words::energy(Energy(wh.unsigned_abs()));
-        if wh < 0 { format!("{amount} down") } else { format!("{amount} up") }
-    }
-
-    fn open(&self, words: &mut Words) -> String {
-        let owner = self.id(words.next());
-        let own = self.market().open_orders(SLOT).filter(|order| order.owner == owner);
-        own.map(|it| format!("{} at {}", words::energy(it.remaining), words::price(it.limit)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-
-    fn describe(&self, trade: &Trade) -> String {
-        let Trade { energy, price, .. } = *trade;
-        let (buyer, seller) = (self.name(trade.buyer), self.name(trade.seller));
-        let pays = match trade.buyer_price() {
-            total if total == price => String::new(),
-            total => format!(" paying {}", words::price(total)),
-        };
-        format!("{buyer} from {seller} {} at {}{pays}", words::energy(energy), words::price(price))
-    }
-
-    fn describe_delivery(
-        &self,
-        trade: TradeId,
-        delivered: Energy,
-        by_seller: Energy,
-        by_buyer: Energy,
-    ) -> String {
-        let trade =
-            self.trades.iter().find(|made| made.id == trade).expect("only what was traded is delivered");
-        let (buyer, seller) = (self.name(trade.buyer), self.name(trade.seller));
-        let less = |energy: Energy, of| match energy {
-            Energy::ZERO => String::new(),
-            energy => format!(" less {} of {of}", words::energy(energy)),
-        };
-        let delivered = words::energy(delivered);
-        format!("{buyer} from {seller} {delivered}{}{}", less(by_seller, seller), less(by_buyer, buyer))
-    }
-
-    fn describe_outcome(&mut self, outcome: Outcome) -> String {
-        match outcome {
-            Outcome::Rejected(rejection) => self.describe_rejection(rejection),
-            Outcome::Enrolled(ParticipantId(number)) => format!("enrolled as {number}"),
-            Outcome::Deposited => "deposited".to_owned(),
-            Outcome::Placed(orders) => {
-                self.last_order = orders.iter().rev().find_map(|order| order.ok());
-                let one = |order: Result<OrderId, Rejection>| match order {
-                    Ok(_) => "accepted".to_owned(),
-                    Err(rejection) => self.describe_rejection(rejection),
-                };
-                orders.into_iter().map(one).collect::<Vec<_>>().join("; ")
-            }
-            Outcome::Cancelled(energy) => format!("cancelled {}", words::energy(energy)),
-            Outcome::ReadingTaken => "taken".to_owned(),
-            Outcome::Retired => "retired".to_owned(),
-        }
-    }
-
-    fn describe_rejection(&mut self, rejection: Rejection) -> String {
-        self.codes.insert(rejection.code());
-        rejection.code().to_owned()
     }
 }
 
