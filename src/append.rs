@@ -1,0 +1,174 @@
+//! Step 6, append: what was applied becomes durable in the journal, then visible, then queryable in the store.
+//!
+//! The journal's sync is what durable means. The store is written behind it by a thread of its own, off the path of
+//! receipts. An I/O error ends the process: no receipt is given that is not true, and recovery decides what is.
+
+use std::{
+    sync::{
+        Arc, RwLock,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use parkwatt_ledger::{Group, IndexRow, Ledger, SignedCheckpoint, Store};
+use parkwatt_proto::v1::{self, leaf::Fact};
+use prost::Message;
+use sha2::{Digest, Sha256};
+use tracing::{error, warn};
+
+use crate::{
+    apply::Applied,
+    receipt::receipt_again,
+    refusal::Refused,
+    sequence::{CommandAsk, Queue},
+    views::Views,
+};
+
+/// How many groups may wait for the store before the sequencer waits for it.
+const BEHIND_LEN_MAX: usize = 64;
+
+/// The store's index from a command's digest to its leaf, by which repeats are found.
+pub const INDEX_DIGEST: u8 = 1;
+
+/// A command whose nonce was used: perhaps the same bytes again.
+pub struct Repeat(pub CommandAsk);
+
+/// What readers share with the market's thread.
+pub struct Shared {
+    /// The picture that readers see.
+    pub views: RwLock<Views>,
+    /// The newest checkpoint.
+    pub checkpoint: RwLock<SignedCheckpoint>,
+    /// The ledger that is queried.
+    pub store: Store,
+}
+
+/// Makes groups durable.
+pub struct Appender {
+    ledger: Ledger,
+    shared: Arc<Shared>,
+    behind: Option<SyncSender<Behind>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Behind {
+    Group(Box<Group>),
+    LookUp(Box<Repeat>),
+}
+
+impl Appender {
+    /// Starts the thread that writes the store; what it finds not to be a repeat goes to `queue` again.
+    pub fn start(ledger: Ledger, shared: Arc<Shared>, queue: Queue) -> Appender {
+        let (behind, work) = sync_channel(BEHIND_LEN_MAX);
+        let store_of = shared.clone();
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || write_behind(&work, &store_of.store, &queue))
+            .expect("the system starts one thread for each store when the node starts");
+        Appender { ledger, shared, behind: Some(behind), thread: Some(thread) }
+    }
+
+    /// Returns when `applied` is durable and visible.
+    pub fn append(&mut self, applied: &[Arc<Applied>]) {
+        let leaves = applied.iter().flat_map(|applied| applied.leaves.iter().cloned()).collect();
+        let group = match self.ledger.append(leaves) {
+            Ok(group) => group,
+            Err(problem) => {
+                error!(%problem, "the journal cannot be written; the node ends here, and recovery decides");
+                std::process::exit(crate::EXIT_DISK);
+            }
+        };
+        // Here a crash finds the group in the journal; its receipts may or may not have been given.
+        {
+            let mut views = self.shared.views.write().expect("no writer of the views panics and lives");
+            for applied in applied {
+                views.observe(applied);
+            }
+        }
+        let mut checkpoint = self.shared.checkpoint.write().expect("no writer of a checkpoint panics and lives");
+        checkpoint.clone_from(&group.checkpoint);
+        drop(checkpoint);
+        self.send(Behind::Group(Box::new(group)));
+    }
+
+    /// Looks a command up behind everything that was appended, and gives its first receipt.
+    pub fn look_up(&mut self, repeat: Repeat) {
+        self.send(Behind::LookUp(Box::new(repeat)));
+    }
+
+    fn send(&mut self, work: Behind) {
+        let behind = self.behind.as_ref().expect("the channel closes when the appender is dropped");
+        if behind.send(work).is_err() {
+            error!("the store's thread has ended; the node ends here, and rebuilds the store when it starts");
+            std::process::exit(crate::EXIT_DISK);
+        }
+    }
+}
+
+impl Drop for Appender {
+    /// Waits until the store has everything.
+    fn drop(&mut self) {
+        self.behind = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_behind(work: &Receiver<Behind>, store: &Store, queue: &Queue) {
+    for work in work {
+        match work {
+            Behind::Group(group) => {
+                if let Err(problem) = store.apply(&group, &index_rows(&group)) {
+                    // Nothing is lost: the journal has it, and the store is rebuilt from it at the next start.
+                    error!(%problem, "the store cannot be written");
+                    return;
+                }
+            }
+            Behind::LookUp(repeat) => look_up(store, queue, repeat.0),
+        }
+    }
+    if let Err(problem) = store.flush() {
+        warn!(%problem, "the store was not flushed; it will catch up from the journal");
+    }
+}
+
+fn look_up(store: &Store, queue: &Queue, mut ask: CommandAsk) {
+    match first_receipt(store, &ask.signed) {
+        Ok(Some(receipt)) => ask.answer(Ok(receipt)),
+        Ok(None) => {
+            // Other bytes under a used nonce: the engine refuses them, and the ledger says so.
+            ask.is_known_new = true;
+            queue.hand_in(ask);
+        }
+        Err(problem) => ask.answer(Err(Refused::Unreadable(problem))),
+    }
+}
+
+/// Returns the receipt that these bytes were given first, if they were.
+fn first_receipt(store: &Store, signed: &v1::SignedCommand) -> Result<Option<v1::Receipt>, String> {
+    let value = store.get_index(INDEX_DIGEST, &digest(signed)).map_err(|problem| problem.to_string())?;
+    let Some(value) = value else { return Ok(None) };
+    let index = value.try_into().map_err(|_| "an entry of the digests' index has not 8 bytes".to_string())?;
+    let leaf = |at| store.leaf(at).map_err(|problem| problem.to_string());
+    receipt_again(u64::from_be_bytes(index), leaf).map(Some)
+}
+
+/// Returns the rows by which the leaves of `group` are found: for each command its digest, and its leaf's index.
+pub fn index_rows(group: &Group) -> Vec<IndexRow> {
+    let row = |(index, leaf): (u64, &[u8])| match v1::Leaf::decode(leaf).ok()?.fact? {
+        Fact::Command(v1::CommandLeaf { signed: Some(signed), .. }) => Some(IndexRow {
+            index: INDEX_DIGEST,
+            key: digest(&signed).to_vec(),
+            value: index.to_be_bytes().to_vec(),
+        }),
+        _ => None,
+    };
+    group.indexed_leaves().filter_map(row).collect()
+}
+
+/// A command's digest: of who signed, and what. The signature is left out, since it follows from both.
+fn digest(signed: &v1::SignedCommand) -> [u8; 32] {
+    Sha256::new().chain_update(&signed.public_key).chain_update(&signed.payload).finalize().into()
+}

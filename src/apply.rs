@@ -1,0 +1,138 @@
+//! Step 5, apply: a command or the passing of time becomes leaves, by the engine alone.
+//!
+//! Knows the engine and the form of leaves; does not know clocks, queues, disks or networks. The live node, its
+//! recovery and the auditor all run this code, so that what one of them says the others say.
+
+use parkwatt_engine as engine;
+use parkwatt_proto::v1::{self, leaf::Fact};
+use prost::Message;
+
+use crate::wire;
+
+/// A market's state, and the index of the next leaf.
+pub struct Replica {
+    market: engine::Market,
+    next_index: u64,
+    last_at: engine::Timestamp,
+}
+
+/// What happened, and the leaves that say so.
+pub struct Applied {
+    /// The first leaf's index.
+    pub index: u64,
+    /// When it happened.
+    pub at: engine::Timestamp,
+    /// What made it happen.
+    pub cause: Cause,
+    /// What followed.
+    pub events: Vec<engine::Event>,
+    /// The leaves: the cause's first, then one for each event.
+    pub leaves: Vec<Vec<u8>>,
+}
+
+/// What makes something happen.
+pub enum Cause {
+    /// A command, and what became of it.
+    Command {
+        /// What was asked.
+        request: engine::Request,
+        /// The answer.
+        outcome: engine::Outcome,
+    },
+    /// Time.
+    Tick,
+}
+
+impl Replica {
+    /// Founds a market, and returns it with the ledger's first leaf.
+    ///
+    /// # Errors
+    /// If the configuration is no market's.
+    pub fn found(
+        config: engine::MarketConfig,
+        at: engine::Timestamp,
+    ) -> Result<(Replica, Vec<u8>), engine::ConfigError> {
+        let genesis = leaf(at, Fact::Genesis(wire::genesis(&config)));
+        let market = engine::Market::new(config)?;
+        Ok((Replica { market, next_index: 1, last_at: at }, genesis))
+    }
+
+    /// Returns the market's state.
+    pub fn market(&self) -> &engine::Market {
+        &self.market
+    }
+
+    /// Returns the moment of the last leaf.
+    pub fn last_at(&self) -> engine::Timestamp {
+        self.last_at
+    }
+
+    /// Returns the index of the next leaf: the size of the tree.
+    pub fn next_index(&self) -> u64 {
+        self.next_index
+    }
+
+    /// Returns whether something is due at or before `at`, so that time must pass before a command does.
+    pub fn time_is_due(&self, at: engine::Timestamp) -> bool {
+        self.market.next_due().is_some_and(|due| due <= at)
+    }
+
+    /// Applies a command at `at`.
+    ///
+    /// # Panics
+    /// If `at` is not after the last leaf's moment, or time is due before it.
+    pub fn command(
+        &mut self,
+        at: engine::Timestamp,
+        signed: v1::SignedCommand,
+        request: engine::Request,
+    ) -> Applied {
+        let mut events = Vec::new();
+        let outcome = self.market.apply(self.stamp(at), &request, &mut events);
+        let fact = Fact::Command(v1::CommandLeaf {
+            signed: Some(signed),
+            outcome: Some(wire::outcome(&outcome)),
+            events: count(&events),
+        });
+        self.applied(at, Cause::Command { request, outcome }, fact, events)
+    }
+
+    /// Lets time pass until `at`.
+    ///
+    /// # Panics
+    /// If `at` is not after the last leaf's moment.
+    pub fn tick(&mut self, at: engine::Timestamp) -> Applied {
+        let mut events = Vec::new();
+        self.market.tick(self.stamp(at), &mut events);
+        let fact = Fact::Tick(v1::Tick { events: count(&events) });
+        self.applied(at, Cause::Tick, fact, events)
+    }
+
+    fn stamp(&self, at: engine::Timestamp) -> engine::Stamp {
+        assert!(at > self.last_at, "the sequencer's time rises strictly");
+        engine::Stamp { at, index: engine::LeafIndex(self.next_index) }
+    }
+
+    fn applied(
+        &mut self,
+        at: engine::Timestamp,
+        cause: Cause,
+        fact: Fact,
+        events: Vec<engine::Event>,
+    ) -> Applied {
+        let facts = std::iter::once(fact).chain(events.iter().map(wire::event_fact));
+        let leaves: Vec<Vec<u8>> = facts.map(|fact| leaf(at, fact)).collect();
+        let index = self.next_index;
+        self.next_index += leaves.len() as u64;
+        self.last_at = at;
+        Applied { index, at, cause, events, leaves }
+    }
+}
+
+fn leaf(at: engine::Timestamp, fact: Fact) -> Vec<u8> {
+    v1::Leaf { at_micros: at.0, fact: Some(fact) }.encode_to_vec()
+}
+
+fn count(events: &[engine::Event]) -> u32 {
+    u32::try_from(events.len()).expect("one command or tick has fewer than 2^32 events")
+}

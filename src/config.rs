@@ -1,0 +1,256 @@
+//! A node's configuration: every limit has a name, a unit and a documented default.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use parkwatt_engine as engine;
+use serde::Deserialize;
+
+/// How a node runs. Every field may be left out of the file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Where the node listens for gRPC; port 0 takes a free one. Default 127.0.0.1:7400.
+    pub listen: SocketAddr,
+    /// Where keys and ledgers are kept. Default `parkwatt-data`.
+    pub data: PathBuf,
+    /// The longest payload of a signed command, in bytes. Default 65,536: a schedule of 1,000 orders has 30,000.
+    pub payload_bytes_max: usize,
+    /// How many commands may wait for the sequencer before callers are told to come later. Default 8,192.
+    pub queue_len_max: usize,
+    /// How many commands of one stream may be under way at once. Default 256.
+    pub stream_in_flight_max: usize,
+    /// How many commands are made durable together, at most. Default 4,096.
+    pub group_commands_max: usize,
+    /// How many bytes of leaves are made durable together: a group is closed when it has this many. Default 4 MiB.
+    pub group_bytes_max: usize,
+    /// The size of a journal segment, in bytes. Default 64 MiB.
+    pub segment_bytes: u64,
+    /// How long a session may last, in seconds. Default 900.
+    pub session_s_max: u64,
+    /// How many concurrent calls one connection may have. Default 256.
+    pub connection_calls_max: u32,
+    /// After how long an idle connection is asked whether it lives, in seconds. Default 30.
+    pub keep_alive_s: u64,
+    /// How long calls under way may take to end when the node is told to stop, in milliseconds. Default 5,000.
+    pub drain_ms: u64,
+    /// The market that is founded when there is no ledger yet; later the ledger says what the market is.
+    pub market: MarketFile,
+}
+
+impl Default for NodeConfig {
+    fn default() -> NodeConfig {
+        NodeConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            data: PathBuf::from("parkwatt-data"),
+            payload_bytes_max: 65_536,
+            queue_len_max: 8_192,
+            stream_in_flight_max: 256,
+            group_commands_max: 4_096,
+            group_bytes_max: 4 << 20,
+            segment_bytes: 64 << 20,
+            session_s_max: 900,
+            connection_calls_max: 256,
+            keep_alive_s: 30,
+            drain_ms: 5_000,
+            market: MarketFile::default(),
+        }
+    }
+}
+
+/// A market's constitution as a file gives it. Prices are micro-yuan per kWh, energies Wh, times seconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MarketFile {
+    /// The market's name. Default `park`.
+    pub name: String,
+    /// The currency's name. Default `CNY`.
+    pub currency: String,
+    /// The zones, the root first. Default: one zone, `park`.
+    pub zones: Vec<ZoneFile>,
+    /// Prices are multiples of this. Default 100: 0.0001 yuan/kWh.
+    pub tick_micros_per_kwh: i64,
+    /// The least limit price. Default 0.
+    pub price_floor_micros_per_kwh: i64,
+    /// The greatest limit price. Default 5,000,000: 5 yuan/kWh.
+    pub price_cap_micros_per_kwh: i64,
+    /// Energies are multiples of this. Default 1.
+    pub lot_wh: u64,
+    /// The most energy in one order. Default 10^9: 1 GWh.
+    pub order_energy_max_wh: u64,
+    /// The most orders in one command. Default 1,000.
+    pub schedule_len_max: u16,
+    /// The most participants. Default 100,000.
+    pub participants_max: u32,
+    /// Trading opens this long before delivery. Default 172,800: 48 hours.
+    pub opens_before_s: u32,
+    /// The auction uncrosses this long before delivery. Default 86,400: 24 hours.
+    pub uncross_before_s: u32,
+    /// The gate closes this long before delivery. Default 900: 15 minutes.
+    pub gate_before_s: u32,
+    /// A slot is settled at the latest this long after its end. Default 86,400: 24 hours.
+    pub settle_after_s: u32,
+    /// Where in the range of clearing prices the price is taken, in thousandths. Default 500: its middle.
+    pub auction_point_per_mille: u32,
+    /// What a buyer pays the market. Default 2,000: 0.002 yuan/kWh.
+    pub market_fee_micros_per_kwh: i64,
+    /// The deviation charge, in thousandths of the trade's price. Default 100: 10 %.
+    pub deviation_per_mille: u32,
+    /// The tariffs' version. Default 1.
+    pub tariff_version: u32,
+    /// The supplier's tariffs by time of day (UTC). Default: 0.42 at night, 0.72, and 1.08 at the two peaks; feed-in 0.391.
+    pub tariffs: Vec<TariffFile>,
+}
+
+/// A zone, and its edge to its parent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneFile {
+    /// Its name.
+    pub name: String,
+    /// The parent's name; left out at the root.
+    pub parent: Option<String>,
+    /// What a buyer in this zone pays for wheeling in any case.
+    #[serde(default)]
+    pub base_wheeling_micros_per_kwh: i64,
+    /// The charge from this zone to its parent.
+    #[serde(default)]
+    pub wheeling_up_micros_per_kwh: i64,
+    /// The charge from the parent to this zone.
+    #[serde(default)]
+    pub wheeling_down_micros_per_kwh: i64,
+}
+
+/// Tariffs from a time of day on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TariffFile {
+    /// The first quarter hour of the UTC day, 0 to 95.
+    pub from_quarter: u8,
+    /// What import beyond the trades costs.
+    pub retail_micros_per_kwh: i64,
+    /// What export beyond the trades earns.
+    pub feed_in_micros_per_kwh: i64,
+}
+
+impl Default for MarketFile {
+    fn default() -> MarketFile {
+        let band = |hour: u8, retail_micros_per_kwh| TariffFile {
+            from_quarter: hour * 4,
+            retail_micros_per_kwh,
+            feed_in_micros_per_kwh: 391_000,
+        };
+        MarketFile {
+            name: "park".into(),
+            currency: "CNY".into(),
+            zones: vec![ZoneFile {
+                name: "park".into(),
+                parent: None,
+                base_wheeling_micros_per_kwh: 50_000,
+                wheeling_up_micros_per_kwh: 0,
+                wheeling_down_micros_per_kwh: 0,
+            }],
+            tick_micros_per_kwh: 100,
+            price_floor_micros_per_kwh: 0,
+            price_cap_micros_per_kwh: 5_000_000,
+            lot_wh: 1,
+            order_energy_max_wh: 1_000_000_000,
+            schedule_len_max: 1_000,
+            participants_max: 100_000,
+            opens_before_s: 48 * 3600,
+            uncross_before_s: 24 * 3600,
+            gate_before_s: 900,
+            settle_after_s: 24 * 3600,
+            auction_point_per_mille: 500,
+            market_fee_micros_per_kwh: 2_000,
+            deviation_per_mille: 100,
+            tariff_version: 1,
+            tariffs: vec![
+                band(0, 420_000),
+                band(7, 720_000),
+                band(10, 1_080_000),
+                band(13, 720_000),
+                band(17, 1_080_000),
+                band(21, 720_000),
+                band(23, 420_000),
+            ],
+        }
+    }
+}
+
+impl MarketFile {
+    /// Returns the market that this file describes, with its first operator's key.
+    ///
+    /// # Errors
+    /// A sentence that names the zone whose parent is unknown; [`engine::MarketConfig::check`] judges the rest.
+    pub fn constitution(&self, operator_key: engine::PublicKey) -> Result<engine::MarketConfig, String> {
+        Ok(engine::MarketConfig {
+            name: self.name.clone(),
+            currency: self.currency.clone(),
+            operator_key,
+            zones: self.zones()?,
+            tick: engine::Price(self.tick_micros_per_kwh),
+            price_floor: engine::Price(self.price_floor_micros_per_kwh),
+            price_cap: engine::Price(self.price_cap_micros_per_kwh),
+            lot: engine::Energy(self.lot_wh),
+            order_energy_max: engine::Energy(self.order_energy_max_wh),
+            schedule_len_max: self.schedule_len_max,
+            participants_max: self.participants_max,
+            timeline: engine::Timeline {
+                opens_before_s: self.opens_before_s,
+                uncross_before_s: self.uncross_before_s,
+                gate_before_s: self.gate_before_s,
+                settle_after_s: self.settle_after_s,
+            },
+            auction_point_per_mille: self.auction_point_per_mille,
+            market_fee: engine::Price(self.market_fee_micros_per_kwh),
+            deviation_per_mille: self.deviation_per_mille,
+            tariff_version: self.tariff_version,
+            tariffs: self.tariffs.iter().map(tariff_band).collect(),
+        })
+    }
+
+    fn zones(&self) -> Result<Vec<engine::Zone>, String> {
+        let number_of = |name: &String| {
+            let found = self.zones.iter().position(|zone| &zone.name == name);
+            let number = found.ok_or_else(|| format!("zones.parent: '{name}' is not a zone of this file"))?;
+            u16::try_from(number).map(engine::ZoneId).map_err(|_| "zones: must be 1 to 1024".to_string())
+        };
+        let zone = |zone: &ZoneFile| {
+            Ok(engine::Zone {
+                name: zone.name.clone(),
+                parent: zone.parent.as_ref().map(number_of).transpose()?,
+                base_wheeling: engine::Price(zone.base_wheeling_micros_per_kwh),
+                wheeling_up: engine::Price(zone.wheeling_up_micros_per_kwh),
+                wheeling_down: engine::Price(zone.wheeling_down_micros_per_kwh),
+            })
+        };
+        self.zones.iter().map(zone).collect()
+    }
+}
+
+fn tariff_band(it: &TariffFile) -> engine::TariffBand {
+    engine::TariffBand {
+        from_quarter: it.from_quarter,
+        retail: engine::Price(it.retail_micros_per_kwh),
+        feed_in: engine::Price(it.feed_in_micros_per_kwh),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_default_is_a_market() {
+        let config = MarketFile::default().constitution([1; 32]).unwrap();
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_field_and_an_unknown_parent_are_named() {
+        let problem = toml::from_str::<NodeConfig>("lisen = '127.0.0.1:1'").unwrap_err().to_string();
+        assert!(problem.contains("lisen"), "{problem}");
+        let file: MarketFile = toml::from_str("zones = [{name = 'a', parent = 'b'}]").unwrap();
+        assert_eq!(file.constitution([1; 32]).unwrap_err(), "zones.parent: 'b' is not a zone of this file");
+    }
+}

@@ -1,0 +1,88 @@
+//! The node's own keys: made when it first starts, kept in PEM files that OpenSSL reads.
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes, spki::der::pem::LineEnding},
+};
+
+/// What a node signs with.
+pub struct NodeKeys {
+    /// Signs checkpoints.
+    pub node: SigningKey,
+    /// Enrols the first participants; its public half stands in the market's constitution.
+    pub operator: SigningKey,
+    /// Where the operator's key is.
+    pub operator_file: PathBuf,
+}
+
+/// Why a key file is no use.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file system.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What.
+        source: std::io::Error,
+    },
+    /// What the file holds.
+    #[error("{}: is no Ed25519 private key in PKCS#8 PEM: {problem}", path.display())]
+    NotAKey {
+        /// Where.
+        path: PathBuf,
+        /// What.
+        problem: String,
+    },
+}
+
+impl NodeKeys {
+    /// Reads the keys under `data`, or makes them where there are none.
+    ///
+    /// # Errors
+    /// [`KeyError`] if a file cannot be read or written, or is no key.
+    pub fn open(data: &Path) -> Result<NodeKeys, KeyError> {
+        std::fs::create_dir_all(data).map_err(at(data))?;
+        let operator_file = data.join("operator.pem");
+        Ok(NodeKeys {
+            node: read_or_make(&data.join("node.pem"))?,
+            operator: read_or_make(&operator_file)?,
+            operator_file,
+        })
+    }
+}
+
+fn read_or_make(path: &Path) -> Result<SigningKey, KeyError> {
+    if !path.exists() {
+        let mut seed = [0; 32];
+        getrandom::getrandom(&mut seed).map_err(|problem| at(path)(std::io::Error::other(problem.to_string())))?;
+        write_key(path, &SigningKey::from_bytes(&seed))?;
+    }
+    let pem = std::fs::read_to_string(path).map_err(at(path))?;
+    SigningKey::from_pkcs8_pem(&pem)
+        .map_err(|problem| KeyError::NotAKey { path: path.to_owned(), problem: problem.to_string() })
+}
+
+/// Writes a key to a new file that only its owner may read.
+///
+/// # Errors
+/// [`KeyError::Io`] if the file exists or cannot be written.
+pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
+    // OK because: PKCS#8 version 1, without the public key; OpenSSL 3.0 cannot read version 2.
+    let version_1 = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
+    let pem = version_1.to_pkcs8_pem(LineEnding::LF).expect("32 bytes are encoded without fail");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(at(path))?;
+    file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(at(path))
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
+    move |source| KeyError::Io { path: path.to_owned(), source }
+}

@@ -1,0 +1,157 @@
+//! The node: one gRPC server over one market, and how it starts and ends.
+
+use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use parkwatt_engine::Timestamp;
+use parkwatt_proto::v1::{
+    self, account_server::AccountServer, exchange_server::ExchangeServer, ledger_server::LedgerServer,
+    market_data_server::MarketDataServer,
+    simulation_server::{Simulation, SimulationServer},
+};
+use tokio::{net::TcpListener, sync::oneshot};
+use tonic::{
+    Request, Response, Status,
+    transport::{Server, server::TcpIncoming},
+};
+use tracing::{info, warn};
+
+use crate::{
+    clock::Clock,
+    config::NodeConfig,
+    host::{self, HostError, Hosted, Market},
+    keys::NodeKeys,
+    reads::{AccountReads, LedgerReads, MarketDataReads},
+    receive::{Receive, ReceiveLimits},
+    refusal::Refused,
+    sequence::Ask,
+    wire::Malformed,
+};
+
+/// How much longer than a payload an envelope may be: its key, its signature, its framing.
+const ENVELOPE_OVERHEAD_BYTES: usize = 64 << 10;
+
+/// A node that listens.
+pub struct Node {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its market.
+    pub market: Arc<Market>,
+    hosted: Hosted,
+    listener: TcpListener,
+    config: NodeConfig,
+}
+
+/// Why a node does not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Its market cannot be opened.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// It cannot listen.
+    #[error("listen: cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What.
+        source: std::io::Error,
+    },
+    /// The server broke.
+    #[error("the gRPC server ended: {0}")]
+    Server(#[from] tonic::transport::Error),
+}
+
+impl Node {
+    /// Opens the market and begins to listen. Nothing is answered before [`Node::serve`].
+    ///
+    /// `program` is `parkwattd` itself, see [`host::open`].
+    pub async fn start(
+        config: NodeConfig,
+        keys: &NodeKeys,
+        clock: Clock,
+        program: &Path,
+    ) -> Result<Node, NodeError> {
+        let hosted = host::open(&config, keys, clock, program)?;
+        let listen = |source| NodeError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        Ok(Node { address, market: hosted.market.clone(), hosted, listener, config })
+    }
+
+    /// Answers until `stop` comes, then lets calls under way end until the drain's deadline, and then ends the market.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
+        let (stopping, stopped) = oneshot::channel();
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let server = router(&self.config, &self.market).await;
+        let server = server.serve_with_incoming_shutdown(incoming, async {
+            let _ = stopped.await;
+        });
+        tokio::pin!(server);
+        let ended = tokio::select! {
+            ended = &mut server => ended,
+            () = stop => {
+                info!("stopping: calls under way may end, new ones are refused");
+                let _ = stopping.send(());
+                // OK because: one client that has not sent its preface would hold a graceful shutdown for ever.
+                let drain = Duration::from_millis(self.config.drain_ms);
+                tokio::time::timeout(drain, &mut server).await.unwrap_or_else(|_| {
+                    warn!(drain_ms = self.config.drain_ms, "calls were still under way at the drain's deadline");
+                    Ok(())
+                })
+            }
+        };
+        let hosted = self.hosted;
+        let _ = tokio::task::spawn_blocking(|| hosted.stop()).await;
+        info!("stopped: everything acknowledged is durable");
+        Ok(ended?)
+    }
+}
+
+async fn router(config: &NodeConfig, market: &Arc<Market>) -> tonic::transport::server::Router {
+    let limits = ReceiveLimits {
+        payload_bytes_max: config.payload_bytes_max,
+        stream_in_flight_max: config.stream_in_flight_max,
+    };
+    let exchange = ExchangeServer::new(Receive::new(market.clone(), limits))
+        .max_decoding_message_size(config.payload_bytes_max + ENVELOPE_OVERHEAD_BYTES);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(parkwatt_proto::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .expect("the contract's own descriptors are well-formed");
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter.set_serving::<ExchangeServer<Receive>>().await;
+
+    let simulation = matches!(market.clock, Clock::Simulated(_))
+        .then(|| SimulationServer::new(SimulatedTime(market.clone())));
+    Server::builder()
+        .concurrency_limit_per_connection(config.connection_calls_max as usize)
+        .http2_keepalive_interval(Some(Duration::from_secs(config.keep_alive_s)))
+        .tcp_nodelay(true)
+        .add_service(exchange)
+        .add_service(MarketDataServer::new(MarketDataReads(market.clone())))
+        .add_service(AccountServer::new(AccountReads(market.clone())))
+        .add_service(LedgerServer::new(LedgerReads(market.clone())))
+        .add_service(health)
+        .add_service(reflection)
+        .add_optional_service(simulation)
+}
+
+/// Moves simulated time; served only where time is simulated.
+struct SimulatedTime(Arc<Market>);
+
+#[tonic::async_trait]
+impl Simulation for SimulatedTime {
+    async fn advance_to(
+        &self,
+        request: Request<v1::AdvanceToRequest>,
+    ) -> Result<Response<v1::AdvanceToResponse>, Status> {
+        let (to, now) = (Timestamp(request.into_inner().to_micros), self.0.clock.now());
+        if to < now {
+            let problem = format!("{to} lies before the market's time, {now}");
+            return Err(Refused::from(Malformed::new("to_micros", problem)).into());
+        }
+        let (done, waiting) = oneshot::channel();
+        self.0.queue.ask(Ask::AdvanceTo { to, done })?;
+        let (now, state_hash) = waiting.await.map_err(|_| Refused::Stopped)?;
+        Ok(Response::new(v1::AdvanceToResponse { now_micros: now.0, state_hash }))
+    }
+}

@@ -1,0 +1,148 @@
+//! Private reads: a participant's own account, orders, trades and certificates.
+
+use std::sync::Arc;
+
+use parkwatt_engine::{Account as LedgerAccount, Money, ParticipantId, Side, Worth};
+use parkwatt_proto::v1::{self, account_server::Account};
+use tonic::{Request, Response, Status, metadata::MetadataMap};
+
+use super::{
+    rows,
+    session::{Reader, reader},
+};
+use crate::{
+    host::Market,
+    refusal::Refused,
+    views::{OrderState, OrderView, TradeView},
+    wire,
+};
+
+/// The service of what only the participant himself may know.
+pub struct AccountReads(pub Arc<Market>);
+
+impl AccountReads {
+    fn participant(&self, metadata: &MetadataMap) -> Result<ParticipantId, Refused> {
+        match reader(&self.0, metadata)? {
+            Reader::Participant(id) => Ok(id),
+            Reader::Founder => Err(Refused::NotPermitted("the founding operator's key has no account to read")),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Account for AccountReads {
+    async fn get_account(
+        &self,
+        request: Request<v1::GetAccountRequest>,
+    ) -> Result<Response<v1::AccountStatement>, Status> {
+        let id = self.participant(request.metadata())?;
+        let views = self.0.views();
+        let participant = &views.participants[id.0 as usize];
+        let delivered = |is_his: fn(&TradeView, ParticipantId) -> bool| {
+            let his = views.orders.trades_of(id).filter(|view| is_his(view, id));
+            his.filter_map(|view| view.delivery).map(|[delivered, ..]| delivered.0).sum()
+        };
+        let holdings = || views.certificates.iter().filter(|((holder, _), _)| *holder == id).map(|(_, it)| it);
+        Ok(Response::new(v1::AccountStatement {
+            participant: id.0,
+            name: participant.name.clone(),
+            zone: views.config.zones[usize::from(participant.zone.0)].name.clone(),
+            balance_yuan: decimal(views.balance(LedgerAccount::Participant(id)))?,
+            reserved_yuan: decimal(views.orders.reserved(id))?,
+            credit_limit_fen: participant.credit_limit_fen,
+            bought_wh: delivered(|view, id| view.trade.buyer == id),
+            sold_wh: delivered(|view, id| view.trade.seller == id),
+            certificates_held_wh: holdings().map(|holding| holding.held).sum(),
+            certificates_retired_wh: holdings().map(|holding| holding.retired).sum(),
+        }))
+    }
+
+    async fn list_orders(
+        &self,
+        request: Request<v1::ListOrdersRequest>,
+    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
+        let id = self.participant(request.metadata())?;
+        let request = request.into_inner();
+        let count = rows(request.count)?;
+        let views = self.0.views();
+        let wanted = |view: &&OrderView| !request.open_only || view.state == OrderState::Open;
+        let orders = views.orders.of(id).filter(wanted).take(count).map(order).collect();
+        Ok(Response::new(v1::ListOrdersResponse { orders }))
+    }
+
+    async fn list_trades(
+        &self,
+        request: Request<v1::ListTradesRequest>,
+    ) -> Result<Response<v1::ListTradesResponse>, Status> {
+        let id = self.participant(request.metadata())?;
+        let count = rows(request.into_inner().count)?;
+        let views = self.0.views();
+        let trades = views.orders.trades_of(id).take(count).map(|view| own_trade(view, id)).collect();
+        Ok(Response::new(v1::ListTradesResponse { trades }))
+    }
+
+    async fn list_certificates(
+        &self,
+        request: Request<v1::ListCertificatesRequest>,
+    ) -> Result<Response<v1::ListCertificatesResponse>, Status> {
+        let id = self.participant(request.metadata())?;
+        let count = rows(request.into_inner().count)?;
+        let views = self.0.views();
+        let his = views.certificates.iter().rev().filter(|((holder, _), _)| *holder == id);
+        let holdings = his.take(count).map(|((_, certificate), holding)| v1::CertificateHolding {
+            certificate: Some(wire::certificate_id(*certificate)),
+            held_wh: holding.held,
+            retired_wh: holding.retired,
+        });
+        Ok(Response::new(v1::ListCertificatesResponse { holdings: holdings.collect() }))
+    }
+}
+
+fn decimal(worth: Worth) -> Result<String, Refused> {
+    let money = Money::from_worth(worth);
+    money.map(|money| money.to_string()).map_err(|problem| Refused::Unreadable(problem.to_string()))
+}
+
+fn side(it: Side) -> v1::Side {
+    match it {
+        Side::Bid => v1::Side::Bid,
+        Side::Offer => v1::Side::Offer,
+    }
+}
+
+fn order(view: &OrderView) -> v1::Order {
+    let state = match view.state {
+        OrderState::Open => v1::OrderState::Open,
+        OrderState::Filled => v1::OrderState::Filled,
+        OrderState::Cancelled => v1::OrderState::Cancelled,
+        OrderState::Expired => v1::OrderState::Expired,
+    };
+    v1::Order {
+        id: Some(wire::order_id(view.id)),
+        order: Some(v1::NewOrder {
+            side: side(view.order.side).into(),
+            slot: view.order.slot.0,
+            limit_price_micros_per_kwh: view.order.limit.0,
+            energy_wh: view.order.energy.0,
+        }),
+        traded_wh: view.traded.0,
+        state: state.into(),
+    }
+}
+
+/// The other side's number, and his order's name, are not the reader's to know.
+fn own_trade(view: &TradeView, reader: ParticipantId) -> v1::OwnTrade {
+    let mut trade = wire::trade(&view.trade);
+    let own_side = if view.trade.buyer == reader { Side::Bid } else { Side::Offer };
+    match own_side {
+        Side::Bid => (trade.seller, trade.offer) = (0, None),
+        Side::Offer => (trade.buyer, trade.bid) = (0, None),
+    }
+    let delivery = view.delivery.map(|[delivered, seller_deviation, buyer_deviation]| v1::TradeDelivered {
+        trade: view.trade.id.0.0,
+        delivered_wh: delivered.0,
+        seller_deviation_wh: seller_deviation.0,
+        buyer_deviation_wh: buyer_deviation.0,
+    });
+    v1::OwnTrade { trade: Some(trade), side: side(own_side).into(), delivery }
+}

@@ -1,0 +1,103 @@
+//! Public reads: the market, its slots, anonymous depth, the tape.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parkwatt_engine::{Side, Slot};
+use parkwatt_proto::v1::{self, market_data_server::MarketData};
+use tonic::{Request, Response, Status};
+
+use super::{check_market, rows};
+use crate::{host::Market, views::SlotView, wire};
+
+/// The service of what everybody may know.
+pub struct MarketDataReads(pub Arc<Market>);
+
+#[tonic::async_trait]
+impl MarketData for MarketDataReads {
+    async fn get_market(
+        &self,
+        request: Request<v1::GetMarketRequest>,
+    ) -> Result<Response<v1::Market>, Status> {
+        check_market(&self.0, &request.into_inner().market)?;
+        let views = self.0.views();
+        Ok(Response::new(v1::Market {
+            genesis: Some(wire::genesis(&views.config)),
+            now_micros: self.0.clock.now().0,
+            participants: u32::try_from(views.participants.len()).expect("participants' numbers have 32 bits"),
+            tree_size: views.tree_size,
+        }))
+    }
+
+    async fn list_slots(
+        &self,
+        request: Request<v1::ListSlotsRequest>,
+    ) -> Result<Response<v1::ListSlotsResponse>, Status> {
+        let request = request.into_inner();
+        check_market(&self.0, &request.market)?;
+        let count = u32::try_from(rows(request.count)?).expect("rows are at most 1,000");
+        let range = Slot(request.from_slot)..Slot(request.from_slot.saturating_add(count));
+        let views = self.0.views();
+        let slots = views.slots.range(range).map(|(slot, view)| summary(&self.0, slot, view)).collect();
+        Ok(Response::new(v1::ListSlotsResponse { slots }))
+    }
+
+    async fn get_depth(&self, request: Request<v1::GetDepthRequest>) -> Result<Response<v1::Depth>, Status> {
+        let request = request.into_inner();
+        check_market(&self.0, &request.market)?;
+        let views = self.0.views();
+        let slot = Slot(request.slot);
+        // By side, zone and limit; bids are best where highest, so their key is turned round.
+        let mut levels: BTreeMap<(Side, u16, i64), v1::Level> = BTreeMap::new();
+        for view in views.orders.open_in(slot) {
+            let zone = views.participants[view.owner.0 as usize].zone;
+            let limit = view.order.limit.0;
+            let key = if view.order.side == Side::Bid { -limit } else { limit };
+            let level = levels.entry((view.order.side, zone.0, key)).or_insert_with(|| v1::Level {
+                zone: views.config.zones[usize::from(zone.0)].name.clone(),
+                limit_price_micros_per_kwh: limit,
+                ..v1::Level::default()
+            });
+            level.energy_wh += view.open_energy().0;
+            level.orders += 1;
+        }
+        let mut depth = v1::Depth { slot: slot.0, phase: phase(&self.0, slot, views.slots.get(slot)).into(), ..v1::Depth::default() };
+        for ((side, ..), level) in levels {
+            match side {
+                Side::Bid => depth.bids.push(level),
+                Side::Offer => depth.offers.push(level),
+            }
+        }
+        Ok(Response::new(depth))
+    }
+
+    async fn list_tape(
+        &self,
+        request: Request<v1::ListTapeRequest>,
+    ) -> Result<Response<v1::ListTapeResponse>, Status> {
+        let request = request.into_inner();
+        check_market(&self.0, &request.market)?;
+        let count = rows(request.count)?;
+        let views = self.0.views();
+        let trades = views.orders.trades().map(|view| &view.trade);
+        let trades = trades.filter(|trade| request.slot.is_none_or(|slot| trade.slot.0 == slot));
+        let nameless = |trade| v1::Trade { buyer: 0, seller: 0, bid: None, offer: None, ..wire::trade(trade) };
+        Ok(Response::new(v1::ListTapeResponse { trades: trades.take(count).map(nameless).collect() }))
+    }
+}
+
+fn summary(market: &Market, slot: Slot, view: &SlotView) -> v1::SlotSummary {
+    v1::SlotSummary {
+        slot: slot.0,
+        phase: phase(market, slot, Some(view)).into(),
+        traded_wh: view.traded.0,
+        mean_price_micros_per_kwh: view.mean_price().map(|price| price.0),
+        auction: view.auction.as_ref().map(wire::auction),
+        delivered_wh: view.delivered.0,
+    }
+}
+
+/// A slot in which nothing happened has no view; its phase follows from time alone.
+fn phase(market: &Market, slot: Slot, view: Option<&SlotView>) -> v1::Phase {
+    let by_time = || market.config.timeline.phase_at(slot, market.clock.now());
+    wire::phase(view.and_then(|view| view.phase).unwrap_or_else(by_time))
+}

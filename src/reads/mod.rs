@@ -1,0 +1,35 @@
+//! Reads: what callers see of a market, from its views and its store. Nothing here enters the sequencer.
+
+mod account;
+mod ledger;
+mod market_data;
+mod session;
+
+pub use account::AccountReads;
+pub use ledger::LedgerReads;
+pub use market_data::MarketDataReads;
+
+use crate::{host::Market, refusal::Refused, wire::Malformed};
+
+/// The most rows of one answer.
+const ROWS_MAX: u32 = 1_000;
+/// The rows of an answer where the caller does not say.
+const ROWS_DEFAULT: u32 = 100;
+
+/// Checks that a read is for this market; an empty name is for the only one.
+fn check_market(market: &Market, name: &str) -> Result<(), Refused> {
+    if name.is_empty() || name == market.config.name {
+        return Ok(());
+    }
+    let problem = format!("'{name}' is not a market of this node; it has '{}'", market.config.name);
+    Err(Malformed::new("market", problem).into())
+}
+
+/// Returns how many rows are asked for.
+fn rows(count: u32) -> Result<usize, Refused> {
+    match count {
+        0 => Ok(ROWS_DEFAULT as usize),
+        1..=ROWS_MAX => Ok(count as usize),
+        _ => Err(Malformed::new("count", format!("{count} exceeds the maximum of {ROWS_MAX}")).into()),
+    }
+}

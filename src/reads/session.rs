@@ -1,0 +1,48 @@
+//! Sessions: a participant's signed word that he reads for himself, carried by every private call.
+
+use parkwatt_engine::{KeyHolder, MICROS_PER_SECOND, ParticipantId, Timestamp};
+use parkwatt_proto::{SESSION_TYPE, v1};
+use prost::Message;
+use tonic::metadata::MetadataMap;
+
+use crate::{authenticate::authenticate, host::Market, refusal::Refused, wire::Malformed};
+
+/// The metadata that carries a session.
+const SESSION_METADATA: &str = "parkwatt-session-bin";
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// The operator who founded the market.
+    Founder,
+    /// A participant.
+    Participant(ParticipantId),
+}
+
+/// Returns who reads, by the session that `metadata` carries.
+pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused> {
+    let carried = metadata.get_bin(SESSION_METADATA).ok_or(Refused::NoSession("the call carries no session"))?;
+    let bytes = carried.to_bytes().map_err(|_| Refused::NoSession("the session is not valid base64"))?;
+    let signed = v1::SignedSession::decode(bytes)
+        .map_err(|problem| Malformed::new(SESSION_METADATA, format!("is no SignedSession: {problem}")))?;
+    let key = authenticate(SESSION_TYPE, &signed.payload, &signed.public_key, &signed.signature)?;
+    let session = v1::Session::decode(signed.payload.as_slice())
+        .map_err(|problem| Malformed::new("payload", format!("is no Session: {problem}")))?;
+    if session.market != market.config.name {
+        return Err(Refused::NoSession("the session is for another market"));
+    }
+    let now = market.clock.now();
+    if session.expires_at_micros <= now.0 {
+        return Err(Refused::NoSession("the session has expired; sign a new one"));
+    }
+    let latest = Timestamp(now.0 + market.session_s_max * MICROS_PER_SECOND);
+    if session.expires_at_micros > latest.0 {
+        return Err(Refused::NoSession("the session would last longer than this node allows; sign a shorter one"));
+    }
+    match market.views().holder_of(&key) {
+        Some(KeyHolder::FoundingOperator) => Ok(Reader::Founder),
+        Some(KeyHolder::Owner(id)) => Ok(Reader::Participant(id)),
+        Some(KeyHolder::Meter(_)) => Err(Refused::NotPermitted("a meter's key reads nothing")),
+        None => Err(Refused::UnknownKey { key, market: market.config.name.clone() }),
+    }
+}

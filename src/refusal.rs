@@ -1,0 +1,126 @@
+//! Every no that is not a market rule's, with its gRPC status and its `google.rpc` details.
+
+use std::{collections::HashMap, time::Duration};
+
+use parkwatt_engine::PublicKey;
+use parkwatt_proto::v1;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::{authenticate::Unauthentic, wire::Malformed};
+
+/// After how long a caller who found the queue full should try again.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// Why a call was refused before any rule of the market looked at it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refused {
+    /// The envelope's payload is longer than the limit.
+    #[error("payload: has {len} bytes; at most {max} are allowed, so split the schedule")]
+    TooLarge {
+        /// How long it is.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A field is not as the contract says.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// The signature is nobody's word.
+    #[error(transparent)]
+    Unauthentic(#[from] Unauthentic),
+    /// The key is authentic, and nobody's here.
+    #[error("public_key {} is not enrolled in market '{market}'; ask its operator to enrol it", hex::encode(key))]
+    UnknownKey {
+        /// The key.
+        key: PublicKey,
+        /// The market.
+        market: String,
+    },
+    /// The call needs a session.
+    #[error("parkwatt-session-bin: {0}")]
+    NoSession(&'static str),
+    /// The caller may not do this.
+    #[error("{0}")]
+    NotPermitted(&'static str),
+    /// The queue is full.
+    #[error("the market's queue is full; try again in {} ms", RETRY_AFTER.as_millis())]
+    Busy,
+    /// The node is ending, or its market has stopped.
+    #[error("the market takes no more commands: the node is stopping or has lost its disk")]
+    Stopped,
+    /// The ledger could not be read.
+    #[error("the ledger cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl Refused {
+    /// Returns the gRPC status code.
+    pub fn code(&self) -> Code {
+        match self {
+            Refused::TooLarge { .. }
+            | Refused::Malformed(_)
+            | Refused::Unauthentic(
+                Unauthentic::KeyMustHave32Bytes(_) | Unauthentic::SignatureMustHave64Bytes(_),
+            ) => Code::InvalidArgument,
+            Refused::Unauthentic(_) | Refused::UnknownKey { .. } | Refused::NoSession(_) => Code::Unauthenticated,
+            Refused::NotPermitted(_) => Code::PermissionDenied,
+            Refused::Busy => Code::ResourceExhausted,
+            Refused::Stopped => Code::Unavailable,
+            Refused::Unreadable(_) => Code::Internal,
+        }
+    }
+
+    /// Returns the stable reason, for machines.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Refused::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
+            Refused::Malformed(_) => "MALFORMED",
+            Refused::Unauthentic(Unauthentic::KeyMustHave32Bytes(_)) => "KEY_MUST_HAVE_32_BYTES",
+            Refused::Unauthentic(Unauthentic::SignatureMustHave64Bytes(_)) => "SIGNATURE_MUST_HAVE_64_BYTES",
+            Refused::Unauthentic(Unauthentic::KeyMustBeAPoint(_)) => "KEY_MUST_BE_A_POINT",
+            Refused::Unauthentic(Unauthentic::SignatureMustVerify(_)) => "SIGNATURE_MUST_VERIFY",
+            Refused::UnknownKey { .. } => "KEY_MUST_BE_ENROLLED",
+            Refused::NoSession(_) => "SESSION_REQUIRED",
+            Refused::NotPermitted(_) => "NOT_PERMITTED",
+            Refused::Busy => "QUEUE_FULL",
+            Refused::Stopped => "STOPPED",
+            Refused::Unreadable(_) => "LEDGER_UNREADABLE",
+        }
+    }
+
+    fn field(&self) -> Option<&str> {
+        match self {
+            Refused::TooLarge { .. } => Some("payload"),
+            Refused::Malformed(malformed) => Some(&malformed.field),
+            Refused::Unauthentic(Unauthentic::SignatureMustHave64Bytes(_)) => Some("signature"),
+            Refused::Unauthentic(Unauthentic::KeyMustHave32Bytes(_)) => Some("public_key"),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Status {
+        let message = refused.to_string();
+        let mut details = ErrorDetails::new();
+        details.set_error_info(refused.reason(), "parkwatt", HashMap::new());
+        if let Some(field) = refused.field() {
+            details.add_bad_request_violation(field, message.as_str());
+        }
+        if matches!(refused, Refused::Busy) {
+            details.set_retry_info(Some(RETRY_AFTER));
+        }
+        Status::with_error_details(refused.code(), message, details)
+    }
+}
+
+impl From<Refused> for v1::Refusal {
+    fn from(refused: Refused) -> v1::Refusal {
+        v1::Refusal {
+            status: refused.code() as u32,
+            reason: refused.reason().into(),
+            message: refused.to_string(),
+        }
+    }
+}

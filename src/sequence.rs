@@ -1,0 +1,244 @@
+//! Step 4, sequence: one total order, and one strictly rising time, given by one plain thread for each market.
+//!
+//! Whatever has arrived while the last group was being made durable is the next group, so an idle market answers at
+//! once and a busy one batches itself. The queue is bounded; a full one is the caller's to hear of.
+//! Steps 5 and 6 run here, on the same thread: [`crate::apply`] and [`crate::append`]. Step 7 follows the sync.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use parkwatt_engine::{Request, Timestamp};
+use parkwatt_proto::v1;
+use tokio::sync::oneshot;
+
+use crate::{
+    append::{Appender, Repeat},
+    apply::{Applied, Replica},
+    clock::Clock,
+    receipt::receipt,
+    refusal::Refused,
+};
+
+/// The longest that an idle market sleeps, so that it sees a clock that was set.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Where a receipt is waited for.
+pub type ReceiptSender = oneshot::Sender<Result<v1::Receipt, Refused>>;
+
+/// What is asked of the sequencer.
+pub enum Ask {
+    /// That a command be sequenced.
+    Command(Box<CommandAsk>),
+    /// That a simulated clock move, and everything due by then happen.
+    AdvanceTo {
+        /// Until when.
+        to: Timestamp,
+        /// Hears the market's time and the hash of its state, once all is durable.
+        done: oneshot::Sender<(Timestamp, u64)>,
+    },
+    /// That the market end, after everything that was asked before.
+    Stop,
+}
+
+/// A command on its way, authentic and parsed.
+pub struct CommandAsk {
+    /// As it was received.
+    pub signed: v1::SignedCommand,
+    /// As it was parsed.
+    pub request: Request,
+    /// Who waits.
+    pub receipt: ReceiptSender,
+    /// Whether it was looked up, and was not handed in before.
+    pub is_known_new: bool,
+}
+
+impl CommandAsk {
+    /// Answers; a caller who has hung up does not hear it.
+    pub fn answer(self, answer: Result<v1::Receipt, Refused>) {
+        let _ = self.receipt.send(answer);
+    }
+}
+
+/// The queue into a market.
+#[derive(Clone)]
+pub struct Queue(SyncSender<Ask>);
+
+impl Queue {
+    /// Hands in a command; if the queue is full or the market has ended, its caller hears so at once.
+    pub fn hand_in(&self, ask: CommandAsk) {
+        let refused = match self.0.try_send(Ask::Command(Box::new(ask))) {
+            Ok(()) => return,
+            Err(TrySendError::Full(ask)) => (ask, Refused::Busy),
+            Err(TrySendError::Disconnected(ask)) => (ask, Refused::Stopped),
+        };
+        if let (Ask::Command(ask), why) = refused {
+            ask.answer(Err(why));
+        }
+    }
+
+    /// Asks something else of the market.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`] if it is full, [`Refused::Stopped`] if the market has ended.
+    pub fn ask(&self, ask: Ask) -> Result<(), Refused> {
+        self.0.try_send(ask).map_err(|problem| match problem {
+            TrySendError::Full(_) => Refused::Busy,
+            TrySendError::Disconnected(_) => Refused::Stopped,
+        })
+    }
+}
+
+/// How much is made durable together.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupLimits {
+    /// Commands.
+    pub commands_max: usize,
+    /// Bytes of leaves after which a group is closed.
+    pub bytes_max: usize,
+}
+
+/// Starts a market's thread, and returns the queue into it.
+///
+/// `appender` is given the queue too: what it finds not to be a repeat comes back.
+pub fn start(
+    name: &str,
+    queue_len_max: usize,
+    limits: GroupLimits,
+    clock: Clock,
+    replica: Replica,
+    appender: impl FnOnce(Queue) -> Appender,
+) -> (Queue, JoinHandle<()>) {
+    let (sender, asks) = sync_channel(queue_len_max);
+    let queue = Queue(sender);
+    let appender = appender(queue.clone());
+    let sequencer = Sequencer { replica, clock, limits, appender };
+    let thread = std::thread::Builder::new()
+        .name(format!("market-{name}"))
+        .spawn(move || sequencer.run(&asks))
+        .expect("the system starts one thread for each market when the node starts");
+    (queue, thread)
+}
+
+struct Sequencer {
+    replica: Replica,
+    clock: Clock,
+    limits: GroupLimits,
+    appender: Appender,
+}
+
+/// What is applied and not yet durable, and who waits for it.
+#[derive(Default)]
+struct Group {
+    applied: Vec<Arc<Applied>>,
+    bytes: usize,
+    receipts: Vec<(ReceiptSender, Arc<Applied>)>,
+    repeats: Vec<Repeat>,
+    advanced: Vec<oneshot::Sender<(Timestamp, u64)>>,
+    stops: bool,
+}
+
+impl Sequencer {
+    fn run(mut self, asks: &Receiver<Ask>) {
+        loop {
+            let mut group = Group::default();
+            match asks.recv_timeout(self.until_due()) {
+                Ok(ask) => self.take(ask, &mut group),
+                Err(RecvTimeoutError::Timeout) => self.let_time_pass(self.clock.now(), &mut group),
+                Err(RecvTimeoutError::Disconnected) => group.stops = true,
+            }
+            while self.has_room(&group) {
+                let Ok(ask) = asks.try_recv() else { break };
+                self.take(ask, &mut group);
+            }
+            let stops = group.stops;
+            self.make_durable(group);
+            if stops {
+                return;
+            }
+        }
+    }
+
+    fn until_due(&self) -> Duration {
+        let due = self.replica.market().next_due();
+        let micros = due.map_or(u64::MAX, |due| due.0.saturating_sub(self.clock.now().0));
+        // A simulated clock does not pass by waiting.
+        if matches!(self.clock, Clock::Simulated(_)) { SLEEP_MAX } else { SLEEP_MAX.min(Duration::from_micros(micros)) }
+    }
+
+    fn has_room(&self, group: &Group) -> bool {
+        !group.stops && group.applied.len() < self.limits.commands_max && group.bytes < self.limits.bytes_max
+    }
+
+    fn take(&mut self, ask: Ask, group: &mut Group) {
+        match ask {
+            Ask::Command(ask) => self.sequence(*ask, group),
+            Ask::AdvanceTo { to, done } => {
+                self.let_time_pass(to, group);
+                self.clock.advance(to);
+                group.advanced.push(done);
+            }
+            Ask::Stop => group.stops = true,
+        }
+    }
+
+    fn sequence(&mut self, ask: CommandAsk, group: &mut Group) {
+        let last_nonce = self.replica.market().last_nonce(&ask.request.key);
+        if ask.request.nonce <= last_nonce && !ask.is_known_new {
+            group.repeats.push(Repeat(ask));
+            return;
+        }
+        let now = self.clock.now();
+        self.let_time_pass(now, group);
+        let at = self.next_moment(now);
+        let applied = Arc::new(self.replica.command(at, ask.signed, ask.request));
+        group.receipts.push((ask.receipt, applied.clone()));
+        group.push(applied);
+    }
+
+    /// Does everything that is due at or before `to`, each at its own moment.
+    fn let_time_pass(&mut self, to: Timestamp, group: &mut Group) {
+        while let Some(due) = self.replica.market().next_due().filter(|due| *due <= to) {
+            let at = self.next_moment(due);
+            let applied = Arc::new(self.replica.tick(at));
+            group.push(applied);
+            if !self.has_room(group) {
+                self.make_durable(std::mem::take(group));
+            }
+        }
+    }
+
+    /// Time rises strictly, also where the clock stands still or was set back.
+    fn next_moment(&self, now: Timestamp) -> Timestamp {
+        now.max(Timestamp(self.replica.last_at().0 + 1))
+    }
+
+    fn make_durable(&mut self, group: Group) {
+        if !group.applied.is_empty() {
+            self.appender.append(&group.applied);
+        }
+        // Only now does anybody hear of it. A receiver that is gone has hung up.
+        for (waiting, applied) in group.receipts {
+            let receipt = receipt(&applied).expect("only commands are waited for");
+            let _ = waiting.send(Ok(receipt));
+        }
+        for repeat in group.repeats {
+            self.appender.look_up(repeat);
+        }
+        for waiting in group.advanced {
+            let _ = waiting.send((self.clock.now().max(self.replica.last_at()), self.replica.market().state_hash()));
+        }
+    }
+}
+
+impl Group {
+    fn push(&mut self, applied: Arc<Applied>) {
+        self.bytes += applied.leaves.iter().map(Vec::len).sum::<usize>();
+        self.applied.push(applied);
+    }
+}

@@ -1,0 +1,14 @@
+//! Between the contract and the engine: the only place that names both.
+//!
+//! Step 3 of an order's path is [`parse`]: bytes become a command, valid by construction. The other direction turns
+//! what the engine says into leaves. Neither decides anything about the market.
+
+mod events;
+mod genesis;
+mod outcome;
+mod parse;
+
+pub use events::{auction, certificate_id, event_fact, trade};
+pub use genesis::{config_of, genesis};
+pub use outcome::{order_id, outcome, phase};
+pub use parse::{Malformed, parse};

@@ -1,0 +1,53 @@
+//! Outcomes and the small words of events, as the contract says them.
+
+use parkwatt_engine as engine;
+use parkwatt_proto::v1::{self, order_answer, outcome::Kind};
+
+/// Returns the contract's form of an outcome.
+pub fn outcome(it: &engine::Outcome) -> v1::Outcome {
+    let kind = match it {
+        engine::Outcome::Rejected(why) => Kind::Rejected(rejection(why)),
+        engine::Outcome::Enrolled(participant) => Kind::EnrolledParticipant(participant.0),
+        engine::Outcome::Deposited => Kind::Deposited(v1::Done {}),
+        engine::Outcome::Placed(answers) => {
+            Kind::Placed(v1::Placed { orders: answers.iter().map(order_answer).collect() })
+        }
+        engine::Outcome::Cancelled(energy) => Kind::Cancelled(v1::Cancelled { energy_wh: energy.0 }),
+        engine::Outcome::ReadingTaken => Kind::ReadingTaken(v1::Done {}),
+        engine::Outcome::Retired => Kind::Retired(v1::Done {}),
+    };
+    v1::Outcome { kind: Some(kind) }
+}
+
+fn order_answer(it: &Result<engine::OrderId, engine::Rejection>) -> v1::OrderAnswer {
+    let kind = match it {
+        Ok(id) => order_answer::Kind::Accepted(order_id(*id)),
+        Err(why) => order_answer::Kind::Rejected(rejection(why)),
+    };
+    v1::OrderAnswer { kind: Some(kind) }
+}
+
+fn rejection(why: &engine::Rejection) -> v1::Rejection {
+    v1::Rejection {
+        code: why.code().into(),
+        rule: why.rule().into(),
+        field: why.field().into(),
+        sentence: why.to_string(),
+    }
+}
+
+/// Returns the contract's form of an order's name.
+pub fn order_id(id: engine::OrderId) -> v1::OrderId {
+    v1::OrderId { index: id.index.0, position: u32::from(id.position) }
+}
+
+/// Returns the contract's form of a phase.
+pub fn phase(it: engine::Phase) -> v1::Phase {
+    match it {
+        engine::Phase::Scheduled => v1::Phase::Scheduled,
+        engine::Phase::Auction => v1::Phase::Auction,
+        engine::Phase::Continuous => v1::Phase::Continuous,
+        engine::Phase::Closed => v1::Phase::Closed,
+        engine::Phase::Settled => v1::Phase::Settled,
+    }
+}

@@ -1,0 +1,174 @@
+//! Step 3, parse: a verified payload becomes an engine request, or names the field that is malformed.
+
+use parkwatt_engine as engine;
+use parkwatt_proto::v1::{self, command::Kind};
+use prost::Message;
+
+/// A payload that is no command: which field, and what must hold of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct Malformed {
+    /// The field, as the contract names it.
+    pub field: String,
+    /// The value and the rule.
+    pub problem: String,
+}
+
+impl Malformed {
+    /// Returns the complaint that `field` has this `problem`.
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Malformed {
+        Malformed { field: field.into(), problem: problem.into() }
+    }
+}
+
+/// Returns the request that `payload` asks under `key`.
+///
+/// # Errors
+/// [`Malformed`] if the payload is no command of this market.
+pub fn parse(
+    config: &engine::MarketConfig,
+    payload: &[u8],
+    key: engine::PublicKey,
+) -> Result<engine::Request, Malformed> {
+    let command = v1::Command::decode(payload)
+        .map_err(|problem| Malformed::new("payload", format!("is not a serialised Command: {problem}")))?;
+    if command.market != config.name {
+        let problem = format!("'{}' is not this market; it is '{}'", command.market, config.name);
+        return Err(Malformed::new("market", problem));
+    }
+    let kind = command.kind.ok_or_else(|| Malformed::new("kind", "no command is given"))?;
+    Ok(engine::Request {
+        key,
+        nonce: command.nonce,
+        expires_at: engine::Timestamp(command.expires_at_micros),
+        command: match kind {
+            Kind::EnrolParticipant(it) => engine::Command::EnrolParticipant(new_participant(config, it)?),
+            Kind::Deposit(it) => engine::Command::Deposit(engine::Deposit {
+                participant: it.participant,
+                amount_fen: it.amount_fen,
+            }),
+            Kind::PlaceOrders(it) => engine::Command::PlaceOrders(orders(&it)?),
+            Kind::CancelOrder(it) => engine::Command::CancelOrder(order_id(it.order)?),
+            Kind::SubmitReading(it) => engine::Command::SubmitReading(reading(&it)?),
+            Kind::RetireCertificates(it) => engine::Command::RetireCertificates(retirement(it)?),
+        },
+    })
+}
+
+fn new_participant(
+    config: &engine::MarketConfig,
+    it: v1::EnrolParticipant,
+) -> Result<engine::NewParticipant, Malformed> {
+    Ok(engine::NewParticipant {
+        name: it.name,
+        key: enrolled_key("public_key", &it.public_key)?,
+        meter_key: match it.meter_public_key.as_slice() {
+            [] => None,
+            bytes => Some(enrolled_key("meter_public_key", bytes)?),
+        },
+        zone: zone(config, &it.zone)?,
+        roles: roles(&it.roles)?,
+        pv_capacity_w: it.pv_capacity_w,
+        connection_capacity_w: it.connection_capacity_w,
+        credit_limit_fen: it.credit_limit_fen,
+    })
+}
+
+/// Weak keys, under which one signature can fit many messages, are refused here, so that no engine ever holds one.
+fn enrolled_key(field: &str, bytes: &[u8]) -> Result<engine::PublicKey, Malformed> {
+    let key: engine::PublicKey = bytes
+        .try_into()
+        .map_err(|_| Malformed::new(field, format!("has {} bytes; an Ed25519 public key has 32", bytes.len())))?;
+    match ed25519_dalek::VerifyingKey::from_bytes(&key) {
+        Ok(point) if !point.is_weak() => Ok(key),
+        Ok(_) => Err(Malformed::new(field, format!("{} is a weak Ed25519 key; make a new one", hex::encode(key)))),
+        Err(_) => Err(Malformed::new(field, format!("{} is not an Ed25519 public key", hex::encode(key)))),
+    }
+}
+
+fn zone(config: &engine::MarketConfig, name: &str) -> Result<engine::ZoneId, Malformed> {
+    let number = config.zones.iter().position(|zone| zone.name == name).ok_or_else(|| {
+        let names: Vec<&str> = config.zones.iter().map(|zone| zone.name.as_str()).collect();
+        Malformed::new("zone", format!("'{name}' is none of this market's zones: {}", names.join(", ")))
+    })?;
+    Ok(engine::ZoneId(u16::try_from(number).expect("a market has at most 1024 zones")))
+}
+
+fn roles(given: &[i32]) -> Result<engine::Roles, Malformed> {
+    let mut roles = engine::Roles::default();
+    for &number in given {
+        let role = match v1::Role::try_from(number) {
+            Ok(v1::Role::Producer) => &mut roles.producer,
+            Ok(v1::Role::Consumer) => &mut roles.consumer,
+            Ok(v1::Role::Operator) => &mut roles.operator,
+            Ok(v1::Role::Regulator) => &mut roles.regulator,
+            Ok(v1::Role::Unspecified) | Err(_) => return Err(Malformed::new("roles", format!("{number} is no role"))),
+        };
+        if std::mem::replace(role, true) {
+            return Err(Malformed::new("roles", format!("role {number} is given twice")));
+        }
+    }
+    Ok(roles)
+}
+
+fn orders(it: &v1::PlaceOrders) -> Result<Vec<engine::NewOrder>, Malformed> {
+    if it.orders.is_empty() {
+        return Err(Malformed::new("orders", "the schedule is empty; it needs at least one order"));
+    }
+    it.orders.iter().enumerate().map(|(position, order)| new_order(position, order)).collect()
+}
+
+fn new_order(position: usize, it: &v1::NewOrder) -> Result<engine::NewOrder, Malformed> {
+    let side = match v1::Side::try_from(it.side) {
+        Ok(v1::Side::Bid) => engine::Side::Bid,
+        Ok(v1::Side::Offer) => engine::Side::Offer,
+        Ok(v1::Side::Unspecified) | Err(_) => {
+            let problem = format!("{} is no side; 1 is a bid, 2 an offer", it.side);
+            return Err(Malformed::new(format!("orders[{position}].side"), problem));
+        }
+    };
+    Ok(engine::NewOrder {
+        side,
+        slot: engine::Slot(it.slot),
+        limit: engine::Price(it.limit_price_micros_per_kwh),
+        energy: engine::Energy(it.energy_wh),
+    })
+}
+
+fn order_id(it: Option<v1::OrderId>) -> Result<engine::OrderId, Malformed> {
+    let id = it.ok_or_else(|| Malformed::new("order", "no order is named"))?;
+    let position = u16::try_from(id.position)
+        .map_err(|_| Malformed::new("order.position", format!("{} is beyond any schedule", id.position)))?;
+    Ok(engine::OrderId { index: engine::LeafIndex(id.index), position })
+}
+
+fn reading(it: &v1::SubmitReading) -> Result<engine::Reading, Malformed> {
+    let quality = match v1::Quality::try_from(it.quality) {
+        Ok(v1::Quality::Measured) => engine::Quality::Measured,
+        Ok(v1::Quality::Estimated) => engine::Quality::Estimated,
+        Ok(v1::Quality::Substituted) => engine::Quality::Substituted,
+        Ok(v1::Quality::Unspecified) | Err(_) => {
+            return Err(Malformed::new("quality", format!("{} is no quality", it.quality)));
+        }
+    };
+    Ok(engine::Reading {
+        slot: engine::Slot(it.slot),
+        import_register: engine::Energy(it.import_register_wh),
+        export_register: engine::Energy(it.export_register_wh),
+        counter: it.counter,
+        quality,
+    })
+}
+
+fn retirement(it: v1::RetireCertificates) -> Result<engine::Retirement, Malformed> {
+    if it.beneficiary.len() > 128 {
+        let problem = format!("has {} bytes; at most 128 are allowed", it.beneficiary.len());
+        return Err(Malformed::new("beneficiary", problem));
+    }
+    Ok(engine::Retirement {
+        slot: engine::Slot(it.slot),
+        energy: engine::Energy(it.energy_wh),
+        consumption_slot: engine::Slot(it.consumption_slot),
+        beneficiary: it.beneficiary,
+    })
+}
