@@ -36,6 +36,8 @@ pub enum StoreState {
         /// The leaves in the journal.
         journal: u64,
     },
+    /// Another process has it open, so nothing can be said about it.
+    InUse,
 }
 
 /// What a probe's exit codes mean; anything else is a store that crashed it.
@@ -45,6 +47,7 @@ mod exit {
     pub const DIFFERENT: u8 = 11;
     pub const AHEAD: u8 = 12;
     pub const JOURNAL_UNREADABLE: u8 = 13;
+    pub const IN_USE: u8 = 14;
 }
 
 /// Answers for a probe: says the state on standard output, and returns the exit code that [`open_or_rebuild`]
@@ -58,6 +61,7 @@ pub fn answer_probe(compared: &Result<StoreState, ReadError>) -> u8 {
             exit::AHEAD,
             format!("the store has a signed checkpoint over {store} leaves, the journal has {journal}"),
         ),
+        Ok(StoreState::InUse) => (exit::IN_USE, "another process has the store open".to_owned()),
         Err(error) => (exit::JOURNAL_UNREADABLE, error.to_string()),
     };
     println!("{said}");
@@ -86,6 +90,7 @@ pub fn compare(
     match compared {
         Ok(state) => Ok(state),
         Err(Stop::Different(what)) => Ok(StoreState::Different { what }),
+        Err(Stop::InUse) => Ok(StoreState::InUse),
         Err(Stop::Journal(error)) => Err(error),
     }
 }
@@ -93,6 +98,7 @@ pub fn compare(
 /// Why a comparison ends early.
 enum Stop {
     Different(String),
+    InUse,
     Journal(ReadError),
 }
 
@@ -104,7 +110,10 @@ impl From<ReadError> for Stop {
 
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Stop {
-        Stop::Different(error.to_string())
+        match error {
+            StoreError::InUse(_) => Stop::InUse,
+            other => Stop::Different(other.to_string()),
+        }
     }
 }
 
@@ -229,6 +238,7 @@ pub fn open_or_rebuild(
             Some(exit::EQUAL) => return Ok((Store::open(dir)?, Reopened::Equal)),
             Some(exit::BEHIND) => Reopened::CaughtUp { from: 0 },
             Some(exit::AHEAD) => return Err(ReopenError::JournalShorterThanStore { said }),
+            Some(exit::IN_USE) => return Err(StoreError::InUse(Store::path(dir)).into()),
             Some(exit::DIFFERENT) => Reopened::Rebuilt { what: said, aside: Store::set_aside(dir)? },
             _ => {
                 // A probe that cannot read the journal says nothing about the store; reading it here says why.

@@ -4,8 +4,10 @@
 //! to it as bytes. Does not know whether it is right: `rebuild` compares it with the journal.
 //! Keeps: a group is in it whole or not at all, with its index rows.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use tlog_tiles::tlog;
 
@@ -17,6 +19,12 @@ use crate::tree::{Hash, HashReader};
 const CACHE_BYTES: u64 = 64 << 20;
 /// How often the database writes out what it has; it need not be often, the journal is durable already.
 const FLUSH_EVERY_MS: u64 = 1000;
+
+/// How long opening waits for the last user of the store: the database lets go of its files a little after its last
+/// handle is dropped.
+const WAIT_MS_MAX: u64 = 5000;
+/// How often it looks meanwhile.
+const WAIT_STEP_MS: u64 = 10;
 
 /// What an entry is: the first byte of its key.
 #[derive(Clone, Copy)]
@@ -51,6 +59,9 @@ pub enum StoreError {
     /// The database failed.
     #[error("the store failed: {0}")]
     Database(#[from] sled::Error),
+    /// Another process has it open.
+    #[error("{}: another process has this store open", .0.display())]
+    InUse(PathBuf),
     /// An entry is not what the store writes.
     #[error("the store is damaged: {0}")]
     Malformed(&'static str),
@@ -81,6 +92,7 @@ impl Store {
     /// What it holds is not compared with anything, and a damaged one may panic: see
     /// [`open_or_rebuild`](crate::open_or_rebuild).
     pub fn open(dir: &Path) -> Result<Store, StoreError> {
+        wait_for_last_user(&Store::path(dir))?;
         let db = sled::Config::new()
             .path(Store::path(dir))
             .cache_capacity(CACHE_BYTES)
@@ -246,6 +258,18 @@ impl HashReader for Store {
             })
             .collect()
     }
+}
+
+fn wait_for_last_user(store: &Path) -> Result<(), StoreError> {
+    // A store that has no such file, or one that cannot be locked, has no user; opening will say what is wrong.
+    let Ok(locked) = File::open(store.join("db")) else { return Ok(()) };
+    for _ in 0..WAIT_MS_MAX / WAIT_STEP_MS {
+        match locked.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(WAIT_STEP_MS)),
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
+        }
+    }
+    Err(StoreError::InUse(store.to_owned()))
 }
 
 fn numbered(kind: Kind, number: u64) -> Vec<u8> {

@@ -1,21 +1,15 @@
 //! What is appended is there when the ledger is opened again: order, rotation, locks, keys.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod common;
 
 use std::fs;
 
-use common::{audit, leaves, make, open, signer, small, verifier};
+use common::{audit, leaves, make, open, segments, signer, small, verifier};
 use parkwatt_ledger::{
     AppendError, CheckpointSigner, Ledger, OpenError, Origin, ReadError, SigningKey, Tail, journal_dir,
 };
 use proptest::prelude::*;
-
-fn segments(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut paths: Vec<_> =
-        fs::read_dir(journal_dir(dir)).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
-}
 
 #[test]
 fn groups_come_back_as_they_were_returned() {

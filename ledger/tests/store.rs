@@ -1,5 +1,6 @@
 //! The store is made equal to the journal, whatever has happened to it.
 #![cfg(feature = "store")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod common;
 
@@ -10,7 +11,7 @@ use std::process::{self, Command};
 
 use common::{audit, leaves, make, open, verifier};
 use parkwatt_ledger::{
-    Group, IndexRow, ReopenError, Reopened, Store, StoreError, StoreState, answer_probe, compare,
+    Group, IndexRow, ReadError, ReopenError, Reopened, Store, StoreError, StoreState, answer_probe, compare,
     journal_dir, leaf_hash, open_or_rebuild, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,
 };
@@ -155,6 +156,17 @@ fn an_older_copy_of_the_store_catches_up() {
 }
 
 #[test]
+fn a_store_that_is_in_use_is_neither_moved_nor_rebuilt() {
+    let (dir, _) = ledger_with_store();
+    let user = Store::open(dir.path()).unwrap();
+    let error = reopen(dir.path()).unwrap_err();
+    assert!(matches!(error, ReopenError::Store(StoreError::InUse(_))), "{error}");
+    assert!(!aside(dir.path()).exists());
+    drop(user);
+    assert_eq!(check_reopened(dir.path()), Reopened::Equal);
+}
+
+#[test]
 fn a_journal_that_has_lost_groups_is_not_continued() {
     let (dir, _) = ledger_with_store();
     let shorter = tempfile::tempdir().unwrap();
@@ -284,6 +296,8 @@ fn the_probes_answers_are_told_apart() {
         Ok(StoreState::Behind { size: 1 }),
         Ok(StoreState::Different { what: "leaf 1".into() }),
         Ok(StoreState::Ahead { store: 2, journal: 1 }),
+        Err(ReadError::NoJournal(PathBuf::new())),
+        Ok(StoreState::InUse),
     ];
-    assert_eq!(answers.each_ref().map(answer_probe), [0, 10, 11, 12]);
+    assert_eq!(answers.each_ref().map(answer_probe), [0, 10, 11, 12, 13, 14]);
 }

@@ -257,3 +257,86 @@ impl Iterator for Reader {
         next
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{JournalOptions, Writer};
+    use super::*;
+    use crate::checkpoint::{CheckpointSigner, Origin};
+    use crate::tree::Hash;
+
+    fn signer(key: u8) -> CheckpointSigner {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[key; 32]);
+        CheckpointSigner::new(Origin::new("parkwatt/park").unwrap(), key)
+    }
+
+    /// The first group of a log, of one leaf, under this checkpoint: laid out as it should be.
+    fn group(first_index: u64, leaf: &[u8], checkpoint: &SignedCheckpoint) -> Vec<u8> {
+        group::encode(first_index, &[leaf.to_vec()], checkpoint.note()).unwrap()
+    }
+
+    fn root_of(leaf: &[u8]) -> Hash {
+        let mut tree = Tree::default();
+        tree.append(leaf_hash(leaf), &mut Vec::new());
+        tree.root()
+    }
+
+    /// Writes a group with right checksums, whatever else is wrong with it, and says what a reader says.
+    fn read(payload: &[u8], signatures: Signatures) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let verifier = signer(7).verifier();
+        let options = JournalOptions { segment_bytes: 1 << 16 };
+        let mut writer = Writer::create(dir.path(), &options, verifier.vkey()).unwrap();
+        writer.append(&Tree::default(), payload).unwrap();
+        match scan::<ReadError>(dir.path(), &verifier, signatures, |_| Ok(())) {
+            Ok(_) => "whole".to_owned(),
+            Err(ReadError::Corrupt { offset: 4096, what, .. }) => what,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[track_caller]
+    fn check(payload: &[u8], says: &str) {
+        for signatures in [Signatures::Every, Signatures::Last] {
+            assert_eq!(read(payload, signatures), says, "{signatures:?}");
+        }
+    }
+
+    #[test]
+    fn a_forged_group_is_refused_whatever_its_checksums_say() {
+        let checkpoint = signer(7).sign(1, root_of(b"leaf"));
+        let honest = group(0, b"leaf", &checkpoint);
+        check(&honest, "whole");
+
+        let not_of_leaves = "the checkpoint of 1 leaves is not that of the leaves";
+        check(&group(0, b"loaf", &checkpoint), not_of_leaves);
+        check(&group(0, b"leaf", &signer(7).sign(1, root_of(b"loaf"))), not_of_leaves);
+        check(
+            &group(0, b"leaf", &signer(7).sign(2, root_of(b"leaf"))),
+            "the checkpoint of 2 leaves is not that of the leaves",
+        );
+        check(&group(1, b"leaf", &checkpoint), "the group begins with leaf 1, expected 0");
+
+        let by_another = signer(8).sign(1, root_of(b"leaf"));
+        let vkey = signer(7).verifier().vkey().to_owned();
+        check(&group(0, b"leaf", &by_another), &format!("the checkpoint is not signed by the key {vkey}"));
+    }
+
+    #[test]
+    fn a_group_whose_parts_do_not_add_up_is_refused() {
+        let honest = group(0, b"leaf", &signer(7).sign(1, root_of(b"leaf")));
+        let says = "the group's parts do not add up to its length";
+        let with = |at: usize, byte: u8| {
+            let mut payload = honest.clone();
+            payload[at] = byte;
+            payload
+        };
+        check(&with(0, honest[0] - 1), says);
+        check(&with(0, honest[0] + 1), says);
+        check(&with(4, 0), says);
+        check(&with(4, 2), says);
+        check(&with(16, 5), says);
+        check(&[honest.as_slice(), b"!"].concat(), says);
+        check(&with(0, 3), says);
+    }
+}

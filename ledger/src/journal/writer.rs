@@ -223,3 +223,34 @@ fn remove_unfinished(journal: &Path) -> Result<(), PathError> {
 pub fn sync_dir(dir: &Path) -> Result<(), PathError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(PathError::at(dir))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_write_nothing_is_written_any_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer =
+            Writer::create(dir.path(), &JournalOptions { segment_bytes: 1 << 16 }, "log+1+A").unwrap();
+        writer.append(&Tree::default(), b"first").unwrap();
+        // A file that is open for reading only refuses writes, as a failing disk does.
+        let working = std::mem::replace(&mut writer.segment.file, File::open(&writer.segment.path).unwrap());
+        let before = fs::read(&writer.segment.path).unwrap();
+        assert!(matches!(writer.append(&Tree::default(), b"second"), Err(WriteError::Io(_))));
+        writer.segment.file = working;
+        assert!(matches!(writer.append(&Tree::default(), b"second"), Err(WriteError::Poisoned)));
+        assert_eq!(fs::read(&writer.segment.path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_group_begins_in_a_block_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer =
+            Writer::create(dir.path(), &JournalOptions { segment_bytes: 1 << 16 }, "log+1+A").unwrap();
+        for n in 1..5 {
+            assert_eq!(writer.segment.offset, n * BLOCK as u64);
+            writer.append(&Tree::default(), b"short").unwrap();
+        }
+    }
+}

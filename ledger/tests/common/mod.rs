@@ -1,7 +1,9 @@
 //! A log to test with: who signs it, and what is in it.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use parkwatt_ledger::{
     CheckpointSigner, CheckpointVerifier, Group, JournalOptions, Ledger, OpenError, Origin, ReadError,
@@ -43,11 +45,19 @@ pub fn audit(dir: &Path) -> Result<(Vec<Group>, Scanned), ReadError> {
 
 /// Returns `count` different leaves of `len` bytes.
 pub fn leaves(first: usize, count: usize, len: usize) -> Vec<Vec<u8>> {
-    (first..first + count).map(|n| (0..len).map(|at| (n * 31 + at * 7) as u8).collect()).collect()
+    (first..first + count).map(|n| (0..=250).cycle().skip(n % 251).take(len).collect()).collect()
 }
 
 /// Makes a ledger of these groups.
 pub fn make(dir: &Path, groups: &[Vec<Vec<u8>>]) -> Vec<Group> {
     let (mut ledger, _) = open(dir).unwrap();
     groups.iter().map(|leaves| ledger.append(leaves.clone()).unwrap()).collect()
+}
+
+/// Returns the journal's files, in order.
+pub fn segments(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> =
+        fs::read_dir(journal_dir(dir)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
 }
