@@ -46,7 +46,8 @@ impl Connection {
     /// Connects to the node at `url`, such as `http://127.0.0.1:7400`.
     ///
     /// # Errors
-    /// [`ClientError::Address`] if `url` is not an `http` address; [`ClientError::Unreachable`] if nobody answers there.
+    /// [`ClientError::Address`] if `url` is not an `http` address; [`ClientError::Unreachable`] if nobody
+    /// answers there.
     pub async fn open(url: &str) -> Result<Self, ClientError> {
         let malformed = |cause| ClientError::Address { url: url.to_owned(), cause };
         let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| malformed(innermost(&error)))?;

@@ -32,7 +32,8 @@ pub fn create_key(path: &Path) -> Result<SigningKey, ClientError> {
     Ok(key)
 }
 
-/// Writes `key` to the new file `path`, and makes its folder where it is missing. Only the owner may read either.
+/// Writes `key` to the new file `path`, and makes its folder where it is missing. Only the owner may read
+/// either.
 ///
 /// The format is PKCS#8 version 1, without the public key: OpenSSL 3.0 cannot read version 2.
 ///

@@ -1,7 +1,8 @@
 //! The client of a Parkwatt market: keys, signatures, and a connection to a node.
 //!
-//! Knows the contract `parkwatt.v1` and what a signature covers; does not know the market's rules, so it never guesses
-//! what a node will answer. The command `parkwatt` is built on it, and so can any other program be.
+//! Knows the contract `parkwatt.v1` and what a signature covers; does not know the market's rules, so it
+//! never guesses what a node will answer. The command `parkwatt` is built on it, and so can any other program
+//! be.
 
 mod connection;
 mod error;

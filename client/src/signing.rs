@@ -1,7 +1,7 @@
 //! Signs commands and sessions as the contract asks.
 //!
-//! Knows the envelope: market, nonce, expiry, signature. Does not know the time: it is told, since a node may run on
-//! simulated time (`MarketData.GetMarket` tells it). Keeps: the nonces of a signer rise.
+//! Knows the envelope: market, nonce, expiry, signature. Does not know the time: it is told, since a node may
+//! run on simulated time (`MarketData.GetMarket` tells it). Keeps: the nonces of a signer rise.
 
 use std::time::Duration;
 
@@ -55,7 +55,8 @@ impl Signer {
         SignedCommand { payload, public_key, signature }
     }
 
-    /// Signs a session at the market's time `now_micros`; a longer `lifetime` than [`SESSION_LIFETIME_MAX`] is cut.
+    /// Signs a session at the market's time `now_micros`; a longer `lifetime` than [`SESSION_LIFETIME_MAX`]
+    /// is cut.
     pub fn session(&self, now_micros: u64, lifetime: Duration) -> SignedSession {
         let session = Session {
             market: self.market.clone(),

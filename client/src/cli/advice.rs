@@ -26,7 +26,7 @@ pub fn after_rejection(code: &str) -> &'static str {
             "See them with parkwatt orders --open, and cancel them: parkwatt cancel ORDER"
         }
         "BID_MUST_BE_COVERED" => {
-            "Bid for less, cancel other bids, or ask the operator to pay in; parkwatt account shows your balance."
+            "Bid for less, cancel bids, or ask the operator to pay in; parkwatt account shows your balance."
         }
         "OFFER_MUST_BE_DELIVERABLE" => {
             "Offer less, or cancel other offers of that quarter hour: parkwatt orders --open"
@@ -47,20 +47,22 @@ pub fn after_rejection(code: &str) -> &'static str {
 /// Returns what to do after an error.
 pub fn after_error(error: &ClientError) -> String {
     match error {
-        ClientError::Address { .. } => "Name the node with --node http://HOST:PORT or in PARKWATT_NODE.".to_owned(),
+        ClientError::Address { .. } => {
+            "Name the node with --node http://HOST:PORT or PARKWATT_NODE.".to_owned()
+        }
         ClientError::Unreachable { .. } => {
-            "Check that the node runs and that --node is its address. If you sent a command, see what became of it \
-             before you send another: parkwatt orders"
+            "Check that the node runs and that --node is its address. If you sent a command, see what became \
+             of it before you send another: parkwatt orders"
                 .to_owned()
         }
         ClientError::Refused { retry_after: Some(delay), .. } => {
             format!("Run the command again in {} ms.", delay.as_millis())
         }
         ClientError::Refused { status: Code::Unauthenticated, .. } => {
-            "Check that --key is the enrolled key (parkwatt key show), or have it enrolled: parkwatt enrol --help"
+            "Check that --key is the enrolled key (parkwatt key show), or enrol it: parkwatt enrol --help"
                 .to_owned()
         }
-        ClientError::Refused { status: Code::NotFound, .. } => "Check the name that --market gives.".to_owned(),
+        ClientError::Refused { status: Code::NotFound, .. } => "Check the name after --market.".to_owned(),
         ClientError::Refused { .. } | ClientError::Incomplete { .. } => {
             "Check the command line; if it is right, tell the node's operator this message.".to_owned()
         }

@@ -33,7 +33,8 @@ EXIT CODES:
 
 /// Trade the electricity of your roof, or your factory's demand, in a Parkwatt market.
 #[derive(Debug, Parser)]
-#[command(name = "parkwatt", version, after_help = FIRST_STEPS, max_term_width = 110)]
+#[command(name = "parkwatt", version, after_help = FIRST_STEPS)]
+#[command(arg_required_else_help = true, max_term_width = 110)]
 pub struct Cli {
     /// What is asked.
     #[command(subcommand)]
@@ -306,7 +307,8 @@ EXAMPLES:
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Count {
     /// How many at most, up to 1000
-    #[arg(long = "count", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long = "count", value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max: u32,
 }
 

@@ -45,7 +45,8 @@ impl Desk {
 
     /// Signs what is asked with the key in `key_file`, hands it in, and returns what became of it.
     ///
-    /// Where no answer comes the same bytes are handed in again: the node answers them with the first receipt.
+    /// Where no answer comes the same bytes are handed in again: the node answers them with the first
+    /// receipt.
     pub async fn submit(&self, key_file: &Path, kind: Kind) -> Result<(outcome::Kind, Receipt), Failure> {
         let mut signer = Signer::new(read_key(key_file)?, &self.genesis.market);
         let command = signer.sign(kind, self.now_micros, COMMAND_LIFETIME);

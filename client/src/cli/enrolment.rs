@@ -101,8 +101,8 @@ fn request(command: &[String]) -> Report {
     Report {
         json: json!({ "enrolled": null, "operator_command": command }),
         text: format!(
-            "Nothing is enrolled yet: only the market's operator can do it. Send him this command, to run with the \
-             file of his key:\n\n  {line}"
+            "Nothing is enrolled yet: only the market's operator can do it. Send him this command, to run \
+             with the file of his key:\n\n  {line}"
         ),
         refused: false,
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use clap::error::ContextKind;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use parkwatt_client::{ClientError, v1};
 use serde_json::{Value, json};
@@ -136,8 +137,13 @@ pub fn finish_parsing(error: &clap::Error, json_asked: bool) -> ExitCode {
         return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
     }
     let message = error.render().to_string();
-    let message = message.trim().trim_start_matches("error: ");
-    let error = json!({ "error": { "kind": "usage", "message": message, "next": "run parkwatt --help" } });
+    let message = message.split("\n\nFor more information").next().unwrap_or_default();
+    let error = json!({ "error": {
+        "kind": "usage",
+        "message": message.trim_start_matches("error: ").trim_end(),
+        "next": "Run the command with --help.",
+        "field": error.get(ContextKind::InvalidArg).map(ToString::to_string),
+    } });
     let _ = write_line(io::stderr(), &format!("{error:#}"));
     ExitCode::from(2)
 }

@@ -40,7 +40,8 @@ impl When {
         slot_beginning_at(timestamp, zone).map(When::Slot)
     }
 
-    /// Returns the slot that is meant: of a time of day the first one that begins more than `lead_s` after `now_micros`.
+    /// Returns the slot that is meant: of a time of day the first one that begins more than `lead_s` after
+    /// `now_micros`.
     pub fn next(self, now_micros: u64, lead_s: u32, zone: &TimeZone) -> Option<u32> {
         let time = match self {
             When::Slot(slot) => return Some(slot),
