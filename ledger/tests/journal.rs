@@ -39,6 +39,13 @@ fn a_full_segment_is_cut_to_its_groups_and_made_read_only() {
 }
 
 #[test]
+fn a_closed_ledger_leaves_segments_only() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), &[leaves(0, 1, 20_000)]);
+    assert_eq!(fs::read_dir(journal_dir(dir.path())).unwrap().count(), 1);
+}
+
+#[test]
 fn a_group_larger_than_a_segment_gets_one_of_its_size() {
     let dir = tempfile::tempdir().unwrap();
     let large = leaves(0, 3, 40_000);
@@ -57,13 +64,14 @@ fn an_interrupted_rotation_is_completed_by_opening() {
     untrimmed.resize(usize::try_from(small().segment_bytes).unwrap(), 0);
     fs::remove_file(first).unwrap();
     fs::write(first, &untrimmed).unwrap();
-    fs::write(journal_dir(dir.path()).join("00000000000000000004.seg.new"), b"half").unwrap();
+    let unfinished = journal_dir(dir.path()).join("next.seg.new");
+    fs::write(&unfinished, b"half").unwrap();
 
     assert_eq!(audit(dir.path()).unwrap().0.len(), 4);
     let (_, replayed) = open(dir.path()).unwrap();
     assert_eq!(replayed.len(), 4);
     assert_eq!(fs::metadata(first).unwrap().len(), used);
-    assert_eq!(segments(dir.path()).len(), 2);
+    assert!(!unfinished.exists());
 }
 
 #[test]

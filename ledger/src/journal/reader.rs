@@ -17,7 +17,8 @@ use crate::tree::{Tree, leaf_hash};
 pub enum Signatures {
     /// Each group's: what an auditor wants to know.
     Every,
-    /// The last one's, which vouches for all leaves before: what recovery needs to know.
+    /// The last one's, which vouches for all leaves before: what recovery needs to know. It is checked at the end,
+    /// when the groups have been given out already.
     Last,
 }
 
@@ -91,6 +92,8 @@ pub struct Reader {
     /// How many of `paths` have been opened; the last of these is `frames`.
     opened: usize,
     frames: Option<Frames>,
+    /// The bytes read of the segments before the last that was opened.
+    bytes_before: u64,
     tree: Tree,
     /// The last group's checkpoint, and where the group begins.
     last: Option<(SignedCheckpoint, u64)>,
@@ -116,12 +119,18 @@ impl Reader {
             paths,
             opened: 0,
             frames: None,
+            bytes_before: 0,
             tree: Tree::default(),
             last: None,
             untrimmed: Vec::new(),
             tail: Tail::Clean,
             ended: false,
         })
+    }
+
+    /// Returns how many bytes of the segments have been read so far, headers included: for who shows how far it is.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_before + self.frames.as_ref().map_or(0, Frames::offset)
     }
 
     /// Reads what is left, and says what the journal as a whole is.
@@ -200,6 +209,7 @@ impl Reader {
         if header.root_before != self.tree.root() {
             return Err(frames.corrupt(0, "the segment continues a log with another root"));
         }
+        self.bytes_before = self.bytes_read();
         self.frames = Some(frames);
         self.opened += 1;
         Ok(())

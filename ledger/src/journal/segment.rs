@@ -68,8 +68,8 @@ pub fn path(journal: &Path, first_index: u64) -> PathBuf {
 }
 
 /// Returns the path under which a segment is made before it gets its name.
-pub fn unfinished_path(segment: &Path) -> PathBuf {
-    segment.with_extension("seg.new")
+pub fn unfinished_path(journal: &Path) -> PathBuf {
+    journal.join("next.seg.new")
 }
 
 /// Returns the segments of a journal with the index each name says, in order. Other files are not looked at.

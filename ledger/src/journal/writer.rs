@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use super::reader::{Scanned, Tail};
 use super::sector::{self, BLOCK, Mark};
@@ -16,6 +17,13 @@ use crate::tree::Tree;
 
 /// How much of a new segment's zeros is written at once.
 const CHUNK: usize = 1 << 20;
+
+/// A file of zeros that will become a segment.
+struct Spare {
+    file: File,
+    path: PathBuf,
+    capacity: u64,
+}
 
 /// Why nothing was appended.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +42,8 @@ pub struct Writer {
     vkey: String,
     segment_bytes: u64,
     segment: Segment,
+    /// The next segment's zeros, which are written while groups still go into this one.
+    spare: Option<JoinHandle<Result<Spare, PathError>>>,
     poisoned: bool,
 }
 
@@ -53,15 +63,9 @@ impl Writer {
     /// Makes the first segment of a new journal.
     pub fn create(journal: &Path, options: &JournalOptions, vkey: &str) -> Result<Writer, PathError> {
         remove_unfinished(journal)?;
-        let segment_bytes = options.segment_bytes.next_multiple_of(BLOCK as u64).max(2 * BLOCK as u64);
-        let segment = Segment::create(journal, vkey, &Tree::default(), segment_bytes)?;
-        Ok(Writer {
-            journal: journal.to_owned(),
-            vkey: vkey.to_owned(),
-            segment_bytes,
-            segment,
-            poisoned: false,
-        })
+        let spare = Spare::make(journal, segment_bytes(options))?;
+        let segment = Segment::begin(spare, journal, vkey, &Tree::default())?;
+        Ok(Writer::at(segment, journal, options, vkey))
     }
 
     /// Goes on where a scan has found the end.
@@ -75,7 +79,6 @@ impl Writer {
         scanned: &Scanned,
     ) -> Result<Writer, PathError> {
         remove_unfinished(journal)?;
-        let segment_bytes = options.segment_bytes.next_multiple_of(BLOCK as u64).max(2 * BLOCK as u64);
         let end = &scanned.end;
         let file =
             OpenOptions::new().read(true).write(true).open(&end.path).map_err(PathError::at(&end.path))?;
@@ -95,13 +98,18 @@ impl Writer {
                 Tail::Torn { end, .. } => Some(end),
             },
         };
-        Ok(Writer {
+        Ok(Writer::at(segment, journal, options, vkey))
+    }
+
+    fn at(segment: Segment, journal: &Path, options: &JournalOptions, vkey: &str) -> Writer {
+        Writer {
             journal: journal.to_owned(),
             vkey: vkey.to_owned(),
-            segment_bytes,
+            segment_bytes: segment_bytes(options),
             segment,
+            spare: None,
             poisoned: false,
-        })
+        }
     }
 
     /// Appends a group's payload behind the leaves of `before`. It is durable when this returns.
@@ -117,14 +125,39 @@ impl Writer {
             self.rotate(before, framed_len)?;
         }
         self.segment.write(payload)?;
+        self.prepare_spare();
         self.poisoned = false;
         Ok(())
     }
 
+    /// Begins to make the next segment's zeros once this one is half full, so that no group waits for them.
+    fn prepare_spare(&mut self) {
+        if self.spare.is_none() && self.segment.offset > self.segment.capacity / 2 {
+            let (journal, capacity) = (self.journal.clone(), self.segment_bytes);
+            // Without a thread the zeros are written when they are needed.
+            self.spare = thread::Builder::new()
+                .name("ledger-spare".to_owned())
+                .spawn(move || Spare::make(&journal, capacity))
+                .ok();
+        }
+    }
+
+    /// Returns a file of zeros with room for a frame of `framed_len` bytes.
+    fn take_spare(&mut self, framed_len: u64) -> Result<Spare, PathError> {
+        let capacity = self.segment_bytes.max(BLOCK as u64 + framed_len);
+        if let Some(making) = self.spare.take() {
+            let spare = making.join().expect("making a spare does not panic")?;
+            if spare.capacity == capacity {
+                return Ok(spare);
+            }
+        }
+        Spare::make(&self.journal, capacity)
+    }
+
     /// Makes the next segment, with room for a frame of `framed_len` bytes, and closes the finished one.
     fn rotate(&mut self, before: &Tree, framed_len: u64) -> Result<(), PathError> {
-        let capacity = self.segment_bytes.max(BLOCK as u64 + framed_len);
-        let next = Segment::create(&self.journal, &self.vkey, before, capacity)?;
+        let spare = self.take_spare(framed_len)?;
+        let next = Segment::begin(spare, &self.journal, &self.vkey, before)?;
         let finished = std::mem::replace(&mut self.segment, next);
         // A crash here leaves the finished segment with its unused rest, which readers accept and opening cuts off.
         // A segment without any group has the same first leaf as its successor, and has just been replaced by it.
@@ -136,29 +169,19 @@ impl Writer {
 }
 
 impl Segment {
-    /// Makes a segment that continues `before`: zeros and header first, then the name.
-    fn create(journal: &Path, vkey: &str, before: &Tree, capacity: u64) -> Result<Segment, PathError> {
-        let path = segment::path(journal, before.size());
-        let unfinished = segment::unfinished_path(&path);
-        let header = Header {
-            capacity,
-            first_index: before.size(),
-            root_before: before.root(),
-            vkey: vkey.to_owned(),
-        };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&unfinished)
-            .map_err(PathError::at(&unfinished))?;
-        write_whole(&file, &header).map_err(PathError::at(&unfinished))?;
+    /// Makes a segment that continues `before` of a file of zeros: the header first, then the name.
+    fn begin(spare: Spare, journal: &Path, vkey: &str, before: &Tree) -> Result<Segment, PathError> {
+        let Spare { file, path: unfinished, capacity } = spare;
+        let first_index = before.size();
+        let header = Header { capacity, first_index, root_before: before.root(), vkey: vkey.to_owned() };
+        file.write_all_at(&header.encode(), 0).map_err(PathError::at(&unfinished))?;
+        file.sync_data().map_err(PathError::at(&unfinished))?;
         // A crash up to here leaves a file that has no segment's name; opening removes it.
+        let path = segment::path(journal, first_index);
         fs::rename(&unfinished, &path).map_err(PathError::at(&unfinished))?;
         sync_dir(journal)?;
         // From here on the segment is there for good. It holds no group yet.
-        Ok(Segment { file, path, first_index: before.size(), capacity, offset: BLOCK as u64, torn_end: None })
+        Ok(Segment { file, path, first_index, capacity, offset: BLOCK as u64, torn_end: None })
     }
 
     /// Makes a torn group unwritten again, before another one takes its place.
@@ -186,17 +209,41 @@ impl Segment {
     }
 }
 
-/// Writes a segment's header and zeros: real ones, so that a later sync of a group has no metadata to write.
-fn write_whole(file: &File, header: &Header) -> std::io::Result<()> {
-    file.write_all_at(&header.encode(), 0)?;
-    let zeros = vec![0; CHUNK];
-    let mut offset = BLOCK as u64;
-    while offset < header.capacity {
-        let len = usize::try_from(header.capacity - offset).map_or(CHUNK, |rest| rest.min(CHUNK));
-        file.write_all_at(&zeros[..len], offset)?;
-        offset += len as u64;
+impl Spare {
+    /// Writes `capacity` zeros: real ones, so that a later sync of a group has no metadata to write.
+    fn make(journal: &Path, capacity: u64) -> Result<Spare, PathError> {
+        let path = segment::unfinished_path(journal);
+        let zeros = vec![0; CHUNK];
+        let make = || {
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+            let mut offset = 0;
+            while offset < capacity {
+                let len = usize::try_from(capacity - offset).map_or(CHUNK, |rest| rest.min(CHUNK));
+                file.write_all_at(&zeros[..len], offset)?;
+                // Piece by piece, so that the sync of a group never waits behind all of them.
+                file.sync_data()?;
+                offset += len as u64;
+            }
+            file.sync_all()?;
+            Ok(file)
+        };
+        let file = make().map_err(PathError::at(&path))?;
+        Ok(Spare { file, path, capacity })
     }
-    file.sync_all()
+}
+
+impl Drop for Writer {
+    /// Waits for the spare, since the next writer in this process makes a file of the same name, and removes it.
+    fn drop(&mut self) {
+        if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
+            // A file that stays is removed by opening.
+            let _ = fs::remove_file(spare.path);
+        }
+    }
+}
+
+fn segment_bytes(options: &JournalOptions) -> u64 {
+    options.segment_bytes.next_multiple_of(BLOCK as u64).max(2 * BLOCK as u64)
 }
 
 /// Cuts off what a finished segment has not used, and makes it read-only.

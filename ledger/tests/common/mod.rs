@@ -54,10 +54,11 @@ pub fn make(dir: &Path, groups: &[Vec<Vec<u8>>]) -> Vec<Group> {
     groups.iter().map(|leaves| ledger.append(leaves.clone()).unwrap()).collect()
 }
 
-/// Returns the journal's files, in order.
+/// Returns the journal's segments, in order.
 pub fn segments(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> =
         fs::read_dir(journal_dir(dir)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "seg"));
     paths.sort();
     paths
 }
