@@ -1,0 +1,292 @@
+//! The summary: what the day was, for a person who reads it in a minute.
+//!
+//! Reads the node's views; decides nothing.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use parkwatt_engine::{Account, Energy, MarketConfig, ParticipantId, Price, Slot, Trade, Worth};
+
+use super::{
+    park::{Kind, Park, Point},
+    plot,
+};
+use crate::views::Views;
+
+/// 1e-9 yuan in one fen.
+const NANOS_PER_FEN: i128 = 10_000_000;
+
+/// What was traded, paid and saved.
+pub struct Summary<'a> {
+    park: &'a Park,
+    views: &'a Views,
+    slots: Vec<Slot>,
+}
+
+/// What a group of points had.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    points: u64,
+    bought_wh: u64,
+    sold_wh: u64,
+    without: Worth,
+    with: Worth,
+}
+
+impl<'a> Summary<'a> {
+    /// Draws the summary of the first `days` of `park`, as a node's `views` show them.
+    pub fn new(park: &'a Park, views: &'a Views, days: u32) -> Summary<'a> {
+        let slots = (0..days * 96).map(|quarter| Slot(park.first_slot.0 + quarter)).collect();
+        Summary { park, views, slots }
+    }
+
+    /// Returns energy and prices as lines of text.
+    pub fn energy_and_prices(&self) -> String {
+        let config = &self.views.config;
+        let (mut exported, mut imported) = (0, 0);
+        for [generation, load] in self.park.points.iter().flat_map(|point| &point.profile[..self.slots.len()]) {
+            exported += generation.saturating_sub(*load);
+            imported += load.saturating_sub(*generation);
+        }
+        let (mut traded, mut delivered) = (0, 0);
+        let [mut paid, mut all_in, mut feed_in, mut retail] = [Worth::ZERO; 4];
+        for view in self.views.orders.trades() {
+            let (trade, tariff) = (&view.trade, config.tariff(view.trade.slot));
+            traded += trade.energy.0;
+            delivered += view.delivery.map_or(0, |[delivered, ..]| delivered.0);
+            paid = paid.plus(trade.price.times(trade.energy));
+            all_in = all_in.plus(trade.buyer_price().times(trade.energy));
+            feed_in = feed_in.plus(tariff.feed_in.times(trade.energy));
+            retail = retail.plus(tariff.retail.times(trade.energy));
+        }
+        let mean = |worth: Worth| mean_price(worth, traded);
+        let mut text = String::new();
+        let mut line = |name: &str, value: String| writeln!(text, "  {name:<34} {value}").expect("text takes text");
+        line("Metered at the connection points", format!("{} fed in, {} drawn", kwh(exported), kwh(imported)));
+        line("Traded over the wall", format!("{} in {} trades", kwh(traded), self.views.orders.trades().count()));
+        line("Delivered of it", format!("{} ({})", kwh(delivered), percent(delivered, traded)));
+        line("Share of the fed-in energy sold", percent(delivered, exported));
+        line("Sellers were paid", format!("{}, feed-in alone pays {}", mean(paid), mean(feed_in)));
+        line("Buyers paid, all-in", format!("{}, retail alone costs {}", mean(all_in), mean(retail)));
+        text
+    }
+
+    /// Returns what each group of points saved, as a table.
+    pub fn savings(&self) -> String {
+        let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
+        for (number, point) in (0..).zip(&self.park.points) {
+            let group = groups.entry(group_of(point)).or_default();
+            let id = ParticipantId(number);
+            group.points += 1;
+            group.without = group.without.plus(self.cost_without_market(point));
+            group.with = group.with.plus(self.cost_with_market(id, point));
+            for view in self.views.orders.trades_of(id) {
+                let delivered = view.delivery.map_or(0, |[delivered, ..]| delivered.0);
+                if view.trade.buyer == id { group.bought_wh += delivered } else { group.sold_wh += delivered }
+            }
+        }
+        let mut table = table(&["group", "points", "bought", "sold", "cost without", "cost with", "saved"]);
+        for (name, group) in groups {
+            table.add_row([
+                name.to_string(),
+                group.points.to_string(),
+                kwh(group.bought_wh),
+                kwh(group.sold_wh),
+                yuan(group.without),
+                yuan(group.with),
+                yuan(group.without.minus(group.with)),
+            ]);
+        }
+        format!("{table}\n")
+    }
+
+    /// Returns which transformers would have carried more than their rating, as lines of text.
+    pub fn congestion(&self) -> String {
+        let mut text = String::new();
+        for (number, zone) in self.park.zones.iter().enumerate().filter(|(_, zone)| zone.parent.is_some()) {
+            let rating_wh = i128::from(zone.transformer_va) / 4;
+            let mut flows: BTreeMap<Slot, i128> = BTreeMap::new();
+            for view in self.views.orders.trades() {
+                *flows.entry(view.trade.slot).or_default() += self.flow(&view.trade, number);
+            }
+            let congested: Vec<i128> = flows.into_values().map(i128::abs).filter(|flow| *flow > rating_wh).collect();
+            let most = congested.iter().max().map_or_else(String::new, |most| {
+                format!(", at most {} through {} a quarter hour", kwh(u64::try_from(*most).unwrap_or(0)), kwh(zone.transformer_va / 4))
+            });
+            writeln!(text, "  {:<34} {} of {} quarter hours{most}", format!("Trades above '{}' transformer", zone.name), congested.len(), self.slots.len())
+                .expect("text takes text");
+        }
+        text
+    }
+
+    /// Returns certificates as lines of text.
+    pub fn certificates(&self) -> String {
+        let all = || self.views.certificates.iter();
+        let retired: u64 = all().map(|(_, it)| it.retired).sum();
+        let held: u64 = all().map(|(_, it)| it.held).sum();
+        let with_buyers: u64 = all().filter(|((holder, id), _)| *holder != id.producer).map(|(_, it)| it.held).sum();
+        let lines = [
+            ("Certificates issued", kwh(held + retired)),
+            ("Claimed by businesses", kwh(retired)),
+            ("Held by other buyers", kwh(with_buyers)),
+            ("Left with their producers", kwh(held - with_buyers)),
+        ];
+        lines.iter().map(|(name, value)| format!("  {name:<34} {value}\n")).collect()
+    }
+
+    /// Returns the day's volume and prices as plots.
+    pub fn plots(&self) -> String {
+        let config = &self.views.config;
+        let mut columns = vec![Column::default(); plot::COLUMNS];
+        let per_column = self.slots.len() / self.days() / plot::COLUMNS;
+        for slot in &self.slots {
+            let column = &mut columns[usize::from(slot.quarter_of_day()) / per_column];
+            column.retail = Some(config.tariff(*slot).retail.0);
+            column.feed_in = Some(config.tariff(*slot).feed_in.0);
+        }
+        for view in self.views.orders.trades() {
+            let trade = &view.trade;
+            let column = &mut columns[usize::from(trade.slot.quarter_of_day()) / per_column];
+            column.traded_wh += trade.energy.0;
+            column.paid = column.paid.plus(trade.price.times(trade.energy));
+            column.all_in = column.all_in.plus(trade.buyer_price().times(trade.energy));
+        }
+        let volume: Vec<u64> = columns.iter().map(|column| column.traded_wh / 1000).collect();
+        let mean = |worth: fn(&Column) -> Worth| {
+            columns.iter().map(|column| mean_micros(worth(column), column.traded_wh)).collect()
+        };
+        let lines = [
+            ('─', columns.iter().map(|column| column.retail).collect()),
+            ('┄', columns.iter().map(|column| column.feed_in).collect()),
+            ('○', mean(|column| column.all_in)),
+            ('●', mean(|column| column.paid)),
+        ];
+        format!(
+            "Traded by half hour (UTC)\n{}{}\nPrices: ─ retail, ┄ feed-in, ○ buyers all-in, ● sellers\n{}{}",
+            plot::bars(&volume, 6, "kWh"),
+            plot::hours(),
+            plot::lines(&lines, 12),
+            plot::hours(),
+        )
+    }
+
+    fn days(&self) -> usize {
+        self.slots.len() / 96
+    }
+
+    fn cost_without_market(&self, point: &Point) -> Worth {
+        let mut cost = Worth::ZERO;
+        for (slot, [generation, load]) in self.slots.iter().zip(&point.profile) {
+            let tariff = self.views.config.tariff(*slot);
+            cost = cost.plus(tariff.retail.times(Energy(load.saturating_sub(*generation))));
+            cost = cost.minus(tariff.feed_in.times(Energy(generation.saturating_sub(*load))));
+        }
+        cost
+    }
+
+    /// What was paid in, less what is left.
+    fn cost_with_market(&self, id: ParticipantId, point: &Point) -> Worth {
+        let deposit = Worth(i128::from(super::deposit_fen(point)) * NANOS_PER_FEN);
+        deposit.minus(self.views.balance(Account::Participant(id)))
+    }
+
+    /// What a trade sends through the transformer of zone `number`, out of the zone; negative into it.
+    fn flow(&self, trade: &Trade, number: usize) -> i128 {
+        let below = |id: ParticipantId| self.is_below(usize::from(self.views.participants[id.0 as usize].zone.0), number);
+        let energy = i128::from(trade.energy.0);
+        i128::from(below(trade.seller)) * energy - i128::from(below(trade.buyer)) * energy
+    }
+
+    fn is_below(&self, zone: usize, ancestor: usize) -> bool {
+        let parent = |config: &MarketConfig| config.zones[zone].parent;
+        zone == ancestor || parent(&self.views.config).is_some_and(|parent| self.is_below(usize::from(parent.0), ancestor))
+    }
+}
+
+/// A half hour of the plots.
+#[derive(Clone, Default)]
+struct Column {
+    traded_wh: u64,
+    paid: Worth,
+    all_in: Worth,
+    retail: Option<i64>,
+    feed_in: Option<i64>,
+}
+
+fn group_of(point: &Point) -> &'static str {
+    match (point.kind, point.pv_capacity_w > 0) {
+        (Kind::PvPlant, _) => "PV plants",
+        (Kind::Business, true) => "businesses with PV",
+        (Kind::Business, false) => "businesses",
+        (Kind::Household, true) => "households with PV",
+        (Kind::Household, false) => "households",
+    }
+}
+
+/// Returns a table with right-aligned numbers behind its first column.
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Returns an energy in kWh with one decimal, half up.
+pub fn kwh(wh: u64) -> String {
+    let tenths = (wh + 50) / 100;
+    format!("{}.{} kWh", thousands(tenths / 10), tenths % 10)
+}
+
+/// Returns a number with commas between its thousands.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn yuan(worth: Worth) -> String {
+    let fen = (worth.0 + NANOS_PER_FEN / 2).div_euclid(NANOS_PER_FEN);
+    let sign = if fen < 0 { "-" } else { "" };
+    let whole = u64::try_from(fen.unsigned_abs() / 100).unwrap_or(u64::MAX);
+    format!("{sign}{}.{:02}", thousands(whole), fen.unsigned_abs() % 100)
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    let tenths = (u128::from(part) * 1000).checked_div(u128::from(whole)).unwrap_or(0);
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+fn mean_micros(worth: Worth, energy_wh: u64) -> Option<i64> {
+    let mean = worth.0.checked_div(i128::from(energy_wh))?;
+    i64::try_from(mean).ok()
+}
+
+fn mean_price(worth: Worth, energy_wh: u64) -> String {
+    mean_micros(worth, energy_wh).map_or_else(|| "-".into(), |micros| {
+        let tenths_of_fen = (Price(micros).0 + 500) / 1000;
+        format!("{}.{:03} yuan/kWh", tenths_of_fen / 1000, tenths_of_fen % 1000)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!(kwh(1_234_567), "1,234.6 kWh");
+        assert_eq!(thousands(1_000), "1,000");
+        assert_eq!(yuan(Worth(-1_234_567_000_000_000)), "-1,234,567.00");
+        assert_eq!(percent(1, 3), "33.3 %");
+        assert_eq!(percent(1, 0), "0.0 %");
+    }
+}
