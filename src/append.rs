@@ -40,8 +40,8 @@ pub struct Shared {
     pub views: RwLock<Views>,
     /// The newest checkpoint.
     pub checkpoint: RwLock<SignedCheckpoint>,
-    /// The ledger that is queried.
-    pub store: Store,
+    /// The ledger that is queried; none where the market is read-only.
+    pub store: Option<Store>,
 }
 
 /// Makes groups durable.
@@ -58,13 +58,12 @@ enum Behind {
 }
 
 impl Appender {
-    /// Starts the thread that writes the store; what it finds not to be a repeat goes to `queue` again.
-    pub fn start(ledger: Ledger, shared: Arc<Shared>, queue: Queue) -> Appender {
+    /// Starts the thread that writes `store`; what it finds not to be a repeat goes to `queue` again.
+    pub fn start(ledger: Ledger, shared: Arc<Shared>, store: Store, queue: Queue) -> Appender {
         let (behind, work) = sync_channel(BEHIND_LEN_MAX);
-        let store_of = shared.clone();
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_behind(&work, &store_of.store, &queue))
+            .spawn(move || write_behind(&work, &store, &queue))
             .expect("the system starts one thread for each store when the node starts");
         Appender { ledger, shared, behind: Some(behind), thread: Some(thread) }
     }
@@ -76,7 +75,7 @@ impl Appender {
             Ok(group) => group,
             Err(problem) => {
                 error!(%problem, "the journal cannot be written; the node ends here, and recovery decides");
-                std::process::exit(crate::EXIT_DISK);
+                std::process::exit(crate::EXIT_DISK.into());
             }
         };
         // Here a crash finds the group in the journal; its receipts may or may not have been given.
@@ -86,7 +85,8 @@ impl Appender {
                 views.observe(applied);
             }
         }
-        let mut checkpoint = self.shared.checkpoint.write().expect("no writer of a checkpoint panics and lives");
+        let mut checkpoint =
+            self.shared.checkpoint.write().expect("no writer of a checkpoint panics and lives");
         checkpoint.clone_from(&group.checkpoint);
         drop(checkpoint);
         self.send(Behind::Group(Box::new(group)));
@@ -101,7 +101,7 @@ impl Appender {
         let behind = self.behind.as_ref().expect("the channel closes when the appender is dropped");
         if behind.send(work).is_err() {
             error!("the store's thread has ended; the node ends here, and rebuilds the store when it starts");
-            std::process::exit(crate::EXIT_DISK);
+            std::process::exit(crate::EXIT_DISK.into());
         }
     }
 }

@@ -35,8 +35,8 @@ pub fn authenticate(
 ) -> Result<PublicKey, Unauthentic> {
     let key: PublicKey =
         public_key.try_into().map_err(|_| Unauthentic::KeyMustHave32Bytes(public_key.len()))?;
-    let signature =
-        Signature::from_slice(signature).map_err(|_| Unauthentic::SignatureMustHave64Bytes(signature.len()))?;
+    let signature = Signature::from_slice(signature)
+        .map_err(|_| Unauthentic::SignatureMustHave64Bytes(signature.len()))?;
     let verifying_key = VerifyingKey::from_bytes(&key).map_err(|_| Unauthentic::KeyMustBeAPoint(key))?;
     verifying_key
         .verify_strict(&pre_authentication_encoding(payload_type, payload), &signature)

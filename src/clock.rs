@@ -32,8 +32,11 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self {
             Clock::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock stands after 1970");
-                Timestamp(u64::try_from(since.as_micros()).expect("64 bits of microseconds last 584,000 years"))
+                let since =
+                    SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock stands after 1970");
+                Timestamp(
+                    u64::try_from(since.as_micros()).expect("64 bits of microseconds last 584,000 years"),
+                )
             }
             Clock::Simulated(now) => Timestamp(now.load(Ordering::Acquire)),
         }

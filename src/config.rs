@@ -3,10 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use parkwatt_engine as engine;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How a node runs. Every field may be left out of the file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeConfig {
     /// Where the node listens for gRPC; port 0 takes a free one. Default 127.0.0.1:7400.
@@ -58,7 +58,7 @@ impl Default for NodeConfig {
 }
 
 /// A market's constitution as a file gives it. Prices are micro-yuan per kWh, energies Wh, times seconds.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MarketFile {
     /// The market's name. Default `park`.
@@ -75,7 +75,7 @@ pub struct MarketFile {
     pub price_cap_micros_per_kwh: i64,
     /// Energies are multiples of this. Default 1.
     pub lot_wh: u64,
-    /// The most energy in one order. Default 10^9: 1 GWh.
+    /// The most energy in one order. Default 1,000,000,000.
     pub order_energy_max_wh: u64,
     /// The most orders in one command. Default 1,000.
     pub schedule_len_max: u16,
@@ -102,7 +102,7 @@ pub struct MarketFile {
 }
 
 /// A zone, and its edge to its parent.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZoneFile {
     /// Its name.
@@ -121,7 +121,7 @@ pub struct ZoneFile {
 }
 
 /// Tariffs from a time of day on.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TariffFile {
     /// The first quarter hour of the UTC day, 0 to 95.
@@ -244,6 +244,14 @@ mod tests {
     fn the_embedded_default_is_a_market() {
         let config = MarketFile::default().constitution([1; 32]).unwrap();
         assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_configuration_that_was_written_is_read_again() {
+        let config = NodeConfig { drain_ms: 7, ..NodeConfig::default() };
+        let text = toml::to_string(&config).unwrap();
+        let again: NodeConfig = toml::from_str(&text).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{config:?}"));
     }
 
     #[test]

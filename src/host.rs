@@ -1,7 +1,8 @@
 //! Hosting: a market is opened from its ledger, or founded, and its thread started.
 //!
 //! Opening verifies the journal, replays it through the engine by the same code as normal life, and brings the store
-//! up to it. Anything that does not fit stops here with a plain message, and no second history is ever signed.
+//! up to it. A ledger that does not fit leaves the market read-only, as far as it could be verified, with a plain
+//! message; no second history is ever signed.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,10 +13,10 @@ use std::{
 
 use parkwatt_engine::{ConfigError, MarketConfig};
 use parkwatt_ledger::{
-    CheckpointSigner, JournalOptions, Ledger, OpenError, Origin, OriginError, ReopenError, SignedCheckpoint,
-    open_or_rebuild,
+    CheckpointSigner, Group, JournalOptions, Ledger, OpenError, Origin, OriginError, ReadError, ReopenError,
+    SignedCheckpoint, Store, open_or_rebuild,
 };
-use tracing::info;
+use tracing::{error, info};
 
 use crate::{
     append::{Appender, Shared, index_rows},
@@ -23,8 +24,9 @@ use crate::{
     clock::Clock,
     config::NodeConfig,
     keys::{KeyError, NodeKeys},
+    refusal::Refused,
     replay::{Divergence, Replay},
-    sequence::{self, Ask, GroupLimits, Queue},
+    sequence::{self, GroupLimits, Queue},
     views::Views,
 };
 
@@ -35,8 +37,8 @@ pub const VKEY_FILE: &str = "vkey";
 pub struct Market {
     /// Its constitution.
     pub config: MarketConfig,
-    /// The queue into its thread.
-    pub queue: Queue,
+    /// The way in for commands.
+    pub door: Door,
     /// Its time.
     pub clock: Clock,
     /// What it shares with readers.
@@ -45,11 +47,33 @@ pub struct Market {
     pub session_s_max: u64,
 }
 
+/// The way into a market.
+pub enum Door {
+    /// The queue into its thread.
+    Open(Queue),
+    /// Its ledger does not fit: it can only be read, up to where it was verified.
+    ReadOnly(String),
+}
+
+impl Door {
+    /// Returns the queue.
+    ///
+    /// # Errors
+    /// [`Refused::ReadOnly`] if there is none.
+    pub fn queue(&self) -> Result<&Queue, Refused> {
+        match self {
+            Door::Open(queue) => Ok(queue),
+            Door::ReadOnly(why) => Err(Refused::ReadOnly(why.clone())),
+        }
+    }
+}
+
 /// A market and its thread.
 pub struct Hosted {
     /// The market.
     pub market: Arc<Market>,
-    thread: JoinHandle<()>,
+    /// None where the market is read-only.
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Why a market cannot be opened.
@@ -79,7 +103,7 @@ pub enum HostError {
     #[error(transparent)]
     Ledger(#[from] OpenError),
     /// The journal's leaves are not what the engine says.
-    #[error("the journal is not what the engine makes of its commands: {0}; nothing was changed")]
+    #[error("the journal is not what the engine makes of its commands: {0}")]
     Diverged(#[from] Divergence),
     /// The store.
     #[error(transparent)]
@@ -87,6 +111,19 @@ pub enum HostError {
     /// The journal, when the market was founded.
     #[error("the journal cannot be written: {0}")]
     Append(#[from] parkwatt_ledger::AppendError),
+}
+
+impl HostError {
+    /// Returns whether the ledger was read, and does not fit.
+    fn is_about_the_ledger(&self) -> bool {
+        let journal = |problem: &ReadError| matches!(problem, ReadError::Corrupt { .. });
+        match self {
+            HostError::Ledger(OpenError::Journal(problem))
+            | HostError::Store(ReopenError::Journal(problem)) => journal(problem),
+            HostError::Store(ReopenError::JournalShorterThanStore { .. }) | HostError::Diverged(_) => true,
+            _ => false,
+        }
+    }
 }
 
 impl Market {
@@ -99,16 +136,29 @@ impl Market {
     pub fn checkpoint(&self) -> SignedCheckpoint {
         self.shared.checkpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Returns the ledger that is queried.
+    ///
+    /// # Errors
+    /// [`Refused::ReadOnly`] if the journal does not fit, and so no store could be held equal to it.
+    pub fn store(&self) -> Result<&Store, Refused> {
+        match (&self.shared.store, &self.door) {
+            (Some(store), _) => Ok(store),
+            (None, Door::ReadOnly(why)) => Err(Refused::ReadOnly(why.clone())),
+            (None, Door::Open(_)) => unreachable!("an open market has a store"),
+        }
+    }
 }
 
 impl Hosted {
     /// Ends the market after everything that was handed in, and waits until all of it is durable and in the store.
     pub fn stop(self) {
-        // A full queue is being emptied; a closed one has ended already.
-        while let Err(crate::refusal::Refused::Busy) = self.market.queue.ask(Ask::Stop) {
-            std::thread::yield_now();
+        if let Door::Open(queue) = &self.market.door {
+            queue.stop();
         }
-        let _ = self.thread.join();
+        if let Some(thread) = self.thread {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -116,53 +166,67 @@ impl Hosted {
 ///
 /// `program` is `parkwattd`, whose `check-store` compares store and journal: a damaged store can end the process that
 /// reads it, so that this one must not be the first.
-pub fn open(
+///
+/// # Errors
+/// What stands in the way. A ledger that was read and does not fit is no error: the market is read-only then.
+pub fn open(config: &NodeConfig, keys: &NodeKeys, clock: Clock, program: &Path) -> Result<Hosted, HostError> {
+    let mut recovery = Recovery::default();
+    match open_for_writing(config, keys, &clock, program, &mut recovery) {
+        Err(problem) if problem.is_about_the_ledger() => recovery.read_only(config, clock, problem),
+        opened => opened,
+    }
+}
+
+fn open_for_writing(
     config: &NodeConfig,
     keys: &NodeKeys,
-    clock: Clock,
+    clock: &Clock,
     program: &Path,
+    recovery: &mut Recovery,
 ) -> Result<Hosted, HostError> {
     let founding = config.market.constitution(keys.operator.verifying_key().to_bytes());
     let founding = founding.map_err(HostError::Zones)?;
     let dir = config.data.join(&founding.name);
-    let signer = CheckpointSigner::new(Origin::new(&format!("parkwatt/{}", founding.name))?, keys.node.clone());
+    let signer =
+        CheckpointSigner::new(Origin::new(&format!("parkwatt/{}", founding.name))?, keys.node.clone());
     let verifier = signer.verifier();
     let options = JournalOptions { segment_bytes: config.segment_bytes };
 
-    let mut recovery = Recovery::default();
-    let mut ledger = Ledger::open(&dir, signer, &options, |group| {
-        group.leaves.iter().try_for_each(|leaf| recovery.take(leaf)).map_err(HostError::from)
-    })?;
-    let (replica, views) = match recovery.finish()? {
-        Some(recovered) => recovered,
-        None => found(founding, &clock, &mut ledger)?,
-    };
-    clock.advance(replica.last_at());
+    let mut ledger = Ledger::open(&dir, signer, &options, |group| recovery.take(&group))?;
+    let founded = if ledger.size() == 0 { Some(found(founding, clock, &mut ledger)?) } else { None };
     let vkey_file = dir.join(VKEY_FILE);
     std::fs::write(&vkey_file, format!("{}\n", verifier.vkey())).map_err(at(&vkey_file))?;
-    let (store, reopened) = open_or_rebuild(&dir, &verifier, Command::new(program).arg("check-store").arg(&dir), index_rows)?;
+    let probe = &mut Command::new(program);
+    let (store, reopened) = open_or_rebuild(&dir, &verifier, probe.arg("check-store").arg(&dir), index_rows)?;
+    let (replica, views) = match founded {
+        Some(founded) => founded,
+        None => recovery.finish()?,
+    };
+    clock.advance(replica.last_at());
     info!(leaves = ledger.size(), state_hash = replica.market().state_hash(), store = ?reopened, "market opened");
 
-    let checkpoint = ledger.checkpoint().expect("a founded market has a checkpoint").clone();
     let market_config = replica.market().config().clone();
-    let shared =
-        Arc::new(Shared { views: RwLock::new(views), checkpoint: RwLock::new(checkpoint), store });
-    let limits = GroupLimits { commands_max: config.group_commands_max, bytes_max: config.group_bytes_max };
-    let (name, queue_len_max) = (&market_config.name, config.queue_len_max);
-    let shared_of = shared.clone();
-    let (queue, thread) = sequence::start(name, queue_len_max, limits, clock.clone(), replica, |queue| {
-        Appender::start(ledger, shared_of, queue)
+    let checkpoint = ledger.checkpoint().expect("a founded market has a checkpoint").clone();
+    let shared = Arc::new(Shared {
+        views: RwLock::new(views),
+        checkpoint: RwLock::new(checkpoint),
+        store: Some(store.clone()),
     });
-    let market =
-        Market { config: market_config, queue, clock, shared, session_s_max: config.session_s_max };
-    Ok(Hosted { market: Arc::new(market), thread })
+    let limits = GroupLimits { commands_max: config.group_commands_max, bytes_max: config.group_bytes_max };
+    let (queue, asks) = sequence::queue(config.queue_len_max);
+    let appender = Appender::start(ledger, shared.clone(), store, queue.clone());
+    let thread = sequence::start(&market_config.name, asks, limits, clock.clone(), replica, appender);
+    let market = Market {
+        config: market_config,
+        door: Door::Open(queue),
+        clock: clock.clone(),
+        shared,
+        session_s_max: config.session_s_max,
+    };
+    Ok(Hosted { market: Arc::new(market), thread: Some(thread) })
 }
 
-fn found(
-    config: MarketConfig,
-    clock: &Clock,
-    ledger: &mut Ledger,
-) -> Result<(Replica, Views), HostError> {
+fn found(config: MarketConfig, clock: &Clock, ledger: &mut Ledger) -> Result<(Replica, Views), HostError> {
     let (replica, genesis) = Replica::found(config.clone(), clock.now())?;
     ledger.append(vec![genesis])?;
     info!(market = config.name, "market founded");
@@ -178,21 +242,51 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> HostError {
 struct Recovery {
     replay: Replay,
     views: Option<Views>,
+    /// The checkpoint over what was replayed.
+    checkpoint: Option<SignedCheckpoint>,
 }
 
 impl Recovery {
-    fn take(&mut self, leaf: &[u8]) -> Result<(), Divergence> {
-        let applied = self.replay.take(leaf)?;
-        if self.views.is_none() {
-            self.views = self.replay.replica().map(|replica| Views::new(replica.market().config().clone()));
+    fn take(&mut self, group: &Group) -> Result<(), HostError> {
+        for leaf in &group.leaves {
+            let applied = self.replay.take(leaf)?;
+            if self.views.is_none() {
+                let config = self.replay.replica().map(|replica| replica.market().config().clone());
+                self.views = config.map(Views::new);
+            }
+            if let (Some(applied), Some(views)) = (applied, &mut self.views) {
+                views.observe(&applied);
+            }
         }
-        if let (Some(applied), Some(views)) = (applied, &mut self.views) {
-            views.observe(&applied);
-        }
+        self.checkpoint = Some(group.checkpoint.clone());
         Ok(())
     }
 
-    fn finish(self) -> Result<Option<(Replica, Views)>, Divergence> {
-        Ok(self.replay.finish()?.zip(self.views))
+    /// Returns the market as it is at the journal's end.
+    fn finish(&mut self) -> Result<(Replica, Views), Divergence> {
+        let replica = std::mem::take(&mut self.replay).finish()?;
+        let recovered = replica.zip(self.views.take());
+        Ok(recovered.expect("a journal that is not empty begins with the market's founding"))
+    }
+
+    /// Returns the market as far as it was verified, for reading only.
+    ///
+    /// # Errors
+    /// `problem` itself, if not even the market's founding was.
+    fn read_only(self, config: &NodeConfig, clock: Clock, problem: HostError) -> Result<Hosted, HostError> {
+        let (Some(views), Some(checkpoint)) = (self.views, self.checkpoint) else { return Err(problem) };
+        error!(%problem, leaves = views.tree_size, "the ledger does not fit: the market is read-only");
+        let market = Market {
+            config: views.config.clone(),
+            door: Door::ReadOnly(problem.to_string()),
+            clock,
+            shared: Arc::new(Shared {
+                views: RwLock::new(views),
+                checkpoint: RwLock::new(checkpoint),
+                store: None,
+            }),
+            session_s_max: config.session_s_max,
+        };
+        Ok(Hosted { market: Arc::new(market), thread: None })
     }
 }

@@ -62,7 +62,8 @@ impl NodeKeys {
 fn read_or_make(path: &Path) -> Result<SigningKey, KeyError> {
     if !path.exists() {
         let mut seed = [0; 32];
-        getrandom::getrandom(&mut seed).map_err(|problem| at(path)(std::io::Error::other(problem.to_string())))?;
+        getrandom::getrandom(&mut seed)
+            .map_err(|problem| at(path)(std::io::Error::other(problem.to_string())))?;
         write_key(path, &SigningKey::from_bytes(&seed))?;
     }
     let pem = std::fs::read_to_string(path).map_err(at(path))?;

@@ -30,4 +30,4 @@ pub mod demo;
 /// The exit code of a node that cannot open its market.
 pub const EXIT_CANNOT_OPEN: u8 = 3;
 /// The exit code of a node that lost its disk while it ran.
-pub const EXIT_DISK: i32 = 4;
+pub const EXIT_DISK: u8 = 4;

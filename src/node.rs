@@ -4,7 +4,10 @@ use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration
 
 use parkwatt_engine::Timestamp;
 use parkwatt_proto::v1::{
-    self, account_server::AccountServer, exchange_server::ExchangeServer, ledger_server::LedgerServer,
+    self,
+    account_server::AccountServer,
+    exchange_server::ExchangeServer,
+    ledger_server::LedgerServer,
     market_data_server::MarketDataServer,
     simulation_server::{Simulation, SimulationServer},
 };
@@ -18,7 +21,7 @@ use tracing::{info, warn};
 use crate::{
     clock::Clock,
     config::NodeConfig,
-    host::{self, HostError, Hosted, Market},
+    host::{self, Door, HostError, Hosted, Market},
     keys::NodeKeys,
     reads::{AccountReads, LedgerReads, MarketDataReads},
     receive::{Receive, ReceiveLimits},
@@ -118,7 +121,10 @@ async fn router(config: &NodeConfig, market: &Arc<Market>) -> tonic::transport::
         .build_v1()
         .expect("the contract's own descriptors are well-formed");
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter.set_serving::<ExchangeServer<Receive>>().await;
+    match market.door {
+        Door::Open(_) => health_reporter.set_serving::<ExchangeServer<Receive>>().await,
+        Door::ReadOnly(_) => health_reporter.set_not_serving::<ExchangeServer<Receive>>().await,
+    }
 
     let simulation = matches!(market.clock, Clock::Simulated(_))
         .then(|| SimulationServer::new(SimulatedTime(market.clone())));
@@ -150,7 +156,7 @@ impl Simulation for SimulatedTime {
             return Err(Refused::from(Malformed::new("to_micros", problem)).into());
         }
         let (done, waiting) = oneshot::channel();
-        self.0.queue.ask(Ask::AdvanceTo { to, done })?;
+        self.0.door.queue()?.ask(Ask::AdvanceTo { to, done })?;
         let (now, state_hash) = waiting.await.map_err(|_| Refused::Stopped)?;
         Ok(Response::new(v1::AdvanceToResponse { now_micros: now.0, state_hash }))
     }

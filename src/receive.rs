@@ -72,7 +72,10 @@ fn admit(
 /// Admits an envelope and hands it in; the receiver hears what becomes of it.
 fn hand_in(market: &Market, admitted: Result<CommandAsk, (Refused, ReceiptSender)>) {
     match admitted {
-        Ok(ask) => market.queue.hand_in(ask),
+        Ok(ask) => match market.door.queue() {
+            Ok(queue) => queue.hand_in(ask),
+            Err(why) => ask.answer(Err(why)),
+        },
         Err((why, receipt)) => {
             let _ = receipt.send(Err(why));
         }
@@ -101,11 +104,8 @@ impl Exchange for Receive {
         let market_of = market.clone();
         tokio::spawn(async move {
             while let Some(envelope) = envelopes.next().await {
-                let signed = match envelope {
-                    Ok(signed) => signed,
-                    // The stream is broken, and its caller with it.
-                    Err(_) => break,
-                };
+                // A broken stream has no caller to answer.
+                let Ok(signed) = envelope else { break };
                 let market = market_of.clone();
                 let (receipt, waiting) = oneshot::channel();
                 let admission = tokio::spawn(async move { admit(&market, limits, signed, receipt) });

@@ -30,7 +30,10 @@ pub enum Refused {
     #[error(transparent)]
     Unauthentic(#[from] Unauthentic),
     /// The key is authentic, and nobody's here.
-    #[error("public_key {} is not enrolled in market '{market}'; ask its operator to enrol it", hex::encode(key))]
+    #[error(
+        "public_key {} is not enrolled in market '{market}'; ask its operator to enrol it",
+        hex::encode(key)
+    )]
     UnknownKey {
         /// The key.
         key: PublicKey,
@@ -49,6 +52,9 @@ pub enum Refused {
     /// The node is ending, or its market has stopped.
     #[error("the market takes no more commands: the node is stopping or has lost its disk")]
     Stopped,
+    /// The market's ledger does not fit.
+    #[error("the market is read-only, since its ledger does not fit: {0}; ask the operator to restore it")]
+    ReadOnly(String),
     /// The ledger could not be read.
     #[error("the ledger cannot be read: {0}")]
     Unreadable(String),
@@ -63,10 +69,13 @@ impl Refused {
             | Refused::Unauthentic(
                 Unauthentic::KeyMustHave32Bytes(_) | Unauthentic::SignatureMustHave64Bytes(_),
             ) => Code::InvalidArgument,
-            Refused::Unauthentic(_) | Refused::UnknownKey { .. } | Refused::NoSession(_) => Code::Unauthenticated,
+            Refused::Unauthentic(_) | Refused::UnknownKey { .. } | Refused::NoSession(_) => {
+                Code::Unauthenticated
+            }
             Refused::NotPermitted(_) => Code::PermissionDenied,
             Refused::Busy => Code::ResourceExhausted,
             Refused::Stopped => Code::Unavailable,
+            Refused::ReadOnly(_) => Code::FailedPrecondition,
             Refused::Unreadable(_) => Code::Internal,
         }
     }
@@ -85,6 +94,7 @@ impl Refused {
             Refused::NotPermitted(_) => "NOT_PERMITTED",
             Refused::Busy => "QUEUE_FULL",
             Refused::Stopped => "STOPPED",
+            Refused::ReadOnly(_) => "READ_ONLY",
             Refused::Unreadable(_) => "LEDGER_UNREADABLE",
         }
     }

@@ -42,20 +42,25 @@ impl Replay {
         self.next_index += 1;
         let diverges = |what: String| Divergence { index, what };
         if let Some(expected) = self.expected.pop_front() {
-            return match expected == recorded {
-                true => Ok(None),
-                false => Err(diverges(difference(recorded, &expected))),
-            };
+            if expected != recorded {
+                return Err(diverges(difference(recorded, &expected)));
+            }
+            return Ok(None);
         }
-        let leaf = v1::Leaf::decode(recorded).map_err(|problem| diverges(format!("is no leaf: {problem}")))?;
+        let leaf =
+            v1::Leaf::decode(recorded).map_err(|problem| diverges(format!("is no leaf: {problem}")))?;
         let at = engine::Timestamp(leaf.at_micros);
         let Some(replica) = &mut self.replica else {
             let Some(Fact::Genesis(genesis)) = leaf.fact else {
                 return Err(diverges("the first leaf must found the market".into()));
             };
             let config = wire::config_of(&genesis).map_err(|problem| diverges(problem.to_string()))?;
-            let founded = Replica::found(config, at).map_err(|problem| diverges(problem.to_string()))?;
-            self.replica = Some(founded.0);
+            let (replica, expected) =
+                Replica::found(config, at).map_err(|problem| diverges(problem.to_string()))?;
+            if expected != recorded {
+                return Err(diverges(difference(recorded, &expected)));
+            }
+            self.replica = Some(replica);
             return Ok(None);
         };
         if at <= replica.last_at() {
@@ -92,7 +97,7 @@ impl Replay {
         self.replica.as_ref()
     }
 
-    /// Ends the replay, and returns the market as it is then; none if the ledger is empty.
+    /// Ends the replay, and returns the market as it is then; none if there was no leaf.
     ///
     /// # Errors
     /// [`Divergence`] if the last command's events are missing.

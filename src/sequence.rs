@@ -82,6 +82,12 @@ impl Queue {
         }
     }
 
+    /// Ends the market after everything that was asked before.
+    pub fn stop(&self) {
+        // A market that has ended already needs no stop.
+        let _ = self.0.send(Ask::Stop);
+    }
+
     /// Asks something else of the market.
     ///
     /// # Errors
@@ -103,26 +109,29 @@ pub struct GroupLimits {
     pub bytes_max: usize,
 }
 
-/// Starts a market's thread, and returns the queue into it.
-///
-/// `appender` is given the queue too: what it finds not to be a repeat comes back.
+/// What stands in a market's queue.
+pub struct Asks(Receiver<Ask>);
+
+/// Returns a queue that holds at most `len_max`, and its other end.
+pub fn queue(len_max: usize) -> (Queue, Asks) {
+    let (sender, asks) = sync_channel(len_max);
+    (Queue(sender), Asks(asks))
+}
+
+/// Starts a market's thread.
 pub fn start(
     name: &str,
-    queue_len_max: usize,
+    asks: Asks,
     limits: GroupLimits,
     clock: Clock,
     replica: Replica,
-    appender: impl FnOnce(Queue) -> Appender,
-) -> (Queue, JoinHandle<()>) {
-    let (sender, asks) = sync_channel(queue_len_max);
-    let queue = Queue(sender);
-    let appender = appender(queue.clone());
+    appender: Appender,
+) -> JoinHandle<()> {
     let sequencer = Sequencer { replica, clock, limits, appender };
-    let thread = std::thread::Builder::new()
+    std::thread::Builder::new()
         .name(format!("market-{name}"))
-        .spawn(move || sequencer.run(&asks))
-        .expect("the system starts one thread for each market when the node starts");
-    (queue, thread)
+        .spawn(move || sequencer.run(&asks.0))
+        .expect("the system starts one thread for each market when the node starts")
 }
 
 struct Sequencer {
@@ -168,7 +177,11 @@ impl Sequencer {
         let due = self.replica.market().next_due();
         let micros = due.map_or(u64::MAX, |due| due.0.saturating_sub(self.clock.now().0));
         // A simulated clock does not pass by waiting.
-        if matches!(self.clock, Clock::Simulated(_)) { SLEEP_MAX } else { SLEEP_MAX.min(Duration::from_micros(micros)) }
+        if matches!(self.clock, Clock::Simulated(_)) {
+            SLEEP_MAX
+        } else {
+            SLEEP_MAX.min(Duration::from_micros(micros))
+        }
     }
 
     fn has_room(&self, group: &Group) -> bool {
@@ -231,7 +244,8 @@ impl Sequencer {
             self.appender.look_up(repeat);
         }
         for waiting in group.advanced {
-            let _ = waiting.send((self.clock.now().max(self.replica.last_at()), self.replica.market().state_hash()));
+            let _ = waiting
+                .send((self.clock.now().max(self.replica.last_at()), self.replica.market().state_hash()));
         }
     }
 }

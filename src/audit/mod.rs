@@ -1,42 +1,191 @@
 //! The auditor: what can be proved from a ledger's files alone, without trusting who wrote them.
 //!
 //! Knows the journal, the store and the engine; does not know keys that sign, or networks.
-//! [`verify`] checks every frame, hash, checkpoint and signature; [`replay`] also runs the engine over the signed
-//! commands and compares every leaf.
+//! [`Depth::Verify`] checks every frame, hash, checkpoint and signature, and that the store is the journal's;
+//! [`Depth::Replay`] also runs the engine over the signed commands and compares every leaf.
+//! Keeps: nothing in the folder is changed; whatever lies there, an audit ends with a verdict.
 
-mod balances;
+mod folder;
+mod leaves;
+mod store;
+mod summary;
+mod totals;
 mod verdict;
-mod verify;
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, time::Instant};
 
-use parkwatt_ledger::{CheckpointVerifier, answer_probe, compare};
+use parkwatt_ledger::{Reader, Signatures, Tail, journal_dir};
 
-pub use balances::Totals;
-pub use verdict::Verdict;
-pub use verify::{Audit, Depth, Progress, audit};
+pub use store::{check_store, verifier_of};
+pub use summary::Conclusion;
+pub use totals::Totals;
+pub use verdict::{Audit, Figures, KeySource, Replayed, Verdict};
 
-use crate::{append::index_rows, host::VKEY_FILE};
+use crate::replay::Replay;
+use folder::Folder;
+use leaves::{Block, Checked, bare_signatures_per_s, read_through};
+use verdict::Finding;
 
-/// Compares a ledger's store with its journal, and answers as the node that asked expects.
-pub fn check_store(dir: &Path) -> ExitCode {
-    match verifier_of(dir) {
-        Ok(verifier) => answer_probe(&compare(dir, &verifier, index_rows)),
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
+/// How many leaves that are wrong are named before the rest is only counted.
+const NAMED_MAX: usize = 20;
+
+/// What is audited, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// The market's folder, or the folder above it if that has no other market. No node may be writing to it.
+    pub dir: &'a Path,
+    /// The log's verifier key, if it is known by another way than from this folder.
+    pub vkey: Option<&'a str>,
+    /// How deep.
+    pub depth: Depth,
+    /// A program whose `check-store` is [`check_store`]: it opens a copy of the store, since that can crash.
+    pub program: &'a Path,
+}
+
+/// How deep an audit goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The files are what the node has signed, and every command is what its owner has signed.
+    Verify,
+    /// And everything follows from these commands.
+    Replay,
+}
+
+/// How far an audit is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The leaves that were checked.
+    pub leaves: u64,
+    /// The bytes of the journal up to there.
+    pub bytes: u64,
+    /// The bytes of the whole journal.
+    pub bytes_total: u64,
+}
+
+/// Audits a ledger, and calls `progress` after every few hundred leaves.
+pub fn audit(task: &Task<'_>, progress: impl FnMut(Progress)) -> Audit {
+    let mut audit = Audit { folder: task.dir.to_owned(), ..Audit::default() };
+    if let Err(finding) = examine(task, &mut audit, progress) {
+        audit.find(finding);
+    }
+    audit
+}
+
+/// Audits what can be read, and returns early where nothing that follows could be read.
+fn examine(task: &Task<'_>, audit: &mut Audit, progress: impl FnMut(Progress)) -> Result<(), Finding> {
+    let folder = Folder::open(task.dir)?;
+    audit.folder.clone_from(&folder.path);
+    let contents = folder.look(audit)?;
+    let verifier = folder.verifier(task.vkey, audit)?;
+    if !contents.is_plain {
+        return Ok(());
+    }
+    let reader = Reader::open(&journal_dir(&folder.path), &verifier, Signatures::Every)?;
+    examine_journal(reader, contents.journal_bytes, task.depth, audit, progress)?;
+    if contents.has_store {
+        store::examine(&folder.path, &verifier, task.program)
+    } else {
+        audit.notes.push("there is no store, only the journal: an archive".to_owned());
+        Ok(())
     }
 }
 
-/// Returns the verifier of the key that stands beside the journal.
-///
-/// An auditor who was given the key by another way compares it: whoever can write the folder can write this file.
-///
-/// # Errors
-/// A sentence if the file cannot be read or is no key.
-pub fn verifier_of(dir: &Path) -> Result<CheckpointVerifier, String> {
-    let path = dir.join(VKEY_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|problem| format!("{}: {problem}", path.display()))?;
-    CheckpointVerifier::from_vkey(text.trim()).map_err(|problem| format!("{}: {problem}", path.display()))
+/// Reads the journal through, once; returns its first fault, behind which nothing can be read.
+fn examine_journal(
+    reader: Reader,
+    bytes_total: u64,
+    depth: Depth,
+    audit: &mut Audit,
+    mut progress: impl FnMut(Progress),
+) -> Result<(), Finding> {
+    let begin = Instant::now();
+    let mut replaying =
+        Replaying { replay: (depth == Depth::Replay).then(Replay::default), totals: Totals::default() };
+    let mut sample = Vec::new();
+    let mut faults = 0;
+    let read = read_through(reader, |block, checked| {
+        let Checked { commands, authentic, faults: found, sample: more } = checked;
+        audit.figures.commands += commands;
+        audit.figures.signatures += authentic;
+        audit.figures.leaves += block.leaves.len() as u64;
+        sample.extend(more);
+        for fault in found {
+            faults += 1;
+            if faults <= NAMED_MAX {
+                audit.find(Finding::tampered(fault));
+            }
+        }
+        replaying.take(block, audit);
+        progress(Progress { leaves: audit.figures.leaves, bytes: block.bytes_read, bytes_total });
+    });
+    if faults > NAMED_MAX {
+        audit.find(Finding::tampered(format!("{} further leaves are wrong", faults - NAMED_MAX)));
+    }
+    audit.figures.groups = read.groups;
+    audit.figures.signatures += read.groups;
+    audit.figures.took(begin.elapsed());
+    audit.figures.bare_signatures_per_s = bare_signatures_per_s(&sample);
+
+    let scanned = read.scanned?;
+    audit.figures.segments = scanned.segments;
+    audit.figures.tree_root = scanned.tree.root().to_string();
+    if scanned.tree.size() == 0 {
+        audit.find(Finding::tampered("the journal has no leaf: no market was founded, or all of it is gone"));
+    }
+    if let Tail::Torn { file, offset, end } = scanned.tail {
+        audit.find(Finding::tampered(format!(
+            "{}: byte {offset}: here a group begins that was never finished; its last written sector ends at byte {end}. \
+             A node that was killed while it wrote leaves this: nothing in it was acknowledged, and the node's next \
+             group takes its place. A byte that was changed afterwards can look the same",
+            file.display()
+        )));
+    }
+    replaying.finish(audit);
+    Ok(())
+}
+
+/// The engine, run over the commands until it contradicts a leaf.
+struct Replaying {
+    replay: Option<Replay>,
+    totals: Totals,
+}
+
+impl Replaying {
+    fn take(&mut self, block: &Block, audit: &mut Audit) {
+        for leaf in &block.leaves {
+            let Some(replay) = &mut self.replay else { return };
+            match replay.take(leaf) {
+                Ok(applied) => {
+                    applied
+                        .iter()
+                        .flat_map(|applied| &applied.events)
+                        .for_each(|event| self.totals.observe(event));
+                }
+                Err(divergence) => {
+                    audit.find(Finding::diverged(divergence.to_string()));
+                    self.replay = None;
+                }
+            }
+        }
+    }
+
+    fn finish(mut self, audit: &mut Audit) {
+        let Some(replay) = self.replay else { return };
+        let market = match replay.finish() {
+            Ok(Some(replica)) => replica,
+            Ok(None) => return,
+            Err(divergence) => return audit.find(Finding::diverged(divergence.to_string())),
+        };
+        let market = market.market();
+        self.totals.close(market);
+        for contradiction in self.totals.contradictions() {
+            audit.find(Finding::diverged(contradiction));
+        }
+        audit.replayed = Some(Replayed {
+            market: market.config().name.clone(),
+            currency: market.config().currency.clone(),
+            state_hash: format!("{:016x}", market.state_hash()),
+            totals: self.totals,
+        });
+    }
 }

@@ -1,2 +1,159 @@
-//! The node.
-fn main() {}
+//! `parkwatt-audit`: the regulator's tool. It proves from a ledger's files alone that nothing was changed, and that
+//! everything follows from signed commands.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use parkwatt::audit::{self, Audit, Conclusion, Depth, Progress, Task};
+use parkwatt_ledger::CheckpointVerifier;
+
+/// The exit code of a command line that cannot be understood.
+const EXIT_USAGE: u8 = 64;
+/// The exit code of a report that could not be written.
+const EXIT_OUTPUT: u8 = 74;
+
+/// Prove from a market's files alone, without trusting who wrote them, what the market did.
+///
+/// Nothing in the folder is changed, and no network is used. The node must be stopped, or the folder be a copy.
+#[derive(Parser)]
+#[command(version, propagate_version = true, after_help = HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check every frame, hash, checkpoint and signature, and that the store is the journal's.
+    #[command(after_help = HELP)]
+    Verify(Options),
+    /// Do all that `verify` does, run the engine over the signed commands, and compare every leaf.
+    #[command(after_help = HELP)]
+    Replay(Options),
+    /// Compare a ledger's store with its journal; this program runs itself so, since a damaged store can crash it.
+    #[command(hide = true)]
+    CheckStore {
+        /// The market's folder.
+        dir: PathBuf,
+    },
+}
+
+const HELP: &str = "\
+Examples:
+  parkwatt-audit verify parkwatt-demo               the one market in this folder
+  parkwatt-audit replay parkwatt-data/park          this market, and whether the engine agrees
+  parkwatt-audit replay park --vkey park.vkey       with the key you were given, not the one in the folder
+  parkwatt-audit replay park --output json | jq .verdict
+
+Exit codes:
+  0   intact      everything that was checked holds
+  1   tampered    something is not as it was signed; the file and byte, or the leaf, is named
+  2   diverged    signed by the node, but it does not follow from the commands; the first leaf is named
+  3   unreadable  missing, not permitted, not a ledger, or a node is writing to it
+  64  the command line cannot be understood";
+
+#[derive(Args)]
+struct Options {
+    /// The market's folder, such as parkwatt-data/park, or the folder above it if that has only one market.
+    dir: PathBuf,
+    /// The ledger's verifier key, or a file with it; without it the file 'vkey' beside the journal is believed.
+    #[arg(long, value_name = "KEY", value_parser = vkey)]
+    vkey: Option<String>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Show no progress, and print only what is wrong and the verdict.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(problem) => {
+            // Nothing is left to say if even this cannot be printed.
+            let _ = problem.print();
+            return if problem.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        Command::Verify(options) => run(&options, Depth::Verify),
+        Command::Replay(options) => run(&options, Depth::Replay),
+        Command::CheckStore { dir } => audit::check_store(&dir),
+    }
+}
+
+fn run(options: &Options, depth: Depth) -> ExitCode {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("parkwatt-audit"));
+    let task = Task { dir: &options.dir, vkey: options.vkey.as_deref(), depth, program: &program };
+    let bar = if options.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
+    bar.set_style(style());
+    let audit = audit::audit(&task, |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    match print(&audit, options) {
+        Ok(()) => ExitCode::from(audit.verdict.exit_code()),
+        // Who reads the report has closed it; the verdict stands.
+        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::from(audit.verdict.exit_code())
+        }
+        Err(problem) => {
+            eprintln!("parkwatt-audit: the result cannot be written: {problem}");
+            ExitCode::from(EXIT_OUTPUT)
+        }
+    }
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.bytes_total);
+    bar.set_position(progress.bytes);
+    let leaves = progress.leaves;
+    let rate = u128::from(leaves) * 1000 / bar.elapsed().as_millis().max(1);
+    let rate = HumanCount(u64::try_from(rate).unwrap_or(u64::MAX));
+    bar.set_message(format!("{} leaves, {rate}/s", HumanCount(leaves)));
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}, {eta} left")
+        .expect("the template is well-formed")
+}
+
+fn print(audit: &Audit, options: &Options) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match options.output {
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut out, audit)?;
+            writeln!(out)
+        }
+        Output::Text if options.quiet => write!(out, "{}", Conclusion(audit)),
+        Output::Text => write!(out, "{audit}"),
+    }
+}
+
+/// Takes a verifier key, or the file that has one.
+fn vkey(given: &str) -> Result<String, String> {
+    let is_file = Path::new(given).is_file();
+    let text = if is_file {
+        fs::read_to_string(given).map_err(|problem| problem.to_string())?
+    } else {
+        given.into()
+    };
+    match CheckpointVerifier::from_vkey(text.trim()) {
+        Ok(verifier) => Ok(verifier.vkey().to_owned()),
+        Err(problem) if is_file => Err(problem.to_string()),
+        Err(problem) => Err(format!("{problem}, and no file with one")),
+    }
+}

@@ -13,6 +13,7 @@ use parkwatt::{
     clock::Clock,
     config::NodeConfig,
     demo::{self, DemoOptions},
+    host::Door,
     keys::NodeKeys,
     node::{Node, NodeError},
 };
@@ -74,7 +75,9 @@ struct ServeOptions {
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,parkwatt=info")))
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,parkwatt=info")),
+        )
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
@@ -103,7 +106,8 @@ fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let clock = match options.simulated_from {
         None => Clock::System,
         Some(start) => {
-            let micros = u64::try_from(start.as_microsecond()).context("--simulated-from: lies before 1970")?;
+            let micros =
+                u64::try_from(start.as_microsecond()).context("--simulated-from: lies before 1970")?;
             Clock::simulated(Timestamp(micros))
         }
     };
@@ -132,13 +136,28 @@ fn read_config(path: &Path) -> anyhow::Result<NodeConfig> {
 fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
     let market = &node.market.config;
     let zones: Vec<&str> = market.zones.iter().map(|zone| zone.name.as_str()).collect();
-    println!("Parkwatt serves market '{}' (zones: {}) on http://{}", market.name, zones.join(", "), node.address);
+    println!(
+        "Parkwatt serves market '{}' (zones: {}) on http://{}",
+        market.name,
+        zones.join(", "),
+        node.address
+    );
     println!("Its ledger is in {}, with {} leaves.", config.data.display(), node.market.views().tree_size);
+    if let Door::ReadOnly(why) = &node.market.door {
+        println!("The market is READ-ONLY: {why}.");
+        println!(
+            "Nothing is accepted until the ledger is restored from a copy; `parkwatt-audit verify` says what is left."
+        );
+        return;
+    }
     if node.market.views().participants.is_empty() {
         println!();
         println!("Nobody is enrolled yet. In another terminal:");
         println!("  parkwatt key new");
-        println!("  parkwatt enrol --name sunny-roof --pv 8kW --operator-key {}", keys.operator_file.display());
+        println!(
+            "  parkwatt enrol --name sunny-roof --pv 8kW --operator-key {}",
+            keys.operator_file.display()
+        );
         println!("  parkwatt sell 2kWh --at 12:00 --price 0.45");
     }
     println!();

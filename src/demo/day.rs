@@ -106,8 +106,12 @@ impl Desk<'_> {
             let mut orders = Vec::new();
             for quarter in hour * 4..(hour + 1) * 4 {
                 let slot = self.slot(quarter);
-                let in_slot = || placed.iter().filter_map(|it| it.order.as_ref().map(|order| (it, order)))
-                    .filter(|(_, order)| order.slot == slot.0);
+                let in_slot = || {
+                    placed
+                        .iter()
+                        .filter_map(|it| it.order.as_ref().map(|order| (it, order)))
+                        .filter(|(_, order)| order.slot == slot.0)
+                };
                 let traded = in_slot().map(|(it, order)| signed(order.side, it.traded_wh)).sum();
                 for (open, _) in in_slot().filter(|(it, _)| it.state == i32::from(OrderState::Open)) {
                     let cancel = CancelOrder { order: open.id };
@@ -150,7 +154,8 @@ impl Desk<'_> {
             let name = point.name.clone();
             let holdings = self.certificates(seat).await?;
             for slot in first_slot.0..first_slot.0 + 4 {
-                let in_slot = |it: &&v1::CertificateHolding| it.certificate.as_ref().is_some_and(|id| id.slot == slot);
+                let in_slot =
+                    |it: &&v1::CertificateHolding| it.certificate.as_ref().is_some_and(|id| id.slot == slot);
                 let energy_wh = holdings.iter().filter(in_slot).map(|it| it.held_wh).sum();
                 if energy_wh > 0 {
                     let beneficiary = name.clone();
@@ -189,7 +194,9 @@ impl Desk<'_> {
             registers[1] += generation.saturating_sub(*load);
         }
         let reading = SubmitReading {
-            slot: self.park.first_slot.0 + u32::try_from(read).expect("a park has fewer than 2^32 quarter hours") - 1,
+            slot: self.park.first_slot.0
+                + u32::try_from(read).expect("a park has fewer than 2^32 quarter hours")
+                - 1,
             import_register_wh: registers[0],
             export_register_wh: registers[1],
             counter: read as u64 + 1,

@@ -10,8 +10,10 @@ use ed25519_dalek::SigningKey;
 use parkwatt_client::{ClientError, Connection, Signer};
 use parkwatt_engine::MarketConfig;
 use parkwatt_proto::v1::{
-    self, Receipt, SignedCommand, answer, command::Kind, order_answer, outcome::Kind as Answer,
+    self, Receipt, SignedCommand, answer, command::Kind, leaf::Fact, order_answer, outcome::Kind as Answer,
 };
+use prost::Message;
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt;
 use tonic::Code;
@@ -21,7 +23,7 @@ use super::{park::Park, strategy::Strategy};
 /// How long commands of the demo live, from the moment when they are signed.
 const LIFETIME: Duration = Duration::from_hours(1);
 /// How long a node may be away.
-const RECONNECT: Duration = Duration::from_secs(60);
+const RECONNECT: Duration = Duration::from_mins(1);
 
 /// Who signs at a connection point.
 pub struct Seat {
@@ -67,6 +69,8 @@ pub struct Tally {
     pub last_leaf: u64,
     /// How often the node went away and came back.
     pub reconnections: u32,
+    /// The leaf index and the [`leaf_digest`] that each receipt named, in the order of the receipts.
+    pub receipts: Vec<(u64, [u8; 32])>,
 }
 
 impl<'a> Desk<'a> {
@@ -179,9 +183,13 @@ impl<'a> Desk<'a> {
         };
         while let Some(answer) = answers.next().await {
             match answer.map(|answer| answer.kind) {
-                Ok(Some(answer::Kind::Receipt(receipt))) => self.tally.count(&receipt),
-                Ok(Some(answer::Kind::Refusal(refusal))) if refusal.status == Code::Unavailable as u32 => break,
-                Ok(Some(answer::Kind::Refusal(refusal))) => bail!("the node refused a command: {}", refusal.message),
+                Ok(Some(answer::Kind::Receipt(receipt))) => self.tally.count(&commands[*answered], &receipt),
+                Ok(Some(answer::Kind::Refusal(refusal))) if refusal.status == Code::Unavailable as u32 => {
+                    break;
+                }
+                Ok(Some(answer::Kind::Refusal(refusal))) => {
+                    bail!("the node refused a command: {}", refusal.message)
+                }
                 Ok(None) => bail!("the node gave an empty answer"),
                 Err(problem) => return Ok(Err(problem)),
             }
@@ -199,7 +207,9 @@ impl<'a> Desk<'a> {
     async fn reconnect_after(&mut self, problem: &ClientError) -> anyhow::Result<()> {
         let is_away = match problem {
             ClientError::Unreachable { .. } => true,
-            ClientError::Refused { status, .. } => matches!(status, Code::Unavailable | Code::Unknown | Code::Cancelled),
+            ClientError::Refused { status, .. } => {
+                matches!(status, Code::Unavailable | Code::Unknown | Code::Cancelled)
+            }
             _ => false,
         };
         if !is_away {
@@ -214,7 +224,9 @@ impl<'a> Desk<'a> {
                     self.tally.reconnections += 1;
                     return Ok(());
                 }
-                Err(problem) if Instant::now() > deadline => return Err(problem).context("the node did not come back"),
+                Err(problem) if Instant::now() > deadline => {
+                    return Err(problem).context("the node did not come back");
+                }
                 Err(_) => sleep(Duration::from_millis(20)).await,
             }
         }
@@ -222,9 +234,11 @@ impl<'a> Desk<'a> {
 }
 
 impl Tally {
-    fn count(&mut self, receipt: &Receipt) {
+    fn count(&mut self, signed: &SignedCommand, receipt: &Receipt) {
         self.commands += 1;
         self.last_leaf = self.last_leaf.max(receipt.leaf_index);
+        let outcome = receipt.outcome.clone().unwrap_or_default();
+        self.receipts.push((receipt.leaf_index, leaf_digest(signed, receipt.at_micros, outcome)));
         match receipt.outcome.as_ref().and_then(|outcome| outcome.kind.as_ref()) {
             Some(Answer::Placed(placed)) => {
                 for order in &placed.orders {
@@ -243,4 +257,12 @@ impl Tally {
     fn reject(&mut self, why: &v1::Rejection) {
         *self.rejections.entry(why.code.clone()).or_default() += 1;
     }
+}
+
+/// Returns a digest of a command and of what its receipt says of it, by which a leaf can be told to say the same.
+pub fn leaf_digest(signed: &SignedCommand, at_micros: u64, outcome: v1::Outcome) -> [u8; 32] {
+    // A receipt does not say how many leaves followed.
+    let command = v1::CommandLeaf { signed: Some(signed.clone()), outcome: Some(outcome), events: 0 };
+    let leaf = v1::Leaf { at_micros, fact: Some(Fact::Command(command)) };
+    Sha256::digest(leaf.encode_to_vec()).into()
 }

@@ -10,6 +10,7 @@ mod strategy;
 mod summary;
 
 use std::{
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -18,16 +19,16 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use ed25519_dalek::SigningKey;
 use indicatif::{ProgressBar, ProgressStyle};
-use parkwatt_engine::{MarketConfig, Slot, Timestamp};
+use parkwatt_engine::{MarketConfig, Timestamp};
 use tokio::sync::oneshot;
 
 pub use day::{Step, deposit_fen};
-pub use desk::{Desk, Tally};
+pub use desk::{Desk, Tally, leaf_digest};
 pub use park::Park;
 pub use strategy::Strategy;
 
 use crate::{
-    audit,
+    audit::{self, Audit, Depth, Task, Verdict},
     clock::Clock,
     config::{MarketFile, NodeConfig, ZoneFile},
     keys::{NodeKeys, write_key},
@@ -83,6 +84,8 @@ pub fn node_config(park: &Park, out: &Path) -> NodeConfig {
     NodeConfig {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         data: out.to_owned(),
+        // A day fits into a quarter of the usual segment.
+        segment_bytes: 16 << 20,
         market: MarketFile { zones: park.zones.iter().map(zone).collect(), ..MarketFile::default() },
         ..NodeConfig::default()
     }
@@ -124,19 +127,20 @@ async fn trade(options: &DemoOptions, park: &Park) -> anyhow::Result<()> {
         let _ = stopped.await;
     }));
 
-    let tally = trade_days(park, &market.config, strategy, &format!("http://{address}"), options.days).await?;
+    let tally =
+        trade_days(park, &market.config, strategy, &format!("http://{address}"), options.days).await?;
     let traded_in = begun.elapsed();
     print_summary(&Summary::new(park, &market.views(), options.days));
     let now = market.clock.now();
     drop(market);
     let _ = stop.send(());
     serving.await??;
-    print_audit(&options.out.join(&config.market.name), &program, &tally, traded_in)?;
 
-    println!("Files");
-    println!("  {:<34} {}", "Ledger", options.out.join(&config.market.name).display());
-    println!("  {:<34} {}", "Keys of owners", options.out.join("keys").display());
-    println!("  {:<34} parkwatt-audit replay {}", "Audit it again", options.out.join(&config.market.name).display());
+    let ledger = options.out.join(&config.market.name);
+    let audited = audit(&ledger, &program);
+    print_ledger(&ledger, &audited, &tally, traded_in)?;
+    print_files(&ledger, options);
+    ensure!(audited.verdict == Verdict::Intact, "the ledger did not pass its audit");
     if options.serve {
         stay(NodeConfig { listen: address, ..config }, &keys, now, &program, options).await?;
     }
@@ -155,7 +159,8 @@ pub async fn trade_days(
     days: u32,
 ) -> anyhow::Result<Tally> {
     let steps = Step::all(park.first_slot, days);
-    let style = ProgressStyle::with_template("{msg:38} {bar:30} {percent:>3} %  {elapsed}").expect("the template is well-formed");
+    let style = ProgressStyle::with_template("{msg:38} {bar:30} {percent:>3} %  {elapsed}")
+        .expect("the template is well-formed");
     let progress = ProgressBar::new(steps.len() as u64).with_style(style);
     let mut desk = Desk::open(park, config, strategy, url).await?;
     for (at_seconds, step) in steps {
@@ -168,7 +173,8 @@ pub async fn trade_days(
 }
 
 fn describe(at_seconds: u64, step: Step) -> String {
-    let time = jiff::Timestamp::from_second(at_seconds.cast_signed()).unwrap_or_default().strftime("%d %b %H:%M");
+    let time =
+        jiff::Timestamp::from_second(at_seconds.cast_signed()).unwrap_or_default().strftime("%d %b %H:%M");
     let what = match step {
         Step::Enrol => "enrolment and deposits",
         Step::DayAhead(_) => "day-ahead schedules",
@@ -186,9 +192,75 @@ fn print_summary(summary: &Summary) {
     println!("{}", summary.plots());
 }
 
+/// Replays the ledger as an auditor does, and shows how far that is.
+fn audit(ledger: &Path, program: &Path) -> Audit {
+    let style = ProgressStyle::with_template(
+        "audit by replay                        {bar:30} {percent:>3} %  {elapsed}",
+    );
+    let progress = ProgressBar::new(0).with_style(style.expect("the template is well-formed"));
+    let task = Task { dir: ledger, vkey: None, depth: Depth::Replay, program };
+    let audited = audit::audit(&task, |done| {
+        progress.set_length(done.bytes_total);
+        progress.set_position(done.bytes);
+    });
+    progress.finish_and_clear();
+    audited
+}
+
+fn print_ledger(ledger: &Path, audited: &Audit, tally: &Tally, traded_in: Duration) -> anyhow::Result<()> {
+    let figures = &audited.figures;
+    let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20);
+    let row = |name: &str, value: String| println!("  {name:<34} {value}");
+    println!("Ledger and speed");
+    row("Leaves", format!("{} in {} groups", thousands(figures.leaves), thousands(figures.groups)));
+    row("Root", figures.tree_root.clone());
+    row("On disk", format!("{} of journal and store", mib(allocated_bytes(ledger)?)));
+    let orders_per_s = u128::from(tally.orders) * 1000 / traded_in.as_millis().max(1);
+    row("Orders, readings", format!("{}, {}", thousands(tally.orders), thousands(tally.readings)));
+    row("Commands", format!("{} in {:.1?}, simulated days and all", thousands(tally.commands), traded_in));
+    row("Orders a second, with receipts", thousands(u64::try_from(orders_per_s)?));
+    for (code, count) in &tally.rejections {
+        row("Refused by a rule", format!("{count} x {code}"));
+    }
+    let seconds = Duration::from_micros(figures.elapsed_us);
+    let signatures = thousands(figures.signatures);
+    match audited.verdict {
+        Verdict::Intact => row(
+            "Audit by replay",
+            format!("INTACT: {signatures} signatures and every leaf, in {seconds:.1?}"),
+        ),
+        other => row("Audit by replay", format!("{other:?}: {}", audited.findings.join("; "))),
+    }
+    if let Some(replayed) = &audited.replayed {
+        row("State hash", replayed.state_hash.clone());
+    }
+    println!();
+    Ok(())
+}
+
+fn print_files(ledger: &Path, options: &DemoOptions) {
+    let row = |name: &str, value: String| println!("  {name:<34} {value}");
+    println!("Files");
+    row("Ledger", ledger.display().to_string());
+    row("Keys of owners", options.out.join("keys").display().to_string());
+    row("Audit it again", format!("cargo run --release --bin parkwatt-audit -- replay {}", ledger.display()));
+}
+
+/// Returns how much the files below `dir` take on the disk.
+fn allocated_bytes(dir: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in dir.read_dir()? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { allocated_bytes(&entry.path())? } else { metadata.blocks() * 512 };
+    }
+    Ok(bytes)
+}
+
 /// Removes an earlier demo, and nothing else.
 fn prepare(out: &Path) -> anyhow::Result<()> {
-    let is_empty = !out.exists() || out.read_dir().with_context(|| out.display().to_string())?.next().is_none();
+    let is_empty =
+        !out.exists() || out.read_dir().with_context(|| out.display().to_string())?.next().is_none();
     if !is_empty {
         let is_ours = out.join(MARKER).exists();
         ensure!(is_ours, "--out {}: the folder is not empty and not a demo's; choose another", out.display());

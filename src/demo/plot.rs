@@ -1,5 +1,7 @@
 //! Plots in a terminal: a column of characters for each half hour of a day.
 
+use std::fmt::Write;
+
 /// Columns of a plot.
 pub const COLUMNS: usize = 48;
 /// What a cell is filled to, in eighths.
@@ -15,10 +17,13 @@ pub fn bars(values: &[u64], height: usize, unit: &str) -> String {
             0 => format!("0 {unit}"),
             _ => String::new(),
         };
-        text += &format!("{axis:>12} │");
+        write!(text, "{axis:>12} │").expect("text takes text");
         for value in values {
             let eighths = (u128::from(*value) * height as u128 * 8).div_ceil(u128::from(most));
-            let here = usize::try_from(eighths).expect("a bar is not higher than the plot").saturating_sub(row * 8).min(8);
+            let here = usize::try_from(eighths)
+                .expect("a bar is not higher than the plot")
+                .saturating_sub(row * 8)
+                .min(8);
             text.push(EIGHTHS[here]);
         }
         text.push('\n');
@@ -35,13 +40,18 @@ pub fn lines(lines: &[Line], height: usize) -> String {
     let (low, high) = (values().min().unwrap_or(0), values().max().unwrap_or(1));
     let span = (high - low).max(1);
     let steps = i64::try_from(height).expect("a plot is a few rows high") - 1;
-    let row_of = |value: i64| (value - low) * steps * 2 / span / 2 + i64::from((value - low) * steps * 2 / span % 2 != 0);
+    let row_of = |value: i64| {
+        (value - low) * steps * 2 / span / 2 + i64::from((value - low) * steps * 2 / span % 2 != 0)
+    };
     let mut text = String::new();
     for row in (0..=steps).rev() {
         let at = low + span * row / steps.max(1);
-        text += &format!("{:>12} │", format!("{}.{:02} yuan", at / 1_000_000, at % 1_000_000 / 10_000));
+        write!(text, "{:>12} │", format!("{}.{:02} yuan", at / 1_000_000, at % 1_000_000 / 10_000))
+            .expect("text takes text");
         for column in 0..COLUMNS {
-            let here = |(_, values): &&Line| values.get(column).copied().flatten().is_some_and(|value| row_of(value) == row);
+            let here = |(_, values): &&Line| {
+                values.get(column).copied().flatten().is_some_and(|value| row_of(value) == row)
+            };
             text.push(lines.iter().rev().find(here).map_or(' ', |(mark, _)| *mark));
         }
         text.push('\n');
@@ -53,7 +63,7 @@ pub fn lines(lines: &[Line], height: usize) -> String {
 pub fn hours() -> String {
     let mut text = format!("{:>12} └{}\n{:>13}", "", "─".repeat(COLUMNS), "");
     for hour in (0..24).step_by(3) {
-        text += &format!("{:<6}", format!("{hour:02}:00"));
+        write!(text, "{:<6}", format!("{hour:02}:00")).expect("text takes text");
     }
     text.push('\n');
     text

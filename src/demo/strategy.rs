@@ -33,28 +33,30 @@ pub enum Horizon {
 
 impl Strategy {
     /// Returns 32 bytes for `name`, as keys are made of them.
-    pub fn secret(&self, name: &str) -> [u8; 32] {
+    pub fn secret(self, name: &str) -> [u8; 32] {
         Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(name).finalize().into()
     }
 
     /// Returns what a point expects to feed in (positive) or to draw (negative) in a slot, in Wh.
-    pub fn forecast(&self, point: &Point, slot: Slot, actual: [u64; 2], horizon: Horizon) -> i64 {
+    pub fn forecast(self, point: &Point, slot: Slot, actual: [u64; 2], horizon: Horizon) -> i64 {
         let [generation, load] = actual;
         let (of_generation, of_load) = match horizon {
             Horizon::DayAhead => (200, 120),
             Horizon::Intraday => (50, 30),
         };
-        let blurred = |energy: u64, what: &str, per_mille: u64| {
-            // The same cloud is seen the day before and half an hour before, only larger.
-            let blur = self.draw(&point.name, slot, what, 2 * per_mille + 1) + 1000 - per_mille;
-            i64::try_from(energy * blur / 1000).expect("a quarter hour's energy fits 63 bits")
+        let blurred = |energy: u64, what: &str, per_mille: i64| {
+            // The day before and half an hour before he errs in the same direction, only further.
+            let direction =
+                i64::try_from(self.draw(&point.name, slot, what, 2001)).expect("at most 2000") - 1000;
+            let energy = i64::try_from(energy).expect("a quarter hour's energy fits 63 bits");
+            energy + energy * direction * per_mille / 1_000_000
         };
         blurred(generation, "generation", of_generation) - blurred(load, "load", of_load)
     }
 
     /// Returns the order that a point places for an energy it expects; none for nothing.
     pub fn order(
-        &self,
+        self,
         config: &MarketConfig,
         point: &Point,
         slot: Slot,
@@ -65,9 +67,9 @@ impl Strategy {
         let temper = i64::try_from(self.draw(&point.name, Slot(0), "temper", 1001)).expect("at most 1000");
         let share = match (side, horizon) {
             (Side::Offer, Horizon::DayAhead) => 50 + temper * 300 / 1000,
-            (Side::Offer, Horizon::Intraday) => (50 + temper * 300 / 1000) / 2,
+            (Side::Offer, Horizon::Intraday) => i64::midpoint(0, 50 + temper * 300 / 1000),
             (_, Horizon::DayAhead) => 550 + temper * 400 / 1000,
-            (_, Horizon::Intraday) => (1000 + 550 + temper * 400 / 1000) / 2,
+            (_, Horizon::Intraday) => i64::midpoint(1000, 550 + temper * 400 / 1000),
         };
         let tariff = config.tariff(slot);
         let limit = tariff.feed_in.0 + (tariff.retail.0 - tariff.feed_in.0) * share / 1000;
@@ -80,7 +82,7 @@ impl Strategy {
     }
 
     /// Draws a number below `below`.
-    fn draw(&self, name: &str, slot: Slot, what: &str, below: u64) -> u64 {
+    fn draw(self, name: &str, slot: Slot, what: &str, below: u64) -> u64 {
         let digest = Sha256::new()
             .chain_update(self.seed.to_be_bytes())
             .chain_update(slot.0.to_be_bytes())
@@ -105,7 +107,9 @@ mod tests {
         let strategy = Strategy { seed: 42 };
         for point in &park.points {
             for slot in (0..96).map(|quarter| Slot(park.first_slot.0 + quarter)) {
-                for (energy, horizon) in [(1, Horizon::DayAhead), (-1, Horizon::DayAhead), (-1, Horizon::Intraday)] {
+                for (energy, horizon) in
+                    [(1, Horizon::DayAhead), (-1, Horizon::DayAhead), (-1, Horizon::Intraday)]
+                {
                     let order = strategy.order(&config, point, slot, energy, horizon).unwrap();
                     let (limit, tariff) = (order.limit_price_micros_per_kwh, config.tariff(slot));
                     assert!((tariff.feed_in.0 - 100..=tariff.retail.0).contains(&limit), "{limit}");
@@ -123,7 +127,8 @@ mod tests {
         for point in &park.points {
             let actual = point.profile[48];
             let [generation, load] = actual.map(|energy| i64::try_from(energy).unwrap());
-            let miss = |horizon| (strategy.forecast(point, noon, actual, horizon) - (generation - load)).abs();
+            let miss =
+                |horizon| (strategy.forecast(point, noon, actual, horizon) - (generation - load)).abs();
             assert!(miss(Horizon::DayAhead) <= generation / 5 + load * 12 / 100 + 2, "{}", point.name);
             assert!(miss(Horizon::Intraday) <= generation / 20 + load * 3 / 100 + 2, "{}", point.name);
         }

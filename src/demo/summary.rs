@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use parkwatt_engine::{Account, Energy, MarketConfig, ParticipantId, Price, Slot, Trade, Worth};
 
 use super::{
@@ -44,7 +44,8 @@ impl<'a> Summary<'a> {
     pub fn energy_and_prices(&self) -> String {
         let config = &self.views.config;
         let (mut exported, mut imported) = (0, 0);
-        for [generation, load] in self.park.points.iter().flat_map(|point| &point.profile[..self.slots.len()]) {
+        for [generation, load] in self.park.points.iter().flat_map(|point| &point.profile[..self.slots.len()])
+        {
             exported += generation.saturating_sub(*load);
             imported += load.saturating_sub(*generation);
         }
@@ -61,9 +62,16 @@ impl<'a> Summary<'a> {
         }
         let mean = |worth: Worth| mean_price(worth, traded);
         let mut text = String::new();
-        let mut line = |name: &str, value: String| writeln!(text, "  {name:<34} {value}").expect("text takes text");
-        line("Metered at the connection points", format!("{} fed in, {} drawn", kwh(exported), kwh(imported)));
-        line("Traded over the wall", format!("{} in {} trades", kwh(traded), self.views.orders.trades().count()));
+        let mut line =
+            |name: &str, value: String| writeln!(text, "  {name:<34} {value}").expect("text takes text");
+        line(
+            "Metered at the connection points",
+            format!("{} fed in, {} drawn", kwh(exported), kwh(imported)),
+        );
+        line(
+            "Traded over the wall",
+            format!("{} in {} trades", kwh(traded), self.views.orders.trades().count()),
+        );
         line("Delivered of it", format!("{} ({})", kwh(delivered), percent(delivered, traded)));
         line("Share of the fed-in energy sold", percent(delivered, exported));
         line("Sellers were paid", format!("{}, feed-in alone pays {}", mean(paid), mean(feed_in)));
@@ -109,12 +117,23 @@ impl<'a> Summary<'a> {
             for view in self.views.orders.trades() {
                 *flows.entry(view.trade.slot).or_default() += self.flow(&view.trade, number);
             }
-            let congested: Vec<i128> = flows.into_values().map(i128::abs).filter(|flow| *flow > rating_wh).collect();
+            let congested: Vec<i128> =
+                flows.into_values().map(i128::abs).filter(|flow| *flow > rating_wh).collect();
             let most = congested.iter().max().map_or_else(String::new, |most| {
-                format!(", at most {} through {} a quarter hour", kwh(u64::try_from(*most).unwrap_or(0)), kwh(zone.transformer_va / 4))
+                format!(
+                    ", at most {} through {} a quarter hour",
+                    kwh(u64::try_from(*most).unwrap_or(0)),
+                    kwh(zone.transformer_va / 4)
+                )
             });
-            writeln!(text, "  {:<34} {} of {} quarter hours{most}", format!("Trades above '{}' transformer", zone.name), congested.len(), self.slots.len())
-                .expect("text takes text");
+            writeln!(
+                text,
+                "  {:<34} {} of {} quarter hours{most}",
+                format!("Trades above '{}' transformer", zone.name),
+                congested.len(),
+                self.slots.len()
+            )
+            .expect("text takes text");
         }
         text
     }
@@ -124,14 +143,18 @@ impl<'a> Summary<'a> {
         let all = || self.views.certificates.iter();
         let retired: u64 = all().map(|(_, it)| it.retired).sum();
         let held: u64 = all().map(|(_, it)| it.held).sum();
-        let with_buyers: u64 = all().filter(|((holder, id), _)| *holder != id.producer).map(|(_, it)| it.held).sum();
-        let lines = [
-            ("Certificates issued", kwh(held + retired)),
-            ("Claimed by businesses", kwh(retired)),
-            ("Held by other buyers", kwh(with_buyers)),
-            ("Left with their producers", kwh(held - with_buyers)),
-        ];
-        lines.iter().map(|(name, value)| format!("  {name:<34} {value}\n")).collect()
+        let with_buyers: u64 =
+            all().filter(|((holder, id), _)| *holder != id.producer).map(|(_, it)| it.held).sum();
+        let mut text = String::new();
+        for (name, value) in [
+            ("Certificates issued", held + retired),
+            ("Claimed by businesses", retired),
+            ("Held by other buyers", with_buyers),
+            ("Left with their producers", held - with_buyers),
+        ] {
+            writeln!(text, "  {name:<34} {}", kwh(value)).expect("text takes text");
+        }
+        text
     }
 
     /// Returns the day's volume and prices as plots.
@@ -192,14 +215,17 @@ impl<'a> Summary<'a> {
 
     /// What a trade sends through the transformer of zone `number`, out of the zone; negative into it.
     fn flow(&self, trade: &Trade, number: usize) -> i128 {
-        let below = |id: ParticipantId| self.is_below(usize::from(self.views.participants[id.0 as usize].zone.0), number);
+        let below = |id: ParticipantId| {
+            self.is_below(usize::from(self.views.participants[id.0 as usize].zone.0), number)
+        };
         let energy = i128::from(trade.energy.0);
         i128::from(below(trade.seller)) * energy - i128::from(below(trade.buyer)) * energy
     }
 
     fn is_below(&self, zone: usize, ancestor: usize) -> bool {
         let parent = |config: &MarketConfig| config.zones[zone].parent;
-        zone == ancestor || parent(&self.views.config).is_some_and(|parent| self.is_below(usize::from(parent.0), ancestor))
+        zone == ancestor
+            || parent(&self.views.config).is_some_and(|parent| self.is_below(usize::from(parent.0), ancestor))
     }
 }
 
@@ -226,7 +252,8 @@ fn group_of(point: &Point) -> &'static str {
 /// Returns a table with right-aligned numbers behind its first column.
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
+    table.load_style(style).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -245,7 +272,7 @@ pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -271,10 +298,13 @@ fn mean_micros(worth: Worth, energy_wh: u64) -> Option<i64> {
 }
 
 fn mean_price(worth: Worth, energy_wh: u64) -> String {
-    mean_micros(worth, energy_wh).map_or_else(|| "-".into(), |micros| {
-        let tenths_of_fen = (Price(micros).0 + 500) / 1000;
-        format!("{}.{:03} yuan/kWh", tenths_of_fen / 1000, tenths_of_fen % 1000)
-    })
+    mean_micros(worth, energy_wh).map_or_else(
+        || "-".into(),
+        |micros| {
+            let tenths_of_fen = (Price(micros).0 + 500) / 1000;
+            format!("{}.{:03} yuan/kWh", tenths_of_fen / 1000, tenths_of_fen % 1000)
+        },
+    )
 }
 
 #[cfg(test)]

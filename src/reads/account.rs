@@ -24,7 +24,9 @@ impl AccountReads {
     fn participant(&self, metadata: &MetadataMap) -> Result<ParticipantId, Refused> {
         match reader(&self.0, metadata)? {
             Reader::Participant(id) => Ok(id),
-            Reader::Founder => Err(Refused::NotPermitted("the founding operator's key has no account to read")),
+            Reader::Founder => {
+                Err(Refused::NotPermitted("the founding operator's key has no account to read"))
+            }
         }
     }
 }
@@ -42,7 +44,8 @@ impl Account for AccountReads {
             let his = views.orders.trades_of(id).filter(|view| is_his(view, id));
             his.filter_map(|view| view.delivery).map(|[delivered, ..]| delivered.0).sum()
         };
-        let holdings = || views.certificates.iter().filter(|((holder, _), _)| *holder == id).map(|(_, it)| it);
+        let holdings =
+            || views.certificates.iter().filter(|((holder, _), _)| *holder == id).map(|(_, it)| it);
         Ok(Response::new(v1::AccountStatement {
             participant: id.0,
             name: participant.name.clone(),

@@ -40,7 +40,7 @@ impl Ledger for LedgerReads {
         let indices = request.from_index..request.from_index.saturating_add(rows(request.count)? as u64);
         let mut entries = Vec::new();
         for index in indices {
-            let leaf = self.0.shared.store.leaf(index);
+            let leaf = self.0.store()?.leaf(index);
             match leaf.map_err(|problem| Refused::Unreadable(problem.to_string()))? {
                 Some(leaf) => entries.push(leaf),
                 None => break,
@@ -55,7 +55,7 @@ impl Ledger for LedgerReads {
     ) -> Result<Response<v1::Proof>, Status> {
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
-        let store = &self.0.shared.store;
+        let store = self.0.store()?;
         Ok(Response::new(proof("leaf_index", prove_inclusion(store, request.tree_size, request.leaf_index))?))
     }
 
@@ -65,7 +65,7 @@ impl Ledger for LedgerReads {
     ) -> Result<Response<v1::Proof>, Status> {
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
-        let store = &self.0.shared.store;
+        let store = self.0.store()?;
         Ok(Response::new(proof("old_size", prove_consistency(store, request.new_size, request.old_size))?))
     }
 }

@@ -23,7 +23,8 @@ impl MarketData for MarketDataReads {
         Ok(Response::new(v1::Market {
             genesis: Some(wire::genesis(&views.config)),
             now_micros: self.0.clock.now().0,
-            participants: u32::try_from(views.participants.len()).expect("participants' numbers have 32 bits"),
+            participants: u32::try_from(views.participants.len())
+                .expect("participants' numbers have 32 bits"),
             tree_size: views.tree_size,
         }))
     }
@@ -60,7 +61,11 @@ impl MarketData for MarketDataReads {
             level.energy_wh += view.open_energy().0;
             level.orders += 1;
         }
-        let mut depth = v1::Depth { slot: slot.0, phase: phase(&self.0, slot, views.slots.get(slot)).into(), ..v1::Depth::default() };
+        let mut depth = v1::Depth {
+            slot: slot.0,
+            phase: phase(&self.0, slot, views.slots.get(slot)).into(),
+            ..v1::Depth::default()
+        };
         for ((side, ..), level) in levels {
             match side {
                 Side::Bid => depth.bids.push(level),
@@ -80,7 +85,8 @@ impl MarketData for MarketDataReads {
         let views = self.0.views();
         let trades = views.orders.trades().map(|view| &view.trade);
         let trades = trades.filter(|trade| request.slot.is_none_or(|slot| trade.slot.0 == slot));
-        let nameless = |trade| v1::Trade { buyer: 0, seller: 0, bid: None, offer: None, ..wire::trade(trade) };
+        let nameless =
+            |trade| v1::Trade { buyer: 0, seller: 0, bid: None, offer: None, ..wire::trade(trade) };
         Ok(Response::new(v1::ListTapeResponse { trades: trades.take(count).map(nameless).collect() }))
     }
 }

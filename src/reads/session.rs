@@ -21,7 +21,8 @@ pub enum Reader {
 
 /// Returns who reads, by the session that `metadata` carries.
 pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused> {
-    let carried = metadata.get_bin(SESSION_METADATA).ok_or(Refused::NoSession("the call carries no session"))?;
+    let carried =
+        metadata.get_bin(SESSION_METADATA).ok_or(Refused::NoSession("the call carries no session"))?;
     let bytes = carried.to_bytes().map_err(|_| Refused::NoSession("the session is not valid base64"))?;
     let signed = v1::SignedSession::decode(bytes)
         .map_err(|problem| Malformed::new(SESSION_METADATA, format!("is no SignedSession: {problem}")))?;
@@ -37,7 +38,9 @@ pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused
     }
     let latest = Timestamp(now.0 + market.session_s_max * MICROS_PER_SECOND);
     if session.expires_at_micros > latest.0 {
-        return Err(Refused::NoSession("the session would last longer than this node allows; sign a shorter one"));
+        return Err(Refused::NoSession(
+            "the session would last longer than this node allows; sign a shorter one",
+        ));
     }
     match market.views().holder_of(&key) {
         Some(KeyHolder::FoundingOperator) => Ok(Reader::Founder),

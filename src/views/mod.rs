@@ -9,8 +9,8 @@ mod slots;
 use std::collections::BTreeMap;
 
 use parkwatt_engine::{
-    Account, CertificateId, Command, Event, KeyHolder, MarketConfig, NewParticipant, Outcome, ParticipantId, PublicKey,
-    Worth,
+    Account, CertificateId, Command, Event, KeyHolder, MarketConfig, NewParticipant, Outcome, ParticipantId,
+    PublicKey, Worth,
 };
 
 pub use orders::{OrderState, OrderView, Orders, TradeView};
@@ -35,7 +35,6 @@ pub struct Views {
     keys: BTreeMap<PublicKey, KeyHolder>,
     balances: BTreeMap<Account, Worth>,
 }
-
 
 /// What a participant holds and has claimed of one certificate, in Wh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

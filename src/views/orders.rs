@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parkwatt_engine::{Energy, Event, NewOrder, OrderId, ParticipantId, Phase, Side, Slot, Trade, TradeId, Worth};
+use parkwatt_engine::{
+    Energy, Event, NewOrder, OrderId, ParticipantId, Phase, Side, Slot, Trade, TradeId, Worth,
+};
 
 /// Every order and trade, and who had part in them.
 #[derive(Default)]
 pub struct Orders {
-    orders: BTreeMap<OrderId, OrderView>,
+    by_id: BTreeMap<OrderId, OrderView>,
     trades: BTreeMap<TradeId, TradeView>,
-    orders_of: BTreeMap<ParticipantId, Vec<OrderId>>,
+    placed_by: BTreeMap<ParticipantId, Vec<OrderId>>,
     trades_of: BTreeMap<ParticipantId, Vec<TradeId>>,
     open_in: BTreeMap<Slot, BTreeSet<OrderId>>,
 }
@@ -64,7 +66,7 @@ impl OrderView {
 impl Orders {
     /// Returns a participant's orders, newest first.
     pub fn of(&self, owner: ParticipantId) -> impl Iterator<Item = &OrderView> {
-        self.orders_of.get(&owner).into_iter().flatten().rev().map(|id| &self.orders[id])
+        self.placed_by.get(&owner).into_iter().flatten().rev().map(|id| &self.by_id[id])
     }
 
     /// Returns a participant's trades, newest first.
@@ -84,22 +86,23 @@ impl Orders {
 
     /// Returns the orders in the book of a slot, in order of arrival.
     pub fn open_in(&self, slot: Slot) -> impl Iterator<Item = &OrderView> {
-        self.open_in.get(&slot).into_iter().flatten().map(|id| &self.orders[id])
+        self.open_in.get(&slot).into_iter().flatten().map(|id| &self.by_id[id])
     }
 
     /// Returns what a participant's open bids and unsettled purchases reserve (R8).
     pub fn reserved(&self, owner: ParticipantId) -> Worth {
         let bids = self.of(owner).filter(|view| view.order.side == Side::Bid);
         let bids = bids.map(|view| view.order.limit.times(view.open_energy()));
-        let trades = self.trades_of(owner).filter(|view| view.trade.buyer == owner && view.delivery.is_none());
+        let trades =
+            self.trades_of(owner).filter(|view| view.trade.buyer == owner && view.delivery.is_none());
         let trades = trades.map(|view| view.trade.buyer_price().times(view.trade.energy));
         bids.chain(trades).fold(Worth::ZERO, Worth::plus)
     }
 
     pub(super) fn placed(&mut self, id: OrderId, owner: ParticipantId, order: NewOrder) {
         let view = OrderView { id, owner, order, traded: Energy::ZERO, state: OrderState::Open };
-        self.orders.insert(id, view);
-        self.orders_of.entry(owner).or_default().push(id);
+        self.by_id.insert(id, view);
+        self.placed_by.entry(owner).or_default().push(id);
         self.open_in.entry(order.slot).or_default().insert(id);
     }
 
@@ -130,7 +133,7 @@ impl Orders {
     }
 
     fn fill(&mut self, id: OrderId, energy: Energy) {
-        let view = self.orders.get_mut(&id).expect("only orders that were placed trade");
+        let view = self.by_id.get_mut(&id).expect("only orders that were placed trade");
         view.traded = view.traded.plus(energy);
         if view.traded == view.order.energy {
             self.close(id, OrderState::Filled);
@@ -138,7 +141,7 @@ impl Orders {
     }
 
     fn close(&mut self, id: OrderId, state: OrderState) {
-        let view = self.orders.get_mut(&id).expect("only orders that were placed are closed");
+        let view = self.by_id.get_mut(&id).expect("only orders that were placed are closed");
         view.state = state;
         if let Some(open) = self.open_in.get_mut(&view.order.slot) {
             open.remove(&id);

@@ -114,7 +114,8 @@ fn posting(it: &engine::Posting) -> v1::Posting {
     v1::Posting {
         from: Some(account(it.from)),
         to: Some(account(it.to)),
-        amount_yuan: i64::try_from(yuan).expect("money has at most 96 bits of 1e-9 yuan, which are 67 of yuan less 30"),
+        amount_yuan: i64::try_from(yuan)
+            .expect("money has at most 96 bits of 1e-9 yuan, which are 67 of yuan less 30"),
         amount_nanos: u32::try_from(nanos).expect("a remainder of 10^9 fits 32 bits"),
         purpose: Some(purpose),
     }

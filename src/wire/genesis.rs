@@ -78,7 +78,8 @@ pub fn config_of(it: &v1::Genesis) -> Result<engine::MarketConfig, Malformed> {
     Ok(engine::MarketConfig {
         name: it.market.clone(),
         currency: it.currency.clone(),
-        operator_key: operator_key.map_err(|_| Malformed::new("operator_public_key", "must have 32 bytes"))?,
+        operator_key: operator_key
+            .map_err(|_| Malformed::new("operator_public_key", "must have 32 bytes"))?,
         zones,
         tick: engine::Price(it.tick_micros_per_kwh),
         price_floor: engine::Price(it.price_floor_micros_per_kwh),

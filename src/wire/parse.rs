@@ -76,12 +76,14 @@ fn new_participant(
 
 /// Weak keys, under which one signature can fit many messages, are refused here, so that no engine ever holds one.
 fn enrolled_key(field: &str, bytes: &[u8]) -> Result<engine::PublicKey, Malformed> {
-    let key: engine::PublicKey = bytes
-        .try_into()
-        .map_err(|_| Malformed::new(field, format!("has {} bytes; an Ed25519 public key has 32", bytes.len())))?;
+    let key: engine::PublicKey = bytes.try_into().map_err(|_| {
+        Malformed::new(field, format!("has {} bytes; an Ed25519 public key has 32", bytes.len()))
+    })?;
     match ed25519_dalek::VerifyingKey::from_bytes(&key) {
         Ok(point) if !point.is_weak() => Ok(key),
-        Ok(_) => Err(Malformed::new(field, format!("{} is a weak Ed25519 key; make a new one", hex::encode(key)))),
+        Ok(_) => {
+            Err(Malformed::new(field, format!("{} is a weak Ed25519 key; make a new one", hex::encode(key))))
+        }
         Err(_) => Err(Malformed::new(field, format!("{} is not an Ed25519 public key", hex::encode(key)))),
     }
 }
@@ -102,7 +104,9 @@ fn roles(given: &[i32]) -> Result<engine::Roles, Malformed> {
             Ok(v1::Role::Consumer) => &mut roles.consumer,
             Ok(v1::Role::Operator) => &mut roles.operator,
             Ok(v1::Role::Regulator) => &mut roles.regulator,
-            Ok(v1::Role::Unspecified) | Err(_) => return Err(Malformed::new("roles", format!("{number} is no role"))),
+            Ok(v1::Role::Unspecified) | Err(_) => {
+                return Err(Malformed::new("roles", format!("{number} is no role")));
+            }
         };
         if std::mem::replace(role, true) {
             return Err(Malformed::new("roles", format!("role {number} is given twice")));

@@ -1,0 +1,78 @@
+//! The store, compared with the journal in a process of its own.
+//!
+//! Knows that a damaged store may crash whoever opens it, and that opening changes it: so it is copied, and the copy is
+//! opened by somebody else. Does not know the database.
+
+use std::{
+    os::unix::fs::symlink,
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+};
+
+use parkwatt_ledger::{CheckpointVerifier, Store, answer_probe, compare, journal_dir};
+
+use super::{folder, verdict::Finding};
+use crate::{append::index_rows, host::VKEY_FILE};
+
+/// Compares a ledger's store with its journal, and answers as the program that asked expects.
+///
+/// The last thing that a process does: a panic in it, on whichever thread, ends it.
+pub fn check_store(dir: &Path) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("{panic}");
+        std::process::abort();
+    }));
+    match verifier_of(dir) {
+        Ok(verifier) => ExitCode::from(answer_probe(&compare(dir, &verifier, index_rows))),
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns the verifier of the key that stands beside the journal.
+///
+/// An auditor who was given the key by another way compares it: whoever can write the folder can write this file.
+///
+/// # Errors
+/// A sentence if the file cannot be read or is no key.
+pub fn verifier_of(dir: &Path) -> Result<CheckpointVerifier, String> {
+    let path = dir.join(VKEY_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|problem| format!("{}: {problem}", path.display()))?;
+    CheckpointVerifier::from_vkey(text.trim()).map_err(|problem| format!("{}: {problem}", path.display()))
+}
+
+/// Checks that the store in `dir` holds exactly what the journal holds, by a copy that `program check-store` opens.
+pub(super) fn examine(dir: &Path, verifier: &CheckpointVerifier, program: &Path) -> Result<(), Finding> {
+    let temporary = std::env::temp_dir();
+    let copy = tempfile::Builder::new()
+        .prefix("parkwatt-audit-")
+        .tempdir_in(&temporary)
+        .map_err(Finding::at(&temporary))?;
+    folder::copy_store(dir, copy.path())?;
+    // The journal is only read, so a link to it does.
+    let journal = std::fs::canonicalize(journal_dir(dir)).map_err(Finding::at(dir))?;
+    symlink(&journal, journal_dir(copy.path())).map_err(Finding::at(copy.path()))?;
+    std::fs::write(copy.path().join(VKEY_FILE), verifier.vkey()).map_err(Finding::at(copy.path()))?;
+
+    let mut probe = Command::new(program);
+    let probe = probe.arg("check-store").arg(copy.path()).stdin(Stdio::null()).output();
+    let output = probe.map_err(Finding::at(program))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let store = Store::path(dir);
+    let (store, said) = (store.display(), String::from_utf8_lossy(&output.stdout));
+    Err(Finding::tampered(match said.lines().last().filter(|_| output.status.code().is_some()) {
+        Some(said) => format!(
+            "{store}: the store is not equal to the journal: {said}. A node that was killed may leave its store behind; \
+             the next start of the node makes it equal. The journal alone is the ledger"
+        ),
+        None => format!(
+            "{store}: the store cannot be read: who opened a copy of it ended with {}. The next start of the node \
+             makes it anew from the journal, which alone is the ledger",
+            output.status
+        ),
+    }))
+}

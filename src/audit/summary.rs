@@ -1,0 +1,158 @@
+//! The summary: an audit as people read it.
+//!
+//! Knows words and columns; decides nothing.
+
+use std::fmt;
+
+use indicatif::HumanCount;
+
+use super::{Audit, Figures, KeySource, Replayed, Verdict, totals::Decimal};
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Intact => "intact",
+            Verdict::Unreadable => "unreadable",
+            Verdict::Diverged => "diverged",
+            Verdict::Tampered => "tampered",
+        })
+    }
+}
+
+/// The verdict and what was found come last, so that a terminal shows them.
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "ledger", &self.folder.display())?;
+        if let Some(source) = self.key_source {
+            row(f, "key", &self.key)?;
+            row(
+                f,
+                "",
+                match source {
+                    KeySource::Given => &"as given",
+                    KeySource::BesideTheJournal => {
+                        &"taken from the file 'vkey' beside the journal; check it with --vkey if you know it"
+                    }
+                },
+            )?;
+        }
+        if self.figures.leaves > 0 {
+            write_figures(f, &self.figures)?;
+        }
+        if let Some(replayed) = &self.replayed {
+            write_replayed(f, replayed)?;
+        }
+        for note in &self.notes {
+            row(f, "note", note)?;
+        }
+        write!(f, "{}", Conclusion(self))
+    }
+}
+
+/// What was found, and the verdict.
+pub struct Conclusion<'a>(pub &'a Audit);
+
+impl fmt::Display for Conclusion<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.0.findings {
+            row(f, "found", finding)?;
+        }
+        row(f, "verdict", &format_args!("{}: {}", self.0.verdict, meaning(self.0)))
+    }
+}
+
+fn meaning(audit: &Audit) -> &'static str {
+    match (audit.verdict, &audit.replayed) {
+        (Verdict::Intact, Some(_)) => "everything here follows from signed commands",
+        (Verdict::Intact, None) => "everything here is as it was signed",
+        (Verdict::Unreadable, _) => "it cannot be said whether this is as it was signed",
+        (Verdict::Diverged, _) => "the node has signed what does not follow from its commands",
+        (Verdict::Tampered, _) => "something here is not as it was signed",
+    }
+}
+
+fn write_figures(f: &mut fmt::Formatter<'_>, figures: &Figures) -> fmt::Result {
+    let (leaves, commands) = (HumanCount(figures.leaves), HumanCount(figures.commands));
+    let (groups, segments) = (HumanCount(figures.groups), figures.segments);
+    row(f, "leaves", &format_args!("{leaves}, of them {commands} commands"))?;
+    row(f, "groups", &format_args!("{groups} in {segments} segments"))?;
+    row(f, "signatures", &format_args!("{} hold", HumanCount(figures.signatures)))?;
+    if !figures.tree_root.is_empty() {
+        row(f, "tree root", &figures.tree_root)?;
+    }
+    let seconds = format_args!("{}.{:03}", figures.elapsed_us / 1_000_000, figures.elapsed_us / 1000 % 1000)
+        .to_string();
+    let rate = HumanCount(figures.commands_per_s);
+    match figures.bare_signatures_per_s {
+        None => row(f, "speed", &format_args!("{seconds} s")),
+        Some(bare) => row(
+            f,
+            "speed",
+            &format_args!("{rate} commands/s in {seconds} s; signatures alone: {}/s", HumanCount(bare)),
+        ),
+    }
+}
+
+fn write_replayed(f: &mut fmt::Formatter<'_>, replayed: &Replayed) -> fmt::Result {
+    let Replayed { market, currency, state_hash, totals } = replayed;
+    row(f, "market", &format_args!("{market}, {} participants", HumanCount(totals.participants)))?;
+    row(f, "state hash", state_hash)?;
+    row(
+        f,
+        "energy",
+        &format_args!(
+            "{} traded in {} trades, {} delivered",
+            Kwh(totals.traded_wh),
+            HumanCount(totals.trades),
+            Kwh(totals.delivered_wh)
+        ),
+    )?;
+    row(
+        f,
+        "money",
+        &format_args!(
+            "{} {currency} settled and {} deposited in {} postings; all accounts together: {}",
+            Decimal(totals.settled),
+            Decimal(totals.deposited),
+            HumanCount(totals.postings),
+            Decimal(totals.accounts_sum)
+        ),
+    )?;
+    row(
+        f,
+        "certificates",
+        &format_args!(
+            "{} of {} issued: {} held, {} retired",
+            HumanCount(totals.certificates),
+            Kwh(totals.issued_wh),
+            Kwh(totals.held_wh),
+            Kwh(totals.retired_wh)
+        ),
+    )
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display) -> fmt::Result {
+    writeln!(f, "{name:<12}  {value}")
+}
+
+/// An energy in kWh, to the Wh.
+struct Kwh(u128);
+
+impl fmt::Display for Kwh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = u64::try_from(self.0 / 1000).unwrap_or(u64::MAX);
+        write!(f, "{}.{:03} kWh", HumanCount(whole), self.0 % 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn energy_is_grouped_and_exact_to_the_watt_hour() {
+        for (wh, text) in [(0, "0.000 kWh"), (7, "0.007 kWh"), (1_234_567_890, "1,234,567.890 kWh")] {
+            assert_eq!(Kwh(wh).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Totals: what was traded, paid and certified, summed over a market's whole life.
+//!
+//! Knows events and what the engine holds at the end; does not know leaves. Decides nothing: [`Totals::contradictions`]
+//! says which sums do not agree.
+
+use parkwatt_engine::{self as engine, Event, Purpose};
+use serde::{Serialize, Serializer};
+
+/// What happened in a market.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Participants who were enrolled.
+    pub participants: u64,
+    /// Trades.
+    pub trades: u64,
+    /// Energy traded, in Wh.
+    pub traded_wh: u128,
+    /// Energy of these trades that was delivered, in Wh.
+    pub delivered_wh: u128,
+    /// Moves of money.
+    pub postings: u64,
+    /// Money that was paid in, as a decimal number.
+    #[serde(serialize_with = "decimal")]
+    pub deposited: engine::Worth,
+    /// Money that was moved by settlements, whichever way, as a decimal number.
+    #[serde(serialize_with = "decimal")]
+    pub settled: engine::Worth,
+    /// The sum over all accounts, as a decimal number; it must be zero.
+    #[serde(serialize_with = "decimal")]
+    pub accounts_sum: engine::Worth,
+    /// Certificates that were issued.
+    pub certificates: u64,
+    /// Their energy, in Wh.
+    pub issued_wh: u128,
+    /// What of it is held at the end, in Wh.
+    pub held_wh: u128,
+    /// What of it was retired, in Wh.
+    pub retired_wh: u128,
+}
+
+impl Totals {
+    /// Adds an event.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::TradeMade(trade) => {
+                self.trades += 1;
+                self.traded_wh += u128::from(trade.energy.0);
+            }
+            Event::TradeDelivered { delivered, .. } => self.delivered_wh += u128::from(delivered.0),
+            Event::Posted(posting) => {
+                self.postings += 1;
+                let sum =
+                    if posting.purpose == Purpose::Deposit { &mut self.deposited } else { &mut self.settled };
+                *sum = sum.plus(engine::Worth(posting.amount.0.abs()));
+            }
+            Event::CertificateIssued { energy, .. } => {
+                self.certificates += 1;
+                self.issued_wh += u128::from(energy.0);
+            }
+            Event::CertificateRetired { energy, .. } => self.retired_wh += u128::from(energy.0),
+            Event::PhaseBegan { .. }
+            | Event::AuctionCleared(_)
+            | Event::Metered { .. }
+            | Event::CertificateSliced { .. } => {}
+        }
+    }
+
+    /// Adds what the market holds at the end.
+    pub fn close(&mut self, market: &engine::Market) {
+        let balances = market.accounts().balances();
+        self.accounts_sum = balances.fold(engine::Worth::ZERO, |sum, (_, balance)| sum.plus(balance.worth()));
+        for id in market.participants().ids() {
+            self.participants += 1;
+            self.held_wh +=
+                market.certificates().held_by(id).map(|(_, energy)| u128::from(energy.0)).sum::<u128>();
+        }
+    }
+
+    /// Returns which sums do not agree, each as a sentence.
+    pub fn contradictions(&self) -> Vec<String> {
+        let Totals { traded_wh, delivered_wh, issued_wh, held_wh, retired_wh, .. } = self;
+        let mut found = Vec::new();
+        if self.accounts_sum != engine::Worth::ZERO {
+            found.push(format!("all accounts together hold {}, not zero", Decimal(self.accounts_sum)));
+        }
+        if delivered_wh > traded_wh {
+            found.push(format!("{delivered_wh} Wh were delivered, but only {traded_wh} Wh traded"));
+        }
+        if *issued_wh != held_wh + retired_wh {
+            found.push(format!(
+                "certificates of {issued_wh} Wh were issued, but {held_wh} Wh are held and {retired_wh} Wh retired"
+            ));
+        }
+        found
+    }
+}
+
+/// An amount of money, printed with nine decimals.
+pub(super) struct Decimal(pub(super) engine::Worth);
+
+impl std::fmt::Display for Decimal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0.0 < 0 { "-" } else { "" };
+        let nanos = self.0.0.unsigned_abs();
+        write!(f, "{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+    }
+}
+
+fn decimal<S: Serializer>(worth: &engine::Worth, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Decimal(*worth))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Worth;
+
+    #[test]
+    fn money_is_printed_with_its_sign_and_every_decimal() {
+        for (nanos, text) in [(0, "0.000000000"), (-1, "-0.000000001"), (12_340_000_000, "12.340000000")] {
+            assert_eq!(Decimal(Worth(nanos)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn sums_that_do_not_agree_are_named() {
+        let right = Totals {
+            traded_wh: 5,
+            delivered_wh: 5,
+            issued_wh: 7,
+            held_wh: 3,
+            retired_wh: 4,
+            ..Totals::default()
+        };
+        assert_eq!(right.contradictions(), Vec::<String>::new());
+        for (wrong, named) in [
+            (Totals { accounts_sum: Worth(1), ..right.clone() }, "accounts"),
+            (Totals { delivered_wh: 6, ..right.clone() }, "delivered"),
+            (Totals { held_wh: 4, ..right.clone() }, "held"),
+        ] {
+            let found = wrong.contradictions();
+            assert!(found.len() == 1 && found[0].contains(named), "{found:?}");
+        }
+    }
+}
