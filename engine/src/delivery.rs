@@ -18,6 +18,8 @@ pub(crate) struct Delivery {
     pub(crate) seller_deviation: Energy,
     /// What the seller fed in and the buyer did not draw.
     pub(crate) buyer_deviation: Energy,
+    /// A reading was missing on one side at least, which therefore counted as traded.
+    pub(crate) estimated: bool,
 }
 
 /// Returns what each of a slot's trades delivered, in the order of `trades`.
@@ -30,14 +32,15 @@ pub(crate) fn allot(
     import_of: impl Fn(ParticipantId) -> Option<Energy>,
 ) -> Vec<Delivery> {
     let wanted: Vec<Energy> = trades.iter().map(|trade| trade.energy).collect();
-    let fed_in = allot_side(trades, |trade| trade.seller, &wanted, export_of);
-    let drawn = allot_side(trades, |trade| trade.buyer, &fed_in, import_of);
-    let parts = wanted.iter().zip(&fed_in).zip(&drawn);
+    let fed_in = allot_side(trades, |trade| trade.seller, &wanted, &export_of);
+    let drawn = allot_side(trades, |trade| trade.buyer, &fed_in, &import_of);
+    let parts = trades.iter().zip(&fed_in).zip(&drawn);
     parts
-        .map(|((&wanted, &fed_in), &drawn)| Delivery {
+        .map(|((trade, &fed_in), &drawn)| Delivery {
             delivered: drawn,
-            seller_deviation: wanted.minus(fed_in),
+            seller_deviation: trade.energy.minus(fed_in),
             buyer_deviation: fed_in.minus(drawn),
+            estimated: export_of(trade.seller).is_none() || import_of(trade.buyer).is_none(),
         })
         .collect()
 }

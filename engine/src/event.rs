@@ -63,6 +63,8 @@ pub enum Event {
         seller_deviation: Energy,
         /// What the buyer did not draw.
         buyer_deviation: Energy,
+        /// A reading was missing at the deadline: that side counted as traded.
+        estimated: bool,
     },
     /// Money moved (R12). Every move is balanced: one account gives what another takes.
     Posted(Posting),

@@ -34,8 +34,14 @@ pub(crate) fn settle(
     let deliveries = allot(trades, export_of, import_of);
 
     for (trade, delivery) in trades.iter().zip(&deliveries) {
-        let Delivery { delivered, seller_deviation, buyer_deviation } = *delivery;
-        events.push(Event::TradeDelivered { trade: trade.id, delivered, seller_deviation, buyer_deviation });
+        let Delivery { delivered, seller_deviation, buyer_deviation, estimated } = *delivery;
+        events.push(Event::TradeDelivered {
+            trade: trade.id,
+            delivered,
+            seller_deviation,
+            buyer_deviation,
+            estimated,
+        });
         accounts.release(trade.buyer, trade.buyer_price().times(trade.energy));
         for posting in trade_postings(config, trade, delivery) {
             accounts.post(posting, events);
@@ -272,6 +278,7 @@ mod tests {
         let settled = settle_with(&trades, &[(ANN, 10_000, 0, Quality::Measured)]);
         assert_eq!(settled.micros(Account::Participant(EVE)), 5_000_000);
         assert_eq!(settled.certificates, Certificates::default());
+        assert!(matches!(settled.events[0], Event::TradeDelivered { estimated: true, .. }));
     }
 
     #[test]

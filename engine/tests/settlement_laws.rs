@@ -193,7 +193,7 @@ impl Facts {
                 let before = self.metered.insert((reading.slot, participant), (import.0, export.0));
                 assert_eq!(before, None, "a slot was measured twice");
             }
-            Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation } => {
+            Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, .. } => {
                 let parts = (delivered.0, seller_deviation.0, buyer_deviation.0);
                 assert_eq!(self.delivered.insert(trade, parts), None, "a trade was delivered twice");
             }

@@ -54,7 +54,7 @@ impl<'a> Summary<'a> {
         for view in self.views.orders.trades() {
             let (trade, tariff) = (&view.trade, config.tariff(view.trade.slot));
             traded += trade.energy.0;
-            delivered += view.delivery.map_or(0, |[delivered, ..]| delivered.0);
+            delivered += view.delivered().0;
             paid = paid.plus(trade.price.times(trade.energy));
             all_in = all_in.plus(trade.buyer_price().times(trade.energy));
             feed_in = feed_in.plus(tariff.feed_in.times(trade.energy));
@@ -89,7 +89,7 @@ impl<'a> Summary<'a> {
             group.without = group.without.plus(self.cost_without_market(point));
             group.with = group.with.plus(self.cost_with_market(id, point));
             for view in self.views.orders.trades_of(id) {
-                let delivered = view.delivery.map_or(0, |[delivered, ..]| delivered.0);
+                let delivered = view.delivered().0;
                 if view.trade.buyer == id { group.bought_wh += delivered } else { group.sold_wh += delivered }
             }
         }

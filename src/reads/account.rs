@@ -42,7 +42,7 @@ impl Account for AccountReads {
         let participant = &views.participants[id.0 as usize];
         let delivered = |is_his: fn(&TradeView, ParticipantId) -> bool| {
             let his = views.orders.trades_of(id).filter(|view| is_his(view, id));
-            his.filter_map(|view| view.delivery).map(|[delivered, ..]| delivered.0).sum()
+            his.map(|view| view.delivered().0).sum()
         };
         let holdings =
             || views.certificates.iter().filter(|((holder, _), _)| *holder == id).map(|(_, it)| it);
@@ -141,11 +141,12 @@ fn own_trade(view: &TradeView, reader: ParticipantId) -> v1::OwnTrade {
         Side::Bid => (trade.seller, trade.offer) = (0, None),
         Side::Offer => (trade.buyer, trade.bid) = (0, None),
     }
-    let delivery = view.delivery.map(|[delivered, seller_deviation, buyer_deviation]| v1::TradeDelivered {
+    let delivery = view.delivery.map(|it| v1::TradeDelivered {
         trade: view.trade.id.0.0,
-        delivered_wh: delivered.0,
-        seller_deviation_wh: seller_deviation.0,
-        buyer_deviation_wh: buyer_deviation.0,
+        delivered_wh: it.delivered.0,
+        seller_deviation_wh: it.seller_deviation.0,
+        buyer_deviation_wh: it.buyer_deviation.0,
+        estimated: it.estimated,
     });
     v1::OwnTrade { trade: Some(trade), side: side(own_side).into(), delivery }
 }

@@ -13,7 +13,7 @@ use parkwatt_engine::{
     PublicKey, Worth,
 };
 
-pub use orders::{OrderState, OrderView, Orders, TradeView};
+pub use orders::{DeliveryView, OrderState, OrderView, Orders, TradeView};
 pub use slots::{SlotView, Slots};
 
 use crate::apply::{Applied, Cause};

@@ -49,8 +49,28 @@ pub enum OrderState {
 pub struct TradeView {
     /// The trade.
     pub trade: Trade,
-    /// Delivered, the seller's deviation, the buyer's deviation; none before settlement.
-    pub delivery: Option<[Energy; 3]>,
+    /// What became of it; none before settlement.
+    pub delivery: Option<DeliveryView>,
+}
+
+/// What was delivered of a trade; the three energies sum to the trade's.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryView {
+    /// What was delivered.
+    pub delivered: Energy,
+    /// What the seller did not feed in.
+    pub seller_deviation: Energy,
+    /// What the buyer did not draw.
+    pub buyer_deviation: Energy,
+    /// A reading was missing, and that side counted as traded.
+    pub estimated: bool,
+}
+
+impl TradeView {
+    /// Returns what was delivered; nothing before settlement.
+    pub fn delivered(&self) -> Energy {
+        self.delivery.map_or(Energy::ZERO, |delivery| delivery.delivered)
+    }
 }
 
 impl OrderView {
@@ -119,9 +139,10 @@ impl Orders {
                 self.trades_of.entry(trade.buyer).or_default().push(trade.id);
                 self.trades_of.entry(trade.seller).or_default().push(trade.id);
             }
-            Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation } => {
-                let view = self.trades.get_mut(trade).expect("only trades that were made are delivered");
-                view.delivery = Some([*delivered, *seller_deviation, *buyer_deviation]);
+            &Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, estimated } => {
+                let view = self.trades.get_mut(&trade).expect("only trades that were made are delivered");
+                view.delivery =
+                    Some(DeliveryView { delivered, seller_deviation, buyer_deviation, estimated });
             }
             Event::PhaseBegan { slot, phase: Phase::Closed } => {
                 for id in self.open_in.remove(slot).unwrap_or_default() {

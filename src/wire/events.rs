@@ -23,12 +23,13 @@ pub fn event_fact(event: &engine::Event) -> Fact {
             export_wh: export.0,
             quality: quality(reading.quality).into(),
         }),
-        engine::Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation } => {
+        engine::Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, estimated } => {
             Fact::TradeDelivered(v1::TradeDelivered {
                 trade: trade.0.0,
                 delivered_wh: delivered.0,
                 seller_deviation_wh: seller_deviation.0,
                 buyer_deviation_wh: buyer_deviation.0,
+                estimated: *estimated,
             })
         }
         engine::Event::Posted(it) => Fact::Posted(posting(it)),

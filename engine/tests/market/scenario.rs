@@ -273,7 +273,7 @@ impl World {
                     told.push(format!("cleared {}", words::energy(clearing.energy)));
                     self.clearing = Some(clearing.clone());
                 }
-                Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation } => {
+                Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, .. } => {
                     let parts =
                         self.describe_delivery(*trade, *delivered, *seller_deviation, *buyer_deviation);
                     self.delivered.push(parts);
