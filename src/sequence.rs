@@ -206,12 +206,23 @@ impl Sequencer {
             group.repeats.push(Repeat(ask));
             return;
         }
-        let now = self.clock.now();
-        self.let_time_pass(now, group);
-        let at = self.next_moment(now);
+        let at = self.moment_of_a_command(group);
         let applied = Arc::new(self.replica.command(at, ask.signed, ask.request));
         group.receipts.push((ask.receipt, applied.clone()));
         group.push(applied);
+    }
+
+    /// Returns the moment of the next command, after doing everything that is due by then.
+    ///
+    /// Where the clock stands still or was set back, commands move time on by themselves, past what is due too.
+    fn moment_of_a_command(&mut self, group: &mut Group) -> Timestamp {
+        loop {
+            let at = self.next_moment(self.clock.now());
+            if !self.replica.time_is_due(at) {
+                return at;
+            }
+            self.let_time_pass(at, group);
+        }
     }
 
     /// Does everything that is due at or before `to`, each at its own moment.

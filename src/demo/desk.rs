@@ -125,7 +125,7 @@ impl<'a> Desk<'a> {
     pub async fn advance_to(&mut self, to_micros: u64) -> anyhow::Result<()> {
         self.now_micros = to_micros;
         loop {
-            match self.connection.advance_to(to_micros).await {
+            match self.try_advance_to(to_micros).await {
                 Ok(now) => {
                     self.state_hash = now.state_hash;
                     return Ok(());
@@ -133,6 +133,12 @@ impl<'a> Desk<'a> {
                 Err(problem) => self.reconnect_after(&problem).await?,
             }
         }
+    }
+
+    async fn try_advance_to(&self, to_micros: u64) -> Result<v1::AdvanceToResponse, ClientError> {
+        // A node that comes back stands at its last command, a little later than where its time was moved to.
+        let now_micros = self.connection.market("").await?.now_micros;
+        self.connection.advance_to(to_micros.max(now_micros)).await
     }
 
     /// Returns the orders of the owner at `seat`, newest first.
