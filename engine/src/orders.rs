@@ -119,11 +119,8 @@ impl Market {
         let available = self.accounts.available(owner, participant.credit_limit_fen);
         // A bid at a negative price needs nothing, whatever is available.
         if need > Worth::ZERO && need > available {
-            let need_micros = need.micros_rounded_up();
-            return Err(Rejection::BidMustBeCovered {
-                need_micros,
-                available_micros: available.micros_rounded_down(),
-            });
+            let (need, available) = (need.micros_rounded_up(), available.micros_rounded_down());
+            return Err(Rejection::BidMustBeCovered { need, available });
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! A rejection is data: it is an answer to the caller and stands in the ledger. Codes and sentences are
 //! stable.
 
-use crate::{Energy, OrderId, Phase, Price, Slot, Timestamp};
+use crate::{Energy, MicroYuan, OrderId, Phase, Price, Slot, Timestamp};
 
 /// Declares the rejections once: each with its rule, the field it is about, and its sentence.
 macro_rules! rejections {
@@ -105,8 +105,8 @@ rejections! {
     OwnOrdersMustBeOnOneSide { slot: Slot } = "OWN_ORDERS_MUST_BE_ON_ONE_SIDE", "R7", "side",
         "own orders of the other side stand in slot {slot}; cancel them first";
     /// Balance and credit do not cover the bid.
-    BidMustBeCovered { need_micros: i64, available_micros: i64 } = "BID_MUST_BE_COVERED", "R8", "energy_wh",
-        "the bid needs {need_micros} micro-yuan and {available_micros} are available of balance and credit";
+    BidMustBeCovered { need: MicroYuan, available: MicroYuan } = "BID_MUST_BE_COVERED", "R8", "energy_wh",
+        "the bid needs {need}, and {available} of balance and credit are available";
     /// The plant cannot deliver the offer.
     OfferMustBeDeliverable { energy: Energy, free: Energy } = "OFFER_MUST_BE_DELIVERABLE", "R8", "energy_wh",
         "{energy} exceeds the {free} that PV and connection can still deliver in the slot";

@@ -89,9 +89,7 @@ impl Price {
 
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (yuan, micros) = (self.0.unsigned_abs() / 1_000_000, self.0.unsigned_abs() % 1_000_000);
-        write!(f, "{sign}{yuan}.{micros:06} yuan/kWh")
+        write!(f, "{} yuan/kWh", SixDecimals(self.0))
     }
 }
 
@@ -116,19 +114,39 @@ impl Worth {
     }
 
     /// Returns the worth in whole micro-yuan, rounded towards more, within 63 bits: for messages only.
-    pub fn micros_rounded_up(self) -> i64 {
+    pub fn micros_rounded_up(self) -> MicroYuan {
         let micros = self.0.div_euclid(1000) + i128::from(self.0.rem_euclid(1000) != 0);
         within_63_bits(micros)
     }
 
     /// Returns the worth in whole micro-yuan, rounded towards less, within 63 bits: for messages only.
-    pub fn micros_rounded_down(self) -> i64 {
+    pub fn micros_rounded_down(self) -> MicroYuan {
         within_63_bits(self.0.div_euclid(1000))
     }
 }
 
-fn within_63_bits(micros: i128) -> i64 {
-    i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX })
+fn within_63_bits(micros: i128) -> MicroYuan {
+    MicroYuan(i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX }))
+}
+
+/// A worth in whole micro-yuan, as messages say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MicroYuan(pub i64);
+
+impl fmt::Display for MicroYuan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} yuan", SixDecimals(self.0))
+    }
+}
+
+/// A number of millionths, written as a decimal.
+struct SixDecimals(i64);
+
+impl fmt::Display for SixDecimals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, micros) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
+        write!(f, "{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+    }
 }
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z, stamped once by the sequencer.
