@@ -3,6 +3,30 @@
 //! Knows the contract `parkwatt.v1` and what a signature covers; does not know the market's rules, so it
 //! never guesses what a node will answer. The command `parkwatt` is built on it, and so can any other program
 //! be.
+//!
+//! ```no_run
+//! use std::{path::Path, time::Duration};
+//! use parkwatt_client::v1::{NewOrder, PlaceOrders, Side, command::Kind};
+//! use parkwatt_client::{ClientError, Connection, Signer, read_key};
+//!
+//! # async fn offer() -> Result<(), ClientError> {
+//! let connection = Connection::open("http://127.0.0.1:7400").await?;
+//! let market = connection.market("park").await?;
+//! let mut signer = Signer::new(read_key(Path::new("key.pem"))?, "park");
+//!
+//! let order = NewOrder {
+//!     side: Side::Offer.into(),
+//!     slot: 1_978_096, // 2026-06-01T04:00:00Z
+//!     limit_price_micros_per_kwh: 420_000,
+//!     energy_wh: 2_500,
+//! };
+//! let command = Kind::PlaceOrders(PlaceOrders { orders: vec![order] });
+//! let signed = signer.sign(command, market.now_micros, Duration::from_mins(1));
+//! let receipt = connection.submit(signed).await?;
+//! println!("in the ledger at {}", receipt.leaf_index);
+//! # Ok(())
+//! # }
+//! ```
 
 mod connection;
 mod error;

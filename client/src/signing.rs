@@ -29,6 +29,12 @@ impl Signer {
         Signer { key, market: market.to_owned(), nonce: 0 }
     }
 
+    /// Returns the signer, going on after `nonce`: for a key that has signed before.
+    #[must_use]
+    pub fn after(self, nonce: u64) -> Self {
+        Signer { nonce: self.nonce.max(nonce), ..self }
+    }
+
     /// Returns the public key.
     pub fn public_key(&self) -> VerifyingKey {
         self.key.verifying_key()
@@ -134,6 +140,12 @@ mod tests {
         assert_eq!(nonce(NOW), NOW + 1);
         assert_eq!(nonce(NOW - 5), NOW + 2);
         assert_eq!(nonce(NOW + 9), NOW + 9);
+    }
+
+    #[test]
+    fn a_signer_goes_on_after_a_nonce() {
+        let signed = signer().after(NOW + 7).after(5).sign(cancel(), NOW, Duration::from_mins(1));
+        assert_eq!(Command::decode(&signed.payload[..]).unwrap().nonce, NOW + 8);
     }
 
     #[test]

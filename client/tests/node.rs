@@ -207,6 +207,16 @@ fn where_no_answer_comes_the_same_bytes_are_handed_in_again() {
 }
 
 #[test]
+fn nonces_rise_while_simulated_time_stands_still() {
+    let cancelled = || Ok(receipt(outcome::Kind::Cancelled(v1::Cancelled { energy_wh: 1 }), vec![]));
+    let owner = Owner::new(Script { answers: [cancelled(), cancelled()].into(), ..Script::default() });
+    owner.table(&["cancel", "12.0"]);
+    owner.table(&["cancel", "12.1"]);
+    let script = owner.node.script.lock().unwrap();
+    assert!(script.commands[0].1.nonce < script.commands[1].1.nonce);
+}
+
+#[test]
 fn the_operator_enrols_and_pays_in() {
     let answers = [
         Ok(receipt(outcome::Kind::EnrolledParticipant(3), vec![])),
@@ -267,6 +277,7 @@ fn an_owner_sees_what_his_trades_cost_all_in() {
         delivered_wh: 1_400,
         seller_deviation_wh: 100,
         buyer_deviation_wh: 0,
+        estimated: true,
     };
     let own = |side: v1::Side, delivery| v1::OwnTrade { trade: Some(trade()), side: side.into(), delivery };
     let trades = vec![own(v1::Side::Bid, Some(delivery)), own(v1::Side::Offer, None)];
@@ -275,11 +286,16 @@ fn an_owner_sees_what_his_trades_cost_all_in() {
     // 1.5 kWh at 0.42 + 0.03 + 0.001 for the buyer, at 0.42 for the seller.
     assert_eq!(document["trades"][0]["amount_yuan"], "0.676500000");
     assert_eq!(document["trades"][0]["order_id"], "12.0");
-    assert_eq!(document["trades"][0]["delivery"]["delivered_wh"], 1_400);
+    assert_eq!(
+        document["trades"][0]["delivery"],
+        json!({
+            "delivered_wh": 1_400, "seller_deviation_wh": 100, "buyer_deviation_wh": 0, "estimated": true,
+        })
+    );
     assert_eq!(document["trades"][1]["amount_yuan"], "0.630000000");
     assert_eq!(document["trades"][1]["delivery"], Value::Null);
     let table = owner.table(&["trades"]);
-    assert!(table.contains("0.451 yuan/kWh") && table.contains("not settled"), "{table}");
+    assert!(table.contains("0.451 yuan/kWh") && table.contains("1.4 kWh, estimated"), "{table}");
 }
 
 #[test]

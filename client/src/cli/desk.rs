@@ -30,6 +30,8 @@ pub struct Desk {
     pub genesis: Genesis,
     /// The market's time when the command began, in microseconds since 1970.
     pub now_micros: u64,
+    /// How many leaves the ledger had when the command began.
+    pub tree_size: u64,
     /// The time zone in which people are spoken to.
     pub zone: TimeZone,
 }
@@ -40,7 +42,13 @@ impl Desk {
         let connection = Connection::open(&options.node).await?;
         let market = connection.market(&options.market).await?;
         let genesis = market.genesis.ok_or_else(|| incomplete(&connection, "the market's constitution"))?;
-        Ok(Desk { connection, genesis, now_micros: market.now_micros, zone: TimeZone::system() })
+        Ok(Desk {
+            connection,
+            genesis,
+            now_micros: market.now_micros,
+            tree_size: market.tree_size,
+            zone: TimeZone::system(),
+        })
     }
 
     /// Signs what is asked with the key in `key_file`, hands it in, and returns what became of it.
@@ -48,7 +56,9 @@ impl Desk {
     /// Where no answer comes the same bytes are handed in again: the node answers them with the first
     /// receipt.
     pub async fn submit(&self, key_file: &Path, kind: Kind) -> Result<(outcome::Kind, Receipt), Failure> {
-        let mut signer = Signer::new(read_key(key_file)?, &self.genesis.market);
+        // Simulated time may stand still from command to command, but each makes the ledger grow: their sum rises.
+        let nonce = self.now_micros.saturating_add(self.tree_size);
+        let mut signer = Signer::new(read_key(key_file)?, &self.genesis.market).after(nonce);
         let command = signer.sign(kind, self.now_micros, COMMAND_LIFETIME);
         let mut receipt = self.connection.submit(command.clone()).await;
         for pause in RETRY_AFTER {

@@ -102,7 +102,11 @@ fn own_report(trades: &[(&OwnTrade, &Trade)], desk: &Desk) -> Report {
 }
 
 fn own_row(own: &OwnTrade, trade: &Trade, desk: &Desk) -> Vec<String> {
-    let delivered = own.delivery.as_ref().map(|delivery| energy_text(delivery.delivered_wh));
+    let delivered = match &own.delivery {
+        None => "not settled".to_owned(),
+        Some(delivery) if delivery.estimated => format!("{}, estimated", energy_text(delivery.delivered_wh)),
+        Some(delivery) => energy_text(delivery.delivered_wh),
+    };
     vec![
         trade.id.to_string(),
         own_order(own, trade).unwrap_or_else(|| "-".to_owned()),
@@ -111,7 +115,7 @@ fn own_row(own: &OwnTrade, trade: &Trade, desk: &Desk) -> Vec<String> {
         energy_text(trade.energy_wh),
         price_text(own_price(own, trade)),
         nanos_text(cost_nanos(trade.energy_wh, own_price(own, trade))),
-        delivered.unwrap_or_else(|| "not settled".to_owned()),
+        delivered,
     ]
 }
 
@@ -124,6 +128,7 @@ fn own_json(own: &OwnTrade, trade: &Trade) -> Value {
         "delivered_wh": delivery.delivered_wh,
         "seller_deviation_wh": delivery.seller_deviation_wh,
         "buyer_deviation_wh": delivery.buyer_deviation_wh,
+        "estimated": delivery.estimated,
     })));
     value
 }

@@ -157,7 +157,13 @@ impl MarketData for Services {
             gate_before_s: 900,
             ..Genesis::default()
         };
-        Ok(Response::new(Market { genesis: Some(genesis), now_micros: NOW_MICROS, ..Market::default() }))
+        let tree_size = 1 + self.0.lock().unwrap().commands.len() as u64;
+        Ok(Response::new(Market {
+            genesis: Some(genesis),
+            now_micros: NOW_MICROS,
+            participants: 0,
+            tree_size,
+        }))
     }
 
     async fn list_slots(&self, _: Request<ListSlotsRequest>) -> Result<Response<ListSlotsResponse>, Status> {
