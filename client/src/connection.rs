@@ -13,8 +13,8 @@ use parkwatt_proto::v1::{
     AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, CertificateHolding, Checkpoint, Depth,
     GetAccountRequest, GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest,
     GetInclusionProofRequest, GetMarketRequest, ListCertificatesRequest, ListEntriesRequest,
-    ListOrdersRequest, ListSlotsRequest, ListTapeRequest, ListTradesRequest, Market, Order, OwnTrade, Proof,
-    Receipt, SignedCommand, SignedSession, SlotSummary, Trade,
+    ListEntriesResponse, ListOrdersRequest, ListSlotsRequest, ListTapeRequest, ListTradesRequest, Market,
+    Order, OwnTrade, Proof, Receipt, SignedCommand, SignedSession, SlotSummary, Trade,
 };
 use prost::Message;
 use tokio_stream::{Stream, StreamExt};
@@ -173,12 +173,9 @@ impl Connection {
     pub async fn entries(
         &self,
         session: &SignedSession,
-        market: &str,
-        from_index: u64,
-        count: u32,
-    ) -> Result<Vec<Vec<u8>>, ClientError> {
-        let request = ListEntriesRequest { market: market.to_owned(), from_index, count };
-        Ok(self.answer(self.ledger().list_entries(with_session(request, session)).await)?.entries)
+        request: ListEntriesRequest,
+    ) -> Result<ListEntriesResponse, ClientError> {
+        self.answer(self.ledger().list_entries(with_session(request, session)).await)
     }
 
     /// Returns the proof that a leaf is in the tree of that size.

@@ -16,12 +16,12 @@ const FIRST_STEPS: &str = "\
 FIRST STEPS:
   parkwatt key new                                   make your key
   parkwatt enrol --name sunny-roof --pv 8kW          ask the operator to enrol it
-  parkwatt sell 2.5kWh --at 12:00 --price 0.42       offer what your roof will deliver
+  parkwatt sell 2kWh --at 12:00 --price 0.42         offer what your roof will deliver
 
 TIMES:
   12:00 is the next noon that can still be traded, in your time zone.
   \"2026-06-01 12:00\" is that day's, 2026-06-01T12:00:00+08:00 any zone's.
-  A delivery begins on a quarter hour and lasts a quarter hour.
+  A delivery begins on a quarter hour and lasts a quarter hour: a PV of 8 kW delivers at most 2 kWh in it.
 
 EXIT CODES:
   0  done
@@ -101,10 +101,10 @@ EXAMPLES:
     /// Offer energy for sale, in one quarter hour or in many
     #[command(after_help = "\
 EXAMPLES:
-  parkwatt sell 2.5kWh --at 12:00 --price 0.42
-      offers 2.5 kWh in the next quarter hour that begins at noon, for at least 0.42 yuan per kWh
-  parkwatt sell 2.5kWh --at 12:00 --until 14:00 --price 0.42
-      offers 2.5 kWh in each of the eight quarter hours from 12:00 to 14:00")]
+  parkwatt sell 2kWh --at 12:00 --price 0.42
+      offers 2 kWh in the next quarter hour that begins at noon, for at least 0.42 yuan per kWh
+  parkwatt sell 2kWh --at 12:00 --until 14:00 --price 0.42
+      offers 2 kWh in each of the eight quarter hours from 12:00 to 14:00")]
     Sell(Order),
     /// Bid for energy, in one quarter hour or in many
     #[command(after_help = "\
@@ -268,7 +268,7 @@ pub struct Deposit {
 /// What to bid or offer.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Order {
-    /// How much in each quarter hour, such as 2.5kWh
+    /// How much in each quarter hour, such as 2kWh
     #[arg(value_name = "ENERGY", value_parser = quantity::energy)]
     pub energy: u64,
     /// When the delivery begins, such as 12:00

@@ -9,11 +9,13 @@ use serde_json::json;
 
 use super::args::{Deposit, Enrol, Options, Role};
 use super::desk::{Desk, key_file};
-use super::quantity::{amount_text, power_text};
-use super::report::{Failure, Report, facts};
+use super::quantity::{amount_text, energy_text, power_text};
+use super::report::{Failure, Report, facts, next_command, shell_word};
 
 /// The power of a connection where nobody says it, at least.
 const CONNECTION_DEFAULT_W: u64 = 10_000;
+/// How many slots an hour has.
+const QUARTERS_PER_HOUR: u64 = 4;
 
 /// Enrols a participant; or says how the operator does it, where his key is not at hand.
 pub async fn enrol(enrol: &Enrol, options: &Options) -> Result<Report, Failure> {
@@ -39,7 +41,8 @@ pub async fn enrol(enrol: &Enrol, options: &Options) -> Result<Report, Failure> 
     let (outcome::Kind::EnrolledParticipant(number), _) = desk.submit(operator_key, command).await? else {
         return Err(desk.incomplete("the participant's number"));
     };
-    Ok(enrolled(enrol, number, &zone, &public_key))
+    let next = next_command(&first_order(enrol, desk.genesis.lot_wh), options);
+    Ok(enrolled(enrol, number, &zone, &public_key, &next))
 }
 
 /// Pays money in to a participant's account.
@@ -61,12 +64,7 @@ pub async fn deposit(deposit: &Deposit, options: &Options) -> Result<Report, Fai
 }
 
 /// Returns the report on a participant that is enrolled.
-fn enrolled(enrol: &Enrol, number: u32, zone: &str, public_key: &VerifyingKey) -> Report {
-    let next = if enrol.roles.contains(&Role::Producer) && enrol.pv > 0 {
-        "parkwatt sell 2.5kWh --at 12:00 --price 0.42"
-    } else {
-        "parkwatt buy 40kWh --at 12:00 --price 0.55"
-    };
+fn enrolled(enrol: &Enrol, number: u32, zone: &str, public_key: &VerifyingKey, next: &str) -> Report {
     let roles: Vec<_> = enrol.roles.iter().map(|role| role_name(*role)).collect();
     let public_key = public_key_text(public_key);
     let text = facts(&[
@@ -93,6 +91,17 @@ fn enrolled(enrol: &Enrol, number: u32, zone: &str, public_key: &VerifyingKey) -
         text: format!("{text}\nNext: {next}"),
         refused: false,
     }
+}
+
+/// Returns a first order that the participant could place: what his PV delivers in a quarter hour, or a bid.
+fn first_order(enrol: &Enrol, lot_wh: u64) -> String {
+    let lot = lot_wh.max(1);
+    let delivered = enrol.pv.min(connection_w(enrol)) / QUARTERS_PER_HOUR / lot * lot;
+    if enrol.roles.contains(&Role::Producer) && delivered > 0 {
+        let energy = energy_text(delivered).replace(' ', "");
+        return format!("parkwatt sell {energy} --at 12:00 --price 0.42");
+    }
+    "parkwatt buy 40kWh --at 12:00 --price 0.55".to_owned()
 }
 
 /// Returns the report that only the operator can enrol, and how he does it.
@@ -165,15 +174,6 @@ fn wire_role(role: Role) -> v1::Role {
     }
 }
 
-/// Returns a word as a shell reads it back.
-fn shell_word(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,@%+=".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -231,6 +231,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_order_is_one_that_the_market_takes() {
+        for (line, first) in [
+            (&["--pv", "9.99kW"][..], "parkwatt sell 2.4kWh"),
+            (&["--pv", "30kW", "--connection", "4kW"], "parkwatt sell 1kWh"),
+            (&["--pv", "300W"], "parkwatt buy"),
+            (&["--pv", "8kW", "--roles", "consumer"], "parkwatt buy"),
+        ] {
+            let (enrol, _) = parsed(&[&["parkwatt", "enrol", "--name", "a"], line].concat());
+            assert!(first_order(&enrol, 100).starts_with(first), "{line:?}");
+        }
+    }
+
+    #[test]
     fn an_unknown_zone_is_answered_with_those_that_exist() {
         let zone_named = |name: &str| v1::Zone { name: name.to_owned(), ..v1::Zone::default() };
         let genesis =
@@ -246,16 +259,11 @@ mod tests {
     #[test]
     fn a_participant_learns_his_number_and_the_next_command() {
         let (enrol, _) = parsed(&["parkwatt", "enrol", "--name", "sunny-roof", "--pv", "8kW"]);
-        let report = enrolled(&enrol, 3, "park", &public_key());
-        assert!(report.text.contains("sunny-roof") && report.text.contains("Next: parkwatt sell"));
+        let next = first_order(&enrol, 100);
+        assert_eq!(next, "parkwatt sell 2kWh --at 12:00 --price 0.42");
+        let report = enrolled(&enrol, 3, "park", &public_key(), &next);
+        assert!(report.text.contains("sunny-roof") && report.text.contains("Next: parkwatt sell 2kWh"));
         assert_eq!(report.json["enrolled"]["participant"], 3);
         assert_eq!(report.json["enrolled"]["pv_capacity_w"], 8_000);
-    }
-
-    #[test]
-    fn words_survive_a_shell() {
-        assert_eq!(shell_word("http://127.0.0.1:7400"), "http://127.0.0.1:7400");
-        assert_eq!(shell_word("it's"), r"'it'\''s'");
-        assert_eq!(shell_word(""), "''");
     }
 }

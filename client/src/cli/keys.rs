@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{Key, Options};
 use super::desk::key_file;
-use super::report::{Failure, Report, facts};
+use super::report::{Failure, Report, facts, next_command};
 
 /// Makes or shows a key.
 pub fn key(action: Key, options: &Options) -> Result<Report, Failure> {
@@ -15,9 +15,11 @@ pub fn key(action: Key, options: &Options) -> Result<Report, Failure> {
     match action {
         Key::New => {
             let public_key = public_key_text(&create_key(&file)?.verifying_key());
-            let next = "\nKeep the file: who has it acts in your name, and nobody can replace it.\n\
-                        Next: parkwatt enrol --name NAME --pv 8kW";
-            Ok(report(&file, &public_key, next))
+            let next = next_command("parkwatt enrol --name NAME --pv 8kW", options);
+            let next = format!(
+                "\nKeep the file: who has it acts in your name, and nobody can replace it.\nNext: {next}"
+            );
+            Ok(report(&file, &public_key, &next))
         }
         Key::Show => {
             let public_key = public_key_text(&read_key(&file)?.verifying_key());

@@ -7,12 +7,15 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::error::ContextKind;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use parkwatt_client::{ClientError, v1};
 use serde_json::{Value, json};
 
 use super::advice;
-use super::args::Output;
+use super::args::{Options, Output};
+
+/// How tables look: one line, under the headings.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// What a command has to say.
 #[derive(Debug, Default)]
@@ -176,7 +179,7 @@ pub fn table(columns: &[Column], rows: Vec<Vec<String>>, none: &str) -> String {
         Column::Left(heading) | Column::Right(heading) => heading.clone(),
     };
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(heading)).add_rows(rows);
     for (index, column) in columns.iter().enumerate() {
         if let (Column::Right(_), Some(column)) = (column, table.column_mut(index)) {
@@ -216,6 +219,23 @@ pub fn order_id(id: v1::OrderId) -> String {
 /// Returns a word of the contract for people and machines: `ORDER_STATE_OPEN` without its prefix is `open`.
 pub fn word(prefix: &str, name: &str) -> String {
     name.trim_start_matches(prefix).to_ascii_lowercase()
+}
+
+/// Returns a word as a shell reads it back.
+pub fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,@%+=".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Returns a command for people to run next, with the key that they named.
+pub fn next_command(command: &str, options: &Options) -> String {
+    match &options.key {
+        Some(file) => format!("{command} --key {}", shell_word(&file.display().to_string())),
+        None => command.to_owned(),
+    }
 }
 
 /// Writes a text and ends its line.
@@ -276,6 +296,13 @@ mod tests {
         let text = table(&columns, vec![vec!["1.0".to_owned(), "2.5 kWh".to_owned()]], "none");
         assert!(text.contains("order") && text.contains("2.5 kWh"), "{text}");
         assert_eq!(table(&columns, vec![], "no orders"), "no orders\n");
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(shell_word("http://127.0.0.1:7400"), "http://127.0.0.1:7400");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

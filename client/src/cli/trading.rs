@@ -97,7 +97,7 @@ fn placed_report(orders: &[NewOrder], answers: &[OrderAnswer], receipt: &Receipt
     let next = refusal.map_or("parkwatt orders --open", |rejection| advice::after_rejection(&rejection.code));
     let made = match &receipt.trades[..] {
         [] => String::new(),
-        made => trades::made(made, desk),
+        made => format!("\n{}", trades::made(made, desk)),
     };
     let text = format!(
         "{}{made}
