@@ -29,8 +29,8 @@ pub fn after_rejection(code: &str) -> &'static str {
             "Bid for less, cancel bids, or ask the operator to pay in; parkwatt account shows your balance."
         }
         "OFFER_MUST_BE_DELIVERABLE" => {
-            "Offer less, or cancel other offers of that quarter hour (parkwatt orders --open). A quarter hour is \
-             a quarter of the power: 8 kW deliver at most 2 kWh in it."
+            "Offer less, or cancel other offers of that quarter hour (parkwatt orders --open). In a quarter \
+             hour 8 kW deliver at most 2 kWh."
         }
         "ORDER_MUST_EXIST" | "ORDER_MUST_BE_OWN" | "ORDER_MUST_BE_OPEN" => {
             "See which orders can be withdrawn: parkwatt orders --open"

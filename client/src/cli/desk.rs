@@ -56,7 +56,7 @@ impl Desk {
     /// Where no answer comes the same bytes are handed in again: the node answers them with the first
     /// receipt.
     pub async fn submit(&self, key_file: &Path, kind: Kind) -> Result<(outcome::Kind, Receipt), Failure> {
-        // Simulated time may stand still from command to command, but each makes the ledger grow: their sum rises.
+        // Simulated time may stand still between commands, but each makes the ledger grow: their sum rises.
         let nonce = self.now_micros.saturating_add(self.tree_size);
         let mut signer = Signer::new(read_key(key_file)?, &self.genesis.market).after(nonce);
         let command = signer.sign(kind, self.now_micros, COMMAND_LIFETIME);
