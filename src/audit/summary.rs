@@ -75,7 +75,7 @@ fn write_figures(f: &mut fmt::Formatter<'_>, figures: &Figures) -> fmt::Result {
     let (leaves, commands) = (HumanCount(figures.leaves), HumanCount(figures.commands));
     let (groups, segments) = (HumanCount(figures.groups), figures.segments);
     row(f, "leaves", &format_args!("{leaves}, of them {commands} commands"))?;
-    row(f, "groups", &format_args!("{groups} in {segments} segments"))?;
+    row(f, "groups", &format_args!("{groups}, segments: {segments}"))?;
     row(f, "signatures", &format_args!("{} hold", HumanCount(figures.signatures)))?;
     if !figures.tree_root.is_empty() {
         row(f, "tree root", &figures.tree_root)?;
