@@ -11,14 +11,13 @@ use std::{
     thread::JoinHandle,
 };
 
-use parkwatt_ledger::{Group, IndexRow, Ledger, SignedCheckpoint, Store};
-use parkwatt_proto::v1::{self, leaf::Fact};
-use prost::Message;
-use sha2::{Digest, Sha256};
+use parkwatt_ledger::{Group, Ledger, SignedCheckpoint, Store};
+use parkwatt_proto::v1;
 use tracing::{error, warn};
 
 use crate::{
     apply::Applied,
+    index::{BY_DIGEST, digest, index_rows},
     receipt::receipt_again,
     refusal::Refused,
     sequence::{CommandAsk, Queue},
@@ -27,9 +26,6 @@ use crate::{
 
 /// How many groups may wait for the store before the sequencer waits for it.
 const BEHIND_LEN_MAX: usize = 64;
-
-/// The store's index from a command's digest to its leaf, by which repeats are found.
-pub const INDEX_DIGEST: u8 = 1;
 
 /// A command whose nonce was used: perhaps the same bytes again.
 pub struct Repeat(pub CommandAsk);
@@ -148,27 +144,9 @@ fn look_up(store: &Store, queue: &Queue, mut ask: CommandAsk) {
 
 /// Returns the receipt that these bytes were given first, if they were.
 fn first_receipt(store: &Store, signed: &v1::SignedCommand) -> Result<Option<v1::Receipt>, String> {
-    let value = store.get_index(INDEX_DIGEST, &digest(signed)).map_err(|problem| problem.to_string())?;
+    let value = store.get_index(BY_DIGEST, &digest(signed)).map_err(|problem| problem.to_string())?;
     let Some(value) = value else { return Ok(None) };
     let index = value.try_into().map_err(|_| "an entry of the digests' index has not 8 bytes".to_string())?;
     let leaf = |at| store.leaf(at).map_err(|problem| problem.to_string());
     receipt_again(u64::from_be_bytes(index), leaf).map(Some)
-}
-
-/// Returns the rows by which the leaves of `group` are found: for each command its digest, and its leaf's index.
-pub fn index_rows(group: &Group) -> Vec<IndexRow> {
-    let row = |(index, leaf): (u64, &[u8])| match v1::Leaf::decode(leaf).ok()?.fact? {
-        Fact::Command(v1::CommandLeaf { signed: Some(signed), .. }) => Some(IndexRow {
-            index: INDEX_DIGEST,
-            key: digest(&signed).to_vec(),
-            value: index.to_be_bytes().to_vec(),
-        }),
-        _ => None,
-    };
-    group.indexed_leaves().filter_map(row).collect()
-}
-
-/// A command's digest: of who signed, and what. The signature is left out, since it follows from both.
-fn digest(signed: &v1::SignedCommand) -> [u8; 32] {
-    Sha256::new().chain_update(&signed.public_key).chain_update(&signed.payload).finalize().into()
 }

@@ -89,10 +89,15 @@ impl Replica {
     ) -> Applied {
         let mut events = Vec::new();
         let outcome = self.market.apply(self.stamp(at), &request, &mut events);
+        let participant = match self.market.participants().holder_of(&request.key) {
+            Some(engine::KeyHolder::Owner(id) | engine::KeyHolder::Meter(id)) => Some(id.0),
+            Some(engine::KeyHolder::FoundingOperator) | None => None,
+        };
         let fact = Fact::Command(v1::CommandLeaf {
             signed: Some(signed),
             outcome: Some(wire::outcome(&outcome)),
             events: count(&events),
+            participant,
         });
         self.applied(at, Cause::Command { request, outcome }, fact, events)
     }

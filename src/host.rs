@@ -19,10 +19,11 @@ use parkwatt_ledger::{
 use tracing::{error, info};
 
 use crate::{
-    append::{Appender, Shared, index_rows},
+    append::{Appender, Shared},
     apply::Replica,
     clock::Clock,
     config::NodeConfig,
+    index::index_rows,
     keys::{KeyError, NodeKeys},
     refusal::Refused,
     replay::{Divergence, Replay},

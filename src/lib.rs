@@ -13,6 +13,7 @@ pub mod receipt;
 pub mod sequence;
 // What stands around the path: every other no, time, what readers see.
 pub mod clock;
+pub mod index;
 pub mod reads;
 pub mod refusal;
 pub mod views;

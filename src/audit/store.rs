@@ -12,7 +12,7 @@ use std::{
 use parkwatt_ledger::{CheckpointVerifier, Store, answer_probe, compare, journal_dir};
 
 use super::{folder, verdict::Finding};
-use crate::{append::index_rows, host::VKEY_FILE};
+use crate::{host::VKEY_FILE, index::index_rows};
 
 /// Compares a ledger's store with its journal, and answers as the program that asked expects.
 ///

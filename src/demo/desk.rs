@@ -267,8 +267,12 @@ impl Tally {
 
 /// Returns a digest of a command and of what its receipt says of it, by which a leaf can be told to say the same.
 pub fn leaf_digest(signed: &SignedCommand, at_micros: u64, outcome: v1::Outcome) -> [u8; 32] {
-    // A receipt does not say how many leaves followed.
-    let command = v1::CommandLeaf { signed: Some(signed.clone()), outcome: Some(outcome), events: 0 };
+    // A receipt does not say who asked, or how many leaves followed.
+    let command = v1::CommandLeaf {
+        signed: Some(signed.clone()),
+        outcome: Some(outcome),
+        ..v1::CommandLeaf::default()
+    };
     let leaf = v1::Leaf { at_micros, fact: Some(Fact::Command(command)) };
     Sha256::digest(leaf.encode_to_vec()).into()
 }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use parkwatt_ledger::{Hash, ProofError, prove_consistency, prove_inclusion};
-use parkwatt_proto::v1::{self, ledger_server::Ledger};
+use parkwatt_ledger::{Hash, ProofError, Store, prove_consistency, prove_inclusion};
+use parkwatt_proto::v1::{self, ledger_server::Ledger, list_entries_request::About};
 use tonic::{Request, Response, Status};
 
 use super::{
     check_market, rows,
     session::{Reader, reader},
 };
-use crate::{host::Market, refusal::Refused, wire::Malformed};
+use crate::{host::Market, index, refusal::Refused, wire::Malformed};
 
 /// The service of what proves the ledger.
 pub struct LedgerReads(pub Arc<Market>);
@@ -34,19 +34,22 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::ListEntriesRequest>,
     ) -> Result<Response<v1::ListEntriesResponse>, Status> {
-        self.check_may_see_all(&request)?;
+        let who = reader(&self.0, request.metadata())?;
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
-        let indices = request.from_index..request.from_index.saturating_add(rows(request.count)? as u64);
-        let mut entries = Vec::new();
-        for index in indices {
-            let leaf = self.0.store()?.leaf(index);
-            match leaf.map_err(|problem| Refused::Unreadable(problem.to_string()))? {
-                Some(leaf) => entries.push(leaf),
-                None => break,
-            }
+        self.check_may_see(who, request.about.as_ref())?;
+        let (store, count) = (self.0.store()?, rows(request.count)?);
+        let found: Found<'_> = match &request.about {
+            None => Box::new(store.leaves(request.from_index).map(|found| found.map_err(unreadable))),
+            Some(about) => found_about(store, about, request.from_index),
+        };
+        let mut response = v1::ListEntriesResponse::default();
+        for found in found.take(count) {
+            let (index, leaf) = found?;
+            response.leaf_indices.push(index);
+            response.entries.push(leaf);
         }
-        Ok(Response::new(v1::ListEntriesResponse { entries }))
+        Ok(Response::new(response))
     }
 
     async fn get_inclusion_proof(
@@ -71,16 +74,36 @@ impl Ledger for LedgerReads {
 }
 
 impl LedgerReads {
-    fn check_may_see_all<T>(&self, request: &Request<T>) -> Result<(), Refused> {
-        let may = match reader(&self.0, request.metadata())? {
+    fn check_may_see(&self, who: Reader, about: Option<&About>) -> Result<(), Refused> {
+        let may = match who {
             Reader::Founder => true,
             Reader::Participant(id) => {
                 let roles = self.0.views().participants[id.0 as usize].roles;
-                roles.operator || roles.regulator
+                roles.operator || roles.regulator || about == Some(&About::Participant(id.0))
             }
         };
-        may.then_some(()).ok_or(Refused::NotPermitted("entries are for regulators and operators"))
+        let refused = "regulators and operators may see all entries, a participant those that are about him";
+        may.then_some(()).ok_or(Refused::NotPermitted(refused))
     }
+}
+
+/// Leaves that were found, each with its index.
+type Found<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Refused>> + 'a>;
+
+/// Returns the leaves about something, from leaf `from` on.
+fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
+    let (by, prefix) = index::place(about);
+    let first = [&prefix[..], &from.to_be_bytes()].concat();
+    Box::new(store.scan_index_from(by, &prefix, &first).map(|row| {
+        let (key, _) = row.map_err(unreadable)?;
+        let index = index::leaf_of(&key).ok_or_else(|| unreadable("a row of an index has no leaf"))?;
+        let leaf = store.leaf(index).map_err(unreadable)?;
+        Ok((index, leaf.ok_or_else(|| unreadable(format!("leaf {index} is missing")))?))
+    }))
+}
+
+fn unreadable(problem: impl ToString) -> Refused {
+    Refused::Unreadable(problem.to_string())
 }
 
 fn proof(field: &str, proved: Result<Vec<Hash>, ProofError>) -> Result<v1::Proof, Refused> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use ed25519_dalek::{Signer, SigningKey};
-use parkwatt::{append::index_rows, apply::Replica, config::MarketFile, host::VKEY_FILE, wire};
+use parkwatt::{apply::Replica, config::MarketFile, host::VKEY_FILE, index::index_rows, wire};
 use parkwatt_engine::{SECONDS_PER_SLOT, Slot, Timestamp};
 use parkwatt_ledger::{CheckpointSigner, JournalOptions, Ledger, OpenError, Origin, Store};
 use parkwatt_proto::{

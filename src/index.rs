@@ -1,0 +1,132 @@
+//! The store's indices: by whom and by what a leaf is found.
+//!
+//! Knows leaves; the rows follow from a leaf alone, so that they can be made again at any time.
+
+use parkwatt_ledger::{Group, IndexRow};
+use parkwatt_proto::v1::{self, leaf::Fact, ledger_account, list_entries_request::About, posting::Purpose};
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+/// From a command's digest to its leaf's index, by which repeats are found.
+pub const BY_DIGEST: u8 = 1;
+const BY_PARTICIPANT: u8 = 2;
+const BY_SLOT: u8 = 3;
+const BY_ORDER: u8 = 4;
+const BY_TRADE: u8 = 5;
+const BY_CERTIFICATE: u8 = 6;
+
+/// Returns the rows by which the leaves of `group` are found. No two have the same index and key.
+pub fn index_rows(group: &Group) -> Vec<IndexRow> {
+    let mut rows = Vec::new();
+    for (index, bytes) in group.indexed_leaves() {
+        let Some(fact) = v1::Leaf::decode(bytes).ok().and_then(|leaf| leaf.fact) else { continue };
+        if let Fact::Command(v1::CommandLeaf { signed: Some(signed), .. }) = &fact {
+            let (key, value) = (digest(signed).to_vec(), index.to_be_bytes().to_vec());
+            rows.push(IndexRow { index: BY_DIGEST, key, value });
+        }
+        let mut subjects = subjects(&fact);
+        subjects.sort_unstable();
+        subjects.dedup();
+        for (by, subject) in subjects {
+            rows.push(IndexRow {
+                index: by,
+                key: [&subject[..], &index.to_be_bytes()].concat(),
+                value: Vec::new(),
+            });
+        }
+    }
+    rows
+}
+
+/// Returns a command's digest: of who signed, and what. The signature is left out, since it follows from both.
+pub fn digest(signed: &v1::SignedCommand) -> [u8; 32] {
+    Sha256::new().chain_update(&signed.public_key).chain_update(&signed.payload).finalize().into()
+}
+
+/// Returns the index and the beginning of the keys under which the leaves about something stand, by leaf index.
+pub fn place(about: &About) -> (u8, Vec<u8>) {
+    match about {
+        About::Participant(number) => participant(*number),
+        About::Slot(slot) => (BY_SLOT, slot.to_be_bytes().to_vec()),
+        About::Order(id) => order(*id),
+        About::Trade(trade) => (BY_TRADE, trade.to_be_bytes().to_vec()),
+        About::Certificate(id) => certificate(*id),
+    }
+}
+
+/// Returns the leaf index at the end of a row's key.
+pub fn leaf_of(key: &[u8]) -> Option<u64> {
+    key.last_chunk().map(|index| u64::from_be_bytes(*index))
+}
+
+/// Returns everything that a fact is about.
+fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
+    let slot = |slot: u32| place(&About::Slot(slot));
+    let trade = |trade: u64| place(&About::Trade(trade));
+    match fact {
+        Fact::Genesis(_) | Fact::Tick(_) => Vec::new(),
+        Fact::Command(command) => {
+            command.participant.map(participant).into_iter().chain(cancelled(command).map(order)).collect()
+        }
+        Fact::PhaseBegan(it) => vec![slot(it.slot)],
+        Fact::AuctionCleared(it) => vec![slot(it.slot)],
+        Fact::TradeMade(it) => {
+            let orders = it.bid.into_iter().chain(it.offer).map(order);
+            orders
+                .chain([trade(it.id), slot(it.slot), participant(it.buyer), participant(it.seller)])
+                .collect()
+        }
+        Fact::Metered(it) => vec![slot(it.slot), participant(it.participant)],
+        Fact::TradeDelivered(it) => vec![trade(it.trade)],
+        Fact::Posted(it) => {
+            let accounts = it.from.iter().chain(&it.to).filter_map(|account| match account.kind {
+                Some(ledger_account::Kind::Participant(number)) => Some(participant(number)),
+                _ => None,
+            });
+            accounts.chain(it.purpose.as_ref().and_then(purpose)).collect()
+        }
+        Fact::CertificateIssued(it) => of_certificate(it.certificate, []),
+        Fact::CertificateSliced(it) => {
+            let mut subjects = of_certificate(it.certificate, [it.from, it.to]);
+            subjects.push(trade(it.trade));
+            subjects
+        }
+        Fact::CertificateRetired(it) => of_certificate(it.certificate, [it.holder]),
+    }
+}
+
+fn participant(number: u32) -> (u8, Vec<u8>) {
+    (BY_PARTICIPANT, number.to_be_bytes().to_vec())
+}
+
+fn order(id: v1::OrderId) -> (u8, Vec<u8>) {
+    (BY_ORDER, [&id.index.to_be_bytes()[..], &id.position.to_be_bytes()].concat())
+}
+
+fn certificate(id: v1::CertificateId) -> (u8, Vec<u8>) {
+    (BY_CERTIFICATE, [id.slot, id.producer, id.issue].map(u32::to_be_bytes).concat())
+}
+
+fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; N]) -> Vec<(u8, Vec<u8>)> {
+    let id = id.unwrap_or_default();
+    let named = [certificate(id), participant(id.producer), place(&About::Slot(id.slot))];
+    named.into_iter().chain(holders.map(participant)).collect()
+}
+
+fn cancelled(command: &v1::CommandLeaf) -> Option<v1::OrderId> {
+    match v1::Command::decode(command.signed.as_ref()?.payload.as_slice()).ok()?.kind? {
+        v1::command::Kind::CancelOrder(cancel) => cancel.order,
+        _ => None,
+    }
+}
+
+fn purpose(it: &Purpose) -> Option<(u8, Vec<u8>)> {
+    match it {
+        Purpose::Deposit(_) => None,
+        Purpose::EnergyOfTrade(trade)
+        | Purpose::WheelingOfTrade(trade)
+        | Purpose::FeeOfTrade(trade)
+        | Purpose::DeviationOfTrade(trade) => Some(place(&About::Trade(*trade))),
+        Purpose::RetailInSlot(slot) | Purpose::FeedInInSlot(slot) => Some(place(&About::Slot(*slot))),
+    }
+}
