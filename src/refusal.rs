@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use parkwatt_engine::PublicKey;
+use parkwatt_ledger::StoreError;
 use parkwatt_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -107,6 +108,12 @@ impl Refused {
             Refused::Unauthentic(Unauthentic::KeyMustHave32Bytes(_)) => Some("public_key"),
             _ => None,
         }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(problem: StoreError) -> Refused {
+        Refused::Unreadable(problem.to_string())
     }
 }
 

@@ -54,7 +54,7 @@ Examples:
 const SERVE_EXAMPLES: &str = "\
 Examples:
   parkwattd serve                                  one market, ledger in ./parkwatt-data, 127.0.0.1:7400
-  parkwattd serve --config node.toml               what docs and `config.rs` describe, from a file
+  parkwattd serve --config node.toml               any setting of src/config.rs, from a file
   parkwattd serve --data /srv/park --listen 0.0.0.0:7400";
 
 #[derive(Args)]
@@ -74,14 +74,15 @@ struct ServeOptions {
 }
 
 fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    // A demo says what it does by itself.
+    let level = if matches!(command, Command::Demo(_)) { "warn" } else { "warn,parkwatt=info" };
     tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,parkwatt=info")),
-        )
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)))
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
-    let done = match Cli::parse().command {
+    let done = match command {
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve(options),
         Command::CheckStore { dir } => return audit::check_store(&dir),

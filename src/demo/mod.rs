@@ -6,13 +6,14 @@ mod day;
 mod desk;
 mod park;
 mod plot;
+mod report;
 mod strategy;
 mod summary;
 
 use std::{
-    os::unix::fs::MetadataExt,
+    io::Write,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context, ensure};
@@ -34,7 +35,7 @@ use crate::{
     keys::{NodeKeys, write_key},
     node::Node,
 };
-use summary::{Summary, thousands};
+use summary::Summary;
 
 /// What marks a folder as an earlier demo's, which may be replaced.
 const MARKER: &str = "parkwatt-demo.txt";
@@ -121,7 +122,7 @@ async fn trade(options: &DemoOptions, park: &Park) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let node = Node::start(config.clone(), &keys, Clock::simulated(begins_at(park)), &program).await?;
     let (address, market) = (node.address, node.market.clone());
-    println!("A node listens on http://{address}; its ledger is in {}.", options.out.display());
+    say(&format!("A node listens on http://{address}; its ledger is in {}.\n", options.out.display()));
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(node.serve(async {
         let _ = stopped.await;
@@ -130,7 +131,7 @@ async fn trade(options: &DemoOptions, park: &Park) -> anyhow::Result<()> {
     let tally =
         trade_days(park, &market.config, strategy, &format!("http://{address}"), options.days).await?;
     let traded_in = begun.elapsed();
-    print_summary(&Summary::new(park, &market.views(), options.days));
+    say(&Summary::new(park, &market.views(), options.days).text());
     let now = market.clock.now();
     drop(market);
     let _ = stop.send(());
@@ -138,8 +139,8 @@ async fn trade(options: &DemoOptions, park: &Park) -> anyhow::Result<()> {
 
     let ledger = options.out.join(&config.market.name);
     let audited = audit(&ledger, &program);
-    print_ledger(&ledger, &audited, &tally, traded_in)?;
-    print_files(&ledger, options);
+    say(&report::ledger(&ledger, &audited, &tally, traded_in)?);
+    say(&report::files(&ledger, &options.out.join("keys")));
     ensure!(audited.verdict == Verdict::Intact, "the ledger did not pass its audit");
     if options.serve {
         stay(NodeConfig { listen: address, ..config }, &keys, now, &program, options).await?;
@@ -184,14 +185,6 @@ fn describe(at_seconds: u64, step: Step) -> String {
     format!("{time}  {what}")
 }
 
-fn print_summary(summary: &Summary) {
-    println!("\nEnergy and prices\n{}", summary.energy_and_prices());
-    println!("What each group saved (yuan)\n{}", summary.savings());
-    println!("The grid (capacities are shown, not enforced yet)\n{}", summary.congestion());
-    println!("Certificates\n{}", summary.certificates());
-    println!("{}", summary.plots());
-}
-
 /// Replays the ledger as an auditor does, and shows how far that is.
 fn audit(ledger: &Path, program: &Path) -> Audit {
     let style = ProgressStyle::with_template(
@@ -207,54 +200,10 @@ fn audit(ledger: &Path, program: &Path) -> Audit {
     audited
 }
 
-fn print_ledger(ledger: &Path, audited: &Audit, tally: &Tally, traded_in: Duration) -> anyhow::Result<()> {
-    let figures = &audited.figures;
-    let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20);
-    let row = |name: &str, value: String| println!("  {name:<34} {value}");
-    println!("Ledger and speed");
-    row("Leaves", format!("{} in {} groups", thousands(figures.leaves), thousands(figures.groups)));
-    row("Root", figures.tree_root.clone());
-    row("On disk", format!("{} of journal and store", mib(allocated_bytes(ledger)?)));
-    let orders_per_s = u128::from(tally.orders) * 1000 / traded_in.as_millis().max(1);
-    row("Orders, readings", format!("{}, {}", thousands(tally.orders), thousands(tally.readings)));
-    row("Commands", format!("{} in {:.1?}, simulated days and all", thousands(tally.commands), traded_in));
-    row("Orders a second, with receipts", thousands(u64::try_from(orders_per_s)?));
-    for (code, count) in &tally.rejections {
-        row("Refused by a rule", format!("{count} x {code}"));
-    }
-    let seconds = Duration::from_micros(figures.elapsed_us);
-    let signatures = thousands(figures.signatures);
-    match audited.verdict {
-        Verdict::Intact => row(
-            "Audit by replay",
-            format!("INTACT: {signatures} signatures and every leaf, in {seconds:.1?}"),
-        ),
-        other => row("Audit by replay", format!("{other:?}: {}", audited.findings.join("; "))),
-    }
-    if let Some(replayed) = &audited.replayed {
-        row("State hash", replayed.state_hash.clone());
-    }
-    println!();
-    Ok(())
-}
-
-fn print_files(ledger: &Path, options: &DemoOptions) {
-    let row = |name: &str, value: String| println!("  {name:<34} {value}");
-    println!("Files");
-    row("Ledger", ledger.display().to_string());
-    row("Keys of owners", options.out.join("keys").display().to_string());
-    row("Audit it again", format!("cargo run --release --bin parkwatt-audit -- replay {}", ledger.display()));
-}
-
-/// Returns how much the files below `dir` take on the disk.
-fn allocated_bytes(dir: &Path) -> std::io::Result<u64> {
-    let mut bytes = 0;
-    for entry in dir.read_dir()? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { allocated_bytes(&entry.path())? } else { metadata.blocks() * 512 };
-    }
-    Ok(bytes)
+/// Says something on standard output.
+fn say(text: &str) {
+    // OK because: who has closed the pipe wants to hear no more, and the ledger is to be finished all the same.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Removes an earlier demo, and nothing else.
@@ -281,8 +230,9 @@ async fn stay(
 ) -> anyhow::Result<()> {
     let node = Node::start(config, keys, Clock::simulated(now), program).await?;
     let key = options.out.join("keys").join("farm-001.pem");
-    println!("\nThe node is up again on http://{}, until Ctrl-C. Look around with", node.address);
-    println!("  parkwatt --node http://{} --key {} account", node.address, key.display());
+    let address = node.address;
+    say(&format!("\nThe node is up again on http://{address}, until Ctrl-C. Look around with\n"));
+    say(&format!("  parkwatt --node http://{address} --key {} account\n", key.display()));
     node.serve(async {
         // OK because: without Ctrl-C to wait for there is nothing to stay up for.
         let _ = tokio::signal::ctrl_c().await;

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
-use parkwatt_engine::{Account, Energy, MarketConfig, ParticipantId, Price, Slot, Trade, Worth};
+use parkwatt_engine::{Account, Energy, MarketConfig, ParticipantId, Phase, Price, Slot, Trade, Worth};
 
 use super::{
     park::{Kind, Park, Point},
@@ -40,8 +40,21 @@ impl<'a> Summary<'a> {
         Summary { park, views, slots }
     }
 
+    /// Returns the whole summary.
+    pub fn text(&self) -> String {
+        format!(
+            "\nEnergy and prices\n{}\nWhat each group saved (yuan)\n{}\n\
+             The grid (capacities are shown, not enforced yet)\n{}\nCertificates\n{}\n{}\n",
+            self.energy_and_prices(),
+            self.savings(),
+            self.congestion(),
+            self.certificates(),
+            self.plots(),
+        )
+    }
+
     /// Returns energy and prices as lines of text.
-    pub fn energy_and_prices(&self) -> String {
+    fn energy_and_prices(&self) -> String {
         let config = &self.views.config;
         let (mut exported, mut imported) = (0, 0);
         for [generation, load] in self.park.points.iter().flat_map(|point| &point.profile[..self.slots.len()])
@@ -64,6 +77,11 @@ impl<'a> Summary<'a> {
         let mut text = String::new();
         let mut line =
             |name: &str, value: String| writeln!(text, "  {name:<34} {value}").expect("text takes text");
+        let is_settled = |slot: &&Slot| {
+            self.views.slots.get(**slot).is_some_and(|view| view.phase == Some(Phase::Settled))
+        };
+        let settled = self.slots.iter().filter(is_settled).count();
+        line("Quarter hours settled", format!("{settled} of {}", self.slots.len()));
         line(
             "Metered at the connection points",
             format!("{} fed in, {} drawn", kwh(exported), kwh(imported)),
@@ -80,7 +98,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Returns what each group of points saved, as a table.
-    pub fn savings(&self) -> String {
+    fn savings(&self) -> String {
         let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
         for (number, point) in (0..).zip(&self.park.points) {
             let group = groups.entry(group_of(point)).or_default();
@@ -109,7 +127,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Returns which transformers would have carried more than their rating, as lines of text.
-    pub fn congestion(&self) -> String {
+    fn congestion(&self) -> String {
         let mut text = String::new();
         for (number, zone) in self.park.zones.iter().enumerate().filter(|(_, zone)| zone.parent.is_some()) {
             let rating_wh = i128::from(zone.transformer_va) / 4;
@@ -139,7 +157,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Returns certificates as lines of text.
-    pub fn certificates(&self) -> String {
+    fn certificates(&self) -> String {
         let all = || self.views.certificates.iter();
         let retired: u64 = all().map(|(_, it)| it.retired).sum();
         let held: u64 = all().map(|(_, it)| it.held).sum();
@@ -158,7 +176,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Returns the day's volume and prices as plots.
-    pub fn plots(&self) -> String {
+    fn plots(&self) -> String {
         let config = &self.views.config;
         let mut columns = vec![Column::default(); plot::COLUMNS];
         let per_column = self.slots.len() / self.days() / plot::COLUMNS;

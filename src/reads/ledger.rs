@@ -40,7 +40,7 @@ impl Ledger for LedgerReads {
         self.check_may_see(who, request.about.as_ref())?;
         let (store, count) = (self.0.store()?, rows(request.count)?);
         let found: Found<'_> = match &request.about {
-            None => Box::new(store.leaves(request.from_index).map(|found| found.map_err(unreadable))),
+            None => Box::new(store.leaves(request.from_index).map(|found| Ok(found?))),
             Some(about) => found_about(store, about, request.from_index),
         };
         let mut response = v1::ListEntriesResponse::default();
@@ -95,15 +95,12 @@ fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
     let (by, prefix) = index::place(about);
     let first = [&prefix[..], &from.to_be_bytes()].concat();
     Box::new(store.scan_index_from(by, &prefix, &first).map(|row| {
-        let (key, _) = row.map_err(unreadable)?;
-        let index = index::leaf_of(&key).ok_or_else(|| unreadable("a row of an index has no leaf"))?;
-        let leaf = store.leaf(index).map_err(unreadable)?;
-        Ok((index, leaf.ok_or_else(|| unreadable(format!("leaf {index} is missing")))?))
+        let index = index::leaf_of(&row?.0);
+        let index = index.ok_or_else(|| Refused::Unreadable("a row of an index names no leaf".into()))?;
+        let leaf =
+            store.leaf(index)?.ok_or_else(|| Refused::Unreadable(format!("leaf {index} is missing")))?;
+        Ok((index, leaf))
     }))
-}
-
-fn unreadable(problem: impl ToString) -> Refused {
-    Refused::Unreadable(problem.to_string())
 }
 
 fn proof(field: &str, proved: Result<Vec<Hash>, ProofError>) -> Result<v1::Proof, Refused> {
