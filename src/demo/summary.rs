@@ -33,6 +33,16 @@ struct Group {
     with: Worth,
 }
 
+impl Group {
+    fn add(&mut self, other: Group) {
+        self.points += other.points;
+        self.bought_wh += other.bought_wh;
+        self.sold_wh += other.sold_wh;
+        self.without = self.without.plus(other.without);
+        self.with = self.with.plus(other.with);
+    }
+}
+
 impl<'a> Summary<'a> {
     /// Draws the summary of the first `days` of `park`, as a node's `views` show them.
     pub fn new(park: &'a Park, views: &'a Views, days: u32) -> Summary<'a> {
@@ -97,22 +107,17 @@ impl<'a> Summary<'a> {
         text
     }
 
-    /// Returns what each group of points saved, as a table.
+    /// Returns what each group of points saved, and all together, as a table.
     fn savings(&self) -> String {
         let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
+        let mut all = Group::default();
         for (number, point) in (0..).zip(&self.park.points) {
-            let group = groups.entry(group_of(point)).or_default();
-            let id = ParticipantId(number);
-            group.points += 1;
-            group.without = group.without.plus(self.cost_without_market(point));
-            group.with = group.with.plus(self.cost_with_market(id, point));
-            for view in self.views.orders.trades_of(id) {
-                let delivered = view.delivered().0;
-                if view.trade.buyer == id { group.bought_wh += delivered } else { group.sold_wh += delivered }
-            }
+            let its = self.of_point(ParticipantId(number), point);
+            groups.entry(group_of(point)).or_default().add(its);
+            all.add(its);
         }
         let mut table = table(&["group", "points", "bought", "sold", "cost without", "cost with", "saved"]);
-        for (name, group) in groups {
+        for (name, group) in groups.into_iter().chain([("all", all)]) {
             table.add_row([
                 name.to_string(),
                 group.points.to_string(),
@@ -124,6 +129,20 @@ impl<'a> Summary<'a> {
             ]);
         }
         format!("{table}\n")
+    }
+
+    fn of_point(&self, id: ParticipantId, point: &Point) -> Group {
+        let delivered = |is_his: fn(&Trade, ParticipantId) -> bool| {
+            let his = self.views.orders.trades_of(id).filter(|view| is_his(&view.trade, id));
+            his.map(|view| view.delivered().0).sum()
+        };
+        Group {
+            points: 1,
+            bought_wh: delivered(|trade, id| trade.buyer == id),
+            sold_wh: delivered(|trade, id| trade.seller == id),
+            without: self.cost_without_market(point),
+            with: self.cost_with_market(id, point),
+        }
     }
 
     /// Returns which transformers would have carried more than their rating, as lines of text.
