@@ -195,12 +195,7 @@ fn disk_alone(effort: Effort, dir: &Path) {
         let (bare, ours) = (part(&mut bare_took, 50), part(&mut took, 50));
         let bytes = leaves * 300;
         table.row(&format!("bare write of {bytes} bytes and fdatasync"), micros(bare), "1.00".into(), None);
-        table.row(
-            &format!("append, leaves: {leaves}, {bytes} bytes"),
-            micros(ours),
-            ratio(ours, bare),
-            None,
-        );
+        table.row(&format!("append, leaves: {leaves}, {bytes} bytes"), micros(ours), ratio(ours, bare), None);
     }
     table.print();
 }
@@ -226,6 +221,8 @@ async fn whole(effort: Effort, dir: &Path, verify: f64) {
         }
     }
     let mut table = Table::new("Whole: order to durable receipt, one caller, over loopback", "us", "x bare");
+    // Where the scheduler decides how long a sync seems to take, the ratio says nothing about the node.
+    let is_quiet = part(&mut bare_took, 50) <= 3 * part(&mut bare_took, 0);
     for percent in [50, 99] {
         let (bare, ours) = (part(&mut bare_took, percent), part(&mut took, percent));
         let is_met = ours <= 2 * bare;
@@ -236,9 +233,13 @@ async fn whole(effort: Effort, dir: &Path, verify: f64) {
             None,
         );
         let budget = Budget { said: "<= 2 x bare".to_owned(), is_met };
-        table.row(&format!("p{percent}, order to receipt"), micros(ours), ratio(ours, bare), Some(budget));
+        let what = format!("p{percent}, order to receipt");
+        table.row(&what, micros(ours), ratio(ours, bare), is_quiet.then_some(budget));
     }
     table.print();
+    if !is_quiet {
+        println!("  Not judged: this machine is busy, most syncs took far longer than the fastest.");
+    }
 
     let now = Clock::System.now();
     let (orders, schedules) = effort.pick((20_000, 400), (2_000, 40));
