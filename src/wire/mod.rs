@@ -1,6 +1,6 @@
 //! Between the contract and the engine: the only place that names both.
 //!
-//! Step 3 of an order's path is [`parse`]: bytes become a command, valid by construction. The other direction turns
+//! Step 3 of an order's path is [`parse()`]: bytes become a command, valid by construction. The other direction turns
 //! what the engine says into leaves. Neither decides anything about the market.
 
 mod events;
