@@ -1,8 +1,8 @@
 //! How fast a slot's call auction is held, beside sorting the same orders by price and time.
 //!
-//! Measured is `Market::tick` at the moment the auction uncrosses, and so the clearing, the prices, the pairing, and
-//! every trade with its reservations and event. Excluded is the placing of the orders. Zones have charges and no
-//! capacities, so that nothing is ever congested.
+//! Measured is `Market::tick` at the moment the auction uncrosses, and so the clearing, the prices, the
+//! pairing, and every trade with its reservations and event. Excluded is the placing of the orders. Zones
+//! have charges and no capacities, so that nothing is ever congested.
 
 mod market;
 mod measure;

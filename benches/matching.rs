@@ -1,11 +1,13 @@
 //! How fast the market matches: a flow of orders and cancellations, driven through the whole engine.
 //!
-//! Measured is `Market::apply`, and so: the key, its nonce and expiry, every check, reservations, the book, events and
-//! the outcome. Excluded are signatures, parsing, leaves and the disk, and the making of the requests. There is no
-//! bare book to measure by itself, so that the first budget is set against more than it was made for.
-//! Instructions are counted by valgrind where it is installed, over the second half of a flow, when the book is warm.
+//! Measured is `Market::apply`, and so: the key, its nonce and expiry, every check, reservations, the book,
+//! events and the outcome. Excluded are signatures, parsing, leaves and the disk, and the making of the
+//! requests. There is no bare book to measure by itself, so that the first budget is set against more than it
+//! was made for. Instructions are counted by valgrind where it is installed, over the second half of a flow,
+//! when the book is warm.
 //!
-//! `FLOW=FILE cargo bench --bench matching` takes a flow from a file instead. A plain book says what must come of it.
+//! `FLOW=FILE cargo bench --bench matching` takes a flow from a file instead. A plain book says what must
+//! come of it.
 
 mod flow;
 mod market;
@@ -119,7 +121,8 @@ impl Script {
             };
             let (stamp, request) = ask.request();
             events.clear();
-            // OK because: with charges between zones other orders trade, and one that is gone cannot be cancelled.
+            // OK because: with charges between zones other orders trade, and one that is gone cannot be
+            // cancelled.
             let outcome = market.apply(stamp, &request, &mut events);
             assert!(zones > 1 || is_done(&outcome), "{outcome:?}");
             for event in &events {
@@ -134,7 +137,8 @@ impl Script {
         script
     }
 
-    /// Plays it again on markets without orders, and returns how long the market took, each chunk at its fastest.
+    /// Plays it again on markets without orders, and returns how long the market took, each chunk at its
+    /// fastest.
     fn least(&self, passes: u32) -> Duration {
         let play = |_| {
             let mut market = self.market.clone();

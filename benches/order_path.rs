@@ -1,15 +1,20 @@
 //! What an order costs on its way from received bytes to a receipt, step by step and as a whole.
 //!
-//! - Processor: steps 2, 3, 5 and 7 by themselves, beside one bare `verify_strict`; the least of many passes. Excluded
+//! - Processor: steps 2, 3, 5 and 7 by themselves, beside one bare `verify_strict`; the least of many passes.
+//!   Excluded
 //!   are gRPC, the queue, the journal, the views and the store.
-//! - Disk: step 6, the journal, beside bare writes of as many bytes with `fdatasync` in the same folder; medians.
+//! - Disk: step 6, the journal, beside bare writes of as many bytes with `fdatasync` in the same folder;
+//!   medians.
 //!   Excluded is everything before and behind the journal.
-//! - Whole: a real node over loopback. One caller who waits for each receipt; and streams, for which the node's own
-//!   processor time is taken, with gRPC, views and store. Excluded are the client's time, TLS and a real network.
+//! - Whole: a real node over loopback. One caller who waits for each receipt; and streams, for which the
+//!   node's own
+//!   processor time is taken, with gRPC, views and store. Excluded are the client's time, TLS and a real
+//!   network.
 //!
-//! Bare and measured alternate, so that both meet the same disk. Where other work keeps all cores busy, a thread may
-//! wait a whole tick of the kernel after each sync, and bare and measured are both of the scheduler: look for a quiet
-//! machine, or give the bench precedence (`chrt --rr 1 cargo bench --bench order_path`).
+//! Bare and measured alternate, so that both meet the same disk. Where other work keeps all cores busy, a
+//! thread may wait a whole tick of the kernel after each sync, and bare and measured are both of the
+//! scheduler: look for a quiet machine, or give the bench precedence (`chrt --rr 1 cargo bench --bench
+//! order_path`).
 
 mod disk;
 mod measure;
@@ -108,7 +113,8 @@ fn processor(effort: Effort) -> f64 {
     verify
 }
 
-/// Lets Criterion measure `run`, which does something `count` times; returns the least nanoseconds that one took.
+/// Lets Criterion measure `run`, which does something `count` times; returns the least nanoseconds that one
+/// took.
 ///
 /// What `prepare` does is not timed.
 fn least<T>(

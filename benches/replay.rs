@@ -1,9 +1,11 @@
-//! How fast a ledger is audited and recovered: signed commands, each an order or a schedule of 96, in groups of 64.
+//! How fast a ledger is audited and recovered: signed commands, each an order or a schedule of 96, in groups
+//! of 64.
 //!
-//! The audit reads the journal, checks every hash, checkpoint and signature on all cores, runs the engine and compares
-//! every leaf; beside it stands the checking of the same commands' signatures alone, on all cores. Excluded is the
-//! store: the audit's own figure is of the journal. Files were just written, so that they are read from memory.
-//! Recovery is measured in three parts, each with what the one before it does: reading, the engine, the whole node.
+//! The audit reads the journal, checks every hash, checkpoint and signature on all cores, runs the engine and
+//! compares every leaf; beside it stands the checking of the same commands' signatures alone, on all cores.
+//! Excluded is the store: the audit's own figure is of the journal. Files were just written, so that they are
+//! read from memory. Recovery is measured in three parts, each with what the one before it does: reading, the
+//! engine, the whole node.
 
 mod measure;
 mod park;

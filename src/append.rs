@@ -1,7 +1,9 @@
-//! Step 6, append: what was applied becomes durable in the journal, then visible, then queryable in the store.
+//! Step 6, append: what was applied becomes durable in the journal, then visible, then queryable in the
+//! store.
 //!
-//! The journal's sync is what durable means. The store is written behind it by a thread of its own, off the path of
-//! receipts. An I/O error ends the process: no receipt is given that is not true, and recovery decides what is.
+//! The journal's sync is what durable means. The store is written behind it by a thread of its own, off the
+//! path of receipts. An I/O error ends the process: no receipt is given that is not true, and recovery
+//! decides what is.
 
 use std::{
     sync::{
@@ -13,6 +15,7 @@ use std::{
 
 use parkwatt_ledger::{Group, Ledger, SignedCheckpoint, Store};
 use parkwatt_proto::v1;
+use tokio::sync::watch;
 use tracing::{error, warn};
 
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
     index::{BY_DIGEST, digest, index_rows},
     receipt::receipt_again,
     refusal::Refused,
-    sequence::{CommandAsk, Queue},
+    sequence::{PendingCommand, Queue},
     views::Views,
 };
 
@@ -28,7 +31,7 @@ use crate::{
 const BEHIND_LEN_MAX: usize = 64;
 
 /// A command whose nonce was used: perhaps the same bytes again.
-pub struct Repeat(pub CommandAsk);
+pub struct Repeat(pub PendingCommand);
 
 /// What readers share with the market's thread.
 pub struct Shared {
@@ -38,6 +41,8 @@ pub struct Shared {
     pub checkpoint: RwLock<SignedCheckpoint>,
     /// The ledger that is queried; none where the market is read-only.
     pub store: Option<Store>,
+    /// How many leaves `store` has: it is written behind the checkpoint.
+    pub stored: watch::Receiver<u64>,
 }
 
 /// Makes groups durable.
@@ -54,12 +59,19 @@ enum Behind {
 }
 
 impl Appender {
-    /// Starts the thread that writes `store`; what it finds not to be a repeat goes to `queue` again.
-    pub fn start(ledger: Ledger, shared: Arc<Shared>, store: Store, queue: Queue) -> Appender {
+    /// Starts the thread that writes `store` and says in `stored` how far it is; what it finds not to be a
+    /// repeat goes to `queue` again.
+    pub fn start(
+        ledger: Ledger,
+        shared: Arc<Shared>,
+        store: Store,
+        stored: watch::Sender<u64>,
+        queue: Queue,
+    ) -> Appender {
         let (behind, work) = sync_channel(BEHIND_LEN_MAX);
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_behind(&work, &store, &queue))
+            .spawn(move || write_behind(&work, &store, &stored, &queue))
             .expect("the system starts one thread for each store when the node starts");
         Appender { ledger, shared, behind: Some(behind), thread: Some(thread) }
     }
@@ -112,15 +124,17 @@ impl Drop for Appender {
     }
 }
 
-fn write_behind(work: &Receiver<Behind>, store: &Store, queue: &Queue) {
+fn write_behind(work: &Receiver<Behind>, store: &Store, stored: &watch::Sender<u64>, queue: &Queue) {
     for work in work {
         match work {
             Behind::Group(group) => {
                 if let Err(problem) = store.apply(&group, &index_rows(&group)) {
-                    // Nothing is lost: the journal has it, and the store is rebuilt from it at the next start.
+                    // Nothing is lost: the journal has it, and the store is rebuilt from it at the next
+                    // start.
                     error!(%problem, "the store cannot be written");
                     return;
                 }
+                stored.send_replace(group.end_index());
             }
             Behind::LookUp(repeat) => look_up(store, queue, repeat.0),
         }
@@ -130,15 +144,15 @@ fn write_behind(work: &Receiver<Behind>, store: &Store, queue: &Queue) {
     }
 }
 
-fn look_up(store: &Store, queue: &Queue, mut ask: CommandAsk) {
-    match first_receipt(store, &ask.signed) {
-        Ok(Some(receipt)) => ask.answer(Ok(receipt)),
+fn look_up(store: &Store, queue: &Queue, mut command: PendingCommand) {
+    match first_receipt(store, &command.signed) {
+        Ok(Some(receipt)) => command.answer(Ok(receipt)),
         Ok(None) => {
             // Other bytes under a used nonce: the engine refuses them, and the ledger says so.
-            ask.is_known_new = true;
-            queue.hand_in(ask);
+            command.is_known_new = true;
+            queue.hand_in(command);
         }
-        Err(problem) => ask.answer(Err(Refused::Unreadable(problem))),
+        Err(problem) => command.answer(Err(Refused::Unreadable(problem))),
     }
 }
 

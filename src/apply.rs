@@ -1,7 +1,7 @@
 //! Step 5, apply: a command or the passing of time becomes leaves, by the engine alone.
 //!
-//! Knows the engine and the form of leaves; does not know clocks, queues, disks or networks. The live node, its
-//! recovery and the auditor all run this code, so that what one of them says the others say.
+//! Knows the engine and the form of leaves; does not know clocks, queues, disks or networks. The live node,
+//! its recovery and the auditor all run this code, so that what one of them says the others say.
 
 use parkwatt_engine as engine;
 use parkwatt_proto::v1::{self, leaf::Fact};

@@ -1,6 +1,7 @@
 //! Step 2, authenticate: an Ed25519 signature covers exactly the received bytes, under our domain.
 //!
-//! Stateless, so that many run at once; node and auditor call the same function and accept exactly the same set.
+//! Stateless, so that many run at once; node and auditor call the same function and accept exactly the same
+//! set.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use parkwatt_engine::PublicKey;

@@ -13,7 +13,8 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// Where keys and ledgers are kept. Default `parkwatt-data`.
     pub data: PathBuf,
-    /// The longest payload of a signed command, in bytes. Default 65,536: a schedule of 1,000 orders has 30,000.
+    /// The longest payload of a signed command, in bytes. Default 65,536: a schedule of 1,000 orders has
+    /// 30,000.
     pub payload_bytes_max: usize,
     /// How many commands may wait for the sequencer before callers are told to come later. Default 8,192.
     pub queue_len_max: usize,
@@ -21,7 +22,8 @@ pub struct NodeConfig {
     pub stream_in_flight_max: usize,
     /// How many commands are made durable together, at most. Default 4,096.
     pub group_commands_max: usize,
-    /// How many bytes of leaves are made durable together: a group is closed when it has this many. Default 4 MiB.
+    /// How many bytes of leaves are made durable together: a group is closed when it has this many. Default 4
+    /// MiB.
     pub group_bytes_max: usize,
     /// The size of a journal segment, in bytes. Default 64 MiB.
     pub segment_bytes: u64,
@@ -31,7 +33,8 @@ pub struct NodeConfig {
     pub connection_calls_max: u32,
     /// After how long an idle connection is asked whether it lives, in seconds. Default 30.
     pub keep_alive_s: u64,
-    /// How long calls under way may take to end when the node is told to stop, in milliseconds. Default 5,000.
+    /// How long calls under way may take to end when the node is told to stop, in milliseconds. Default
+    /// 5,000.
     pub drain_ms: u64,
     /// The market that is founded when there is no ledger yet; later the ledger says what the market is.
     pub market: MarketFile,
@@ -65,7 +68,7 @@ pub struct MarketFile {
     pub name: String,
     /// The currency's name. Default `CNY`.
     pub currency: String,
-    /// The zones, the root first. Default: one zone, `park`.
+    /// The zones, the root first. Default: one zone, `park`, with a base charge of 50,000: 0.05 yuan/kWh.
     pub zones: Vec<ZoneFile>,
     /// Prices are multiples of this. Default 100: 0.0001 yuan/kWh.
     pub tick_micros_per_kwh: i64,
@@ -97,7 +100,8 @@ pub struct MarketFile {
     pub deviation_per_mille: u32,
     /// The tariffs' version. Default 1.
     pub tariff_version: u32,
-    /// The supplier's tariffs by time of day (UTC). Default: 0.42 at night, 0.72, and 1.08 at the two peaks; feed-in 0.391.
+    /// The supplier's tariffs by time of day (UTC). Default: 0.42 at night, 0.72, and 1.08 at the two peaks;
+    /// feed-in 0.391.
     pub tariffs: Vec<TariffFile>,
 }
 
@@ -181,7 +185,8 @@ impl MarketFile {
     /// Returns the market that this file describes, with its first operator's key.
     ///
     /// # Errors
-    /// A sentence that names the zone whose parent is unknown; [`engine::MarketConfig::check`] judges the rest.
+    /// A sentence that names the zone whose parent is unknown; [`engine::MarketConfig::check`] judges the
+    /// rest.
     pub fn constitution(&self, operator_key: engine::PublicKey) -> Result<engine::MarketConfig, String> {
         Ok(engine::MarketConfig {
             name: self.name.clone(),

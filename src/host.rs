@@ -1,8 +1,8 @@
 //! Hosting: a market is opened from its ledger, or founded, and its thread started.
 //!
-//! Opening verifies the journal, replays it through the engine by the same code as normal life, and brings the store
-//! up to it. A ledger that does not fit leaves the market read-only, as far as it could be verified, with a plain
-//! message; no second history is ever signed.
+//! Opening verifies the journal, replays it through the engine by the same code as normal life, and brings
+//! the store up to it. A ledger that does not fit leaves the market read-only, as far as it could be
+//! verified, with a plain message; no second history is ever signed.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,6 +16,7 @@ use parkwatt_ledger::{
     CheckpointSigner, Group, JournalOptions, Ledger, OpenError, Origin, OriginError, ReadError, ReopenError,
     SignedCheckpoint, Store, open_or_rebuild,
 };
+use tokio::sync::watch;
 use tracing::{error, info};
 
 use crate::{
@@ -149,10 +150,23 @@ impl Market {
             (None, Door::Open(_)) => unreachable!("an open market has a store"),
         }
     }
+
+    /// Returns the ledger that is queried, once it has its first `size` leaves, which a checkpoint must
+    /// cover.
+    ///
+    /// # Errors
+    /// Those of [`Market::store`]; [`Refused::Stopped`] if it gets no further.
+    pub async fn store_with(&self, size: u64) -> Result<&Store, Refused> {
+        let store = self.store()?;
+        let mut stored = self.shared.stored.clone();
+        let has_all = stored.wait_for(|stored| *stored >= size).await.is_ok();
+        has_all.then_some(store).ok_or(Refused::Stopped)
+    }
 }
 
 impl Hosted {
-    /// Ends the market after everything that was handed in, and waits until all of it is durable and in the store.
+    /// Ends the market after everything that was handed in, and waits until all of it is durable and in the
+    /// store.
     pub fn stop(self) {
         if let Door::Open(queue) = &self.market.door {
             queue.stop();
@@ -165,8 +179,8 @@ impl Hosted {
 
 /// Opens the configured market under `config.data`, or founds it where there is no ledger yet.
 ///
-/// `program` is `parkwattd`, whose `check-store` compares store and journal: a damaged store can end the process that
-/// reads it, so that this one must not be the first.
+/// `program` is `parkwattd`, whose `check-store` compares store and journal: a damaged store can end the
+/// process that reads it, so that this one must not be the first.
 ///
 /// # Errors
 /// What stands in the way. A ledger that was read and does not fit is no error: the market is read-only then.
@@ -208,15 +222,17 @@ fn open_for_writing(
 
     let market_config = replica.market().config().clone();
     let checkpoint = ledger.checkpoint().expect("a founded market has a checkpoint").clone();
+    let (stored, reached) = watch::channel(ledger.size());
     let shared = Arc::new(Shared {
         views: RwLock::new(views),
         checkpoint: RwLock::new(checkpoint),
         store: Some(store.clone()),
+        stored: reached,
     });
     let limits = GroupLimits { commands_max: config.group_commands_max, bytes_max: config.group_bytes_max };
-    let (queue, asks) = sequence::queue(config.queue_len_max);
-    let appender = Appender::start(ledger, shared.clone(), store, queue.clone());
-    let thread = sequence::start(&market_config.name, asks, limits, clock.clone(), replica, appender);
+    let (queue, inbox) = sequence::queue(config.queue_len_max);
+    let appender = Appender::start(ledger, shared.clone(), store, stored, queue.clone());
+    let thread = sequence::start(&market_config.name, inbox, limits, clock.clone(), replica, appender);
     let market = Market {
         config: market_config,
         door: Door::Open(queue),
@@ -285,6 +301,7 @@ impl Recovery {
                 views: RwLock::new(views),
                 checkpoint: RwLock::new(checkpoint),
                 store: None,
+                stored: watch::channel(0).1,
             }),
             session_s_max: config.session_s_max,
         };

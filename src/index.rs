@@ -38,12 +38,14 @@ pub fn index_rows(group: &Group) -> Vec<IndexRow> {
     rows
 }
 
-/// Returns a command's digest: of who signed, and what. The signature is left out, since it follows from both.
+/// Returns a command's digest: of who signed, and what. The signature is left out, since it follows from
+/// both.
 pub fn digest(signed: &v1::SignedCommand) -> [u8; 32] {
     Sha256::new().chain_update(&signed.public_key).chain_update(&signed.payload).finalize().into()
 }
 
-/// Returns the index and the beginning of the keys under which the leaves about something stand, by leaf index.
+/// Returns the index and the beginning of the keys under which the leaves about something stand, by leaf
+/// index.
 pub fn place(about: &About) -> (u8, Vec<u8>) {
     match about {
         About::Participant(number) => participant(*number),
@@ -72,9 +74,8 @@ fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
         Fact::AuctionCleared(it) => vec![slot(it.slot)],
         Fact::TradeMade(it) => {
             let orders = it.bid.into_iter().chain(it.offer).map(order);
-            orders
-                .chain([trade(it.id), slot(it.slot), participant(it.buyer), participant(it.seller)])
-                .collect()
+            let owners = it.buyer.into_iter().chain(it.seller).map(participant);
+            orders.chain(owners).chain([trade(it.id), slot(it.slot)]).collect()
         }
         Fact::Metered(it) => vec![slot(it.slot), participant(it.participant)],
         Fact::TradeDelivered(it) => vec![trade(it.trade)],

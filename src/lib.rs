@@ -1,4 +1,5 @@
-//! Parkwatt's service: the path of an order, from received bytes to a receipt, and what hosts, shows and audits it.
+//! Parkwatt's service: the path of an order, from received bytes to a receipt, and what hosts, shows and
+//! audits it.
 //!
 //! The modules are listed in the order in which an order passes them.
 
@@ -30,5 +31,5 @@ pub mod demo;
 
 /// The exit code of a node that cannot open its market.
 pub const EXIT_CANNOT_OPEN: u8 = 3;
-/// The exit code of a node that lost its disk while it ran.
+/// The exit code of a node whose journal or store could not be written while it ran.
 pub const EXIT_DISK: u8 = 4;

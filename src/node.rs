@@ -26,7 +26,7 @@ use crate::{
     reads::{AccountReads, LedgerReads, MarketDataReads},
     receive::{Receive, ReceiveLimits},
     refusal::Refused,
-    sequence::Ask,
+    sequence::Work,
     wire::Malformed,
 };
 
@@ -80,7 +80,8 @@ impl Node {
         Ok(Node { address, market: hosted.market.clone(), hosted, listener, config })
     }
 
-    /// Answers until `stop` comes, then lets calls under way end until the drain's deadline, and then ends the market.
+    /// Answers until `stop` comes, then lets calls under way end until the drain's deadline, and then ends
+    /// the market.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
         let (stopping, stopped) = oneshot::channel();
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
@@ -94,7 +95,8 @@ impl Node {
             () = stop => {
                 info!("stopping: calls under way may end, new ones are refused");
                 let _ = stopping.send(());
-                // OK because: one client that has not sent its preface would hold a graceful shutdown for ever.
+                // OK because: one client that has not sent its preface would hold a graceful shutdown for
+                // ever.
                 let drain = Duration::from_millis(self.config.drain_ms);
                 tokio::time::timeout(drain, &mut server).await.unwrap_or_else(|_| {
                     warn!(drain_ms = self.config.drain_ms, "calls were still under way at the drain's deadline");
@@ -156,7 +158,7 @@ impl Simulation for SimulatedTime {
             return Err(Refused::from(Malformed::new("to_micros", problem)).into());
         }
         let (done, waiting) = oneshot::channel();
-        self.0.door.queue()?.ask(Ask::AdvanceTo { to, done })?;
+        self.0.door.queue()?.put(Work::AdvanceTo { to, done })?;
         let (now, state_hash) = waiting.await.map_err(|_| Refused::Stopped)?;
         Ok(Response::new(v1::AdvanceToResponse { now_micros: now.0, state_hash }))
     }

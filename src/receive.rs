@@ -1,6 +1,8 @@
-//! Step 1, receive: envelopes of opaque bytes, within their size limit, go on to steps 2 and 3 and into the queue.
+//! Step 1, receive: envelopes of opaque bytes, within their size limit, go on to steps 2 and 3 and into the
+//! queue.
 //!
-//! Steps 1 to 3 share nothing, so they run on all cores; the commands of one stream keep their order all the same.
+//! Steps 1 to 3 share nothing, so they run on all cores; the commands of one stream keep their order all the
+//! same.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -16,7 +18,7 @@ use crate::{
     authenticate::authenticate,
     host::Market,
     refusal::Refused,
-    sequence::{CommandAsk, ReceiptSender},
+    sequence::{PendingCommand, ReceiptSender},
     wire,
 };
 
@@ -50,7 +52,7 @@ fn admit(
     limits: ReceiveLimits,
     signed: v1::SignedCommand,
     receipt: ReceiptSender,
-) -> Result<CommandAsk, (Refused, ReceiptSender)> {
+) -> Result<PendingCommand, (Refused, ReceiptSender)> {
     let admitted = || {
         let (len, max) = (signed.payload.len(), limits.payload_bytes_max);
         if len > max {
@@ -64,17 +66,17 @@ fn admit(
         Ok(request)
     };
     match admitted() {
-        Ok(request) => Ok(CommandAsk { signed, request, receipt, is_known_new: false }),
+        Ok(request) => Ok(PendingCommand { signed, request, receipt, is_known_new: false }),
         Err(why) => Err((why, receipt)),
     }
 }
 
-/// Admits an envelope and hands it in; the receiver hears what becomes of it.
-fn hand_in(market: &Market, admitted: Result<CommandAsk, (Refused, ReceiptSender)>) {
+/// Hands in what was admitted; the receiver hears what becomes of it.
+fn hand_in(market: &Market, admitted: Result<PendingCommand, (Refused, ReceiptSender)>) {
     match admitted {
-        Ok(ask) => match market.door.queue() {
-            Ok(queue) => queue.hand_in(ask),
-            Err(why) => ask.answer(Err(why)),
+        Ok(command) => match market.door.queue() {
+            Ok(queue) => queue.hand_in(command),
+            Err(why) => command.answer(Err(why)),
         },
         Err((why, receipt)) => {
             let _ = receipt.send(Err(why));
@@ -101,32 +103,40 @@ impl Exchange for Receive {
         let (admissions, admitted) = tokio::sync::mpsc::channel(limits.stream_in_flight_max);
         let (answers, waiting) = tokio::sync::mpsc::channel(limits.stream_in_flight_max);
 
-        let market_of = market.clone();
+        let admitting = market.clone();
         tokio::spawn(async move {
             while let Some(envelope) = envelopes.next().await {
-                // A broken stream has no caller to answer.
-                let Ok(signed) = envelope else { break };
-                let market = market_of.clone();
-                let (receipt, waiting) = oneshot::channel();
-                let admission = tokio::spawn(async move { admit(&market, limits, signed, receipt) });
-                if admissions.send((admission, waiting)).await.is_err() {
+                let admission = envelope.map(|signed| {
+                    let market = admitting.clone();
+                    let (receipt, waiting) = oneshot::channel();
+                    (tokio::spawn(async move { admit(&market, limits, signed, receipt) }), waiting)
+                });
+                let is_broken = admission.is_err();
+                if admissions.send(admission).await.is_err() || is_broken {
                     break;
                 }
             }
         });
         tokio::spawn(async move {
             let mut admitted = ReceiverStream::new(admitted);
-            while let Some((admission, waiting)) = admitted.next().await {
-                // In order of arrival, whichever was verified first.
-                let Ok(admission) = admission.await else { break };
-                hand_in(&market, admission);
-                if answers.send(waiting).await.is_err() {
+            while let Some(admitted) = admitted.next().await {
+                let answer = match admitted {
+                    Ok((admission, waiting)) => {
+                        // In order of arrival, whichever was verified first.
+                        let Ok(admission) = admission.await else { break };
+                        hand_in(&market, admission);
+                        Ok(waiting)
+                    }
+                    Err(broken) => Err(broken),
+                };
+                if answers.send(answer).await.is_err() {
                     break;
                 }
             }
         });
         let answers = ReceiverStream::new(waiting).then(|waiting| async {
-            let kind = match waiting.await.unwrap_or(Err(Refused::Stopped)) {
+            // Who sends what cannot be read hears of it behind the answers to what could.
+            let kind = match waiting?.await.unwrap_or(Err(Refused::Stopped)) {
                 Ok(receipt) => answer::Kind::Receipt(receipt),
                 Err(why) => answer::Kind::Refusal(why.into()),
             };

@@ -10,7 +10,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{authenticate::Unauthentic, wire::Malformed};
 
-/// After how long a caller who found the queue full should try again.
+/// After how long a caller who came too early should try again.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// Why a call was refused before any rule of the market looked at it.
@@ -51,7 +51,7 @@ pub enum Refused {
     #[error("the market's queue is full; try again in {} ms", RETRY_AFTER.as_millis())]
     Busy,
     /// The node is ending, or its market has stopped.
-    #[error("the market takes no more commands: the node is stopping or has lost its disk")]
+    #[error("the market takes no more commands: the node is stopping")]
     Stopped,
     /// The market's ledger does not fit.
     #[error("the market is read-only, since its ledger does not fit: {0}; ask the operator to restore it")]

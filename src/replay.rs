@@ -1,4 +1,5 @@
-//! Replay: the recorded commands run through the engine again, and every leaf must come out as it is recorded.
+//! Replay: the recorded commands run through the engine again, and every leaf must come out as it is
+//! recorded.
 //!
 //! Knows leaves and [`crate::apply`]; does not know where leaves come from. Recovery and the auditor call it.
 
@@ -33,7 +34,8 @@ pub struct Divergence {
 }
 
 impl Replay {
-    /// Takes the next recorded leaf, and returns what it made happen if it is a command or the passing of time.
+    /// Takes the next recorded leaf, and returns what it made happen if it is a command or the passing of
+    /// time.
     ///
     /// # Errors
     /// [`Divergence`] if the engine says something else; the replay cannot go on then.

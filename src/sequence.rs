@@ -1,8 +1,10 @@
-//! Step 4, sequence: one total order, and one strictly rising time, given by one plain thread for each market.
+//! Step 4, sequence: one total order, and one strictly rising time, given by one plain thread for each
+//! market.
 //!
-//! Whatever has arrived while the last group was being made durable is the next group, so an idle market answers at
-//! once and a busy one batches itself. The queue is bounded; a full one is the caller's to hear of.
-//! Steps 5 and 6 run here, on the same thread: [`crate::apply`] and [`crate::append`]. Step 7 follows the sync.
+//! Whatever has arrived while the last group was being made durable is the next group, so an idle market
+//! answers at once and a busy one batches itself. The queue is bounded; a full one is the caller's to hear
+//! of. Steps 5 and 6 run here, on the same thread: [`crate::apply`] and [`crate::append`]. Step 7 follows the
+//! sync.
 
 use std::{
     sync::{
@@ -31,10 +33,10 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// Where a receipt is waited for.
 pub type ReceiptSender = oneshot::Sender<Result<v1::Receipt, Refused>>;
 
-/// What is asked of the sequencer.
-pub enum Ask {
+/// What the sequencer has to do.
+pub enum Work {
     /// That a command be sequenced.
-    Command(Box<CommandAsk>),
+    Command(Box<PendingCommand>),
     /// That a simulated clock move, and everything due by then happen.
     AdvanceTo {
         /// Until when.
@@ -42,12 +44,12 @@ pub enum Ask {
         /// Hears the market's time and the hash of its state, once all is durable.
         done: oneshot::Sender<(Timestamp, u64)>,
     },
-    /// That the market end, after everything that was asked before.
+    /// That the market end, after everything that was handed in before.
     Stop,
 }
 
 /// A command on its way, authentic and parsed.
-pub struct CommandAsk {
+pub struct PendingCommand {
     /// As it was received.
     pub signed: v1::SignedCommand,
     /// As it was parsed.
@@ -58,7 +60,7 @@ pub struct CommandAsk {
     pub is_known_new: bool,
 }
 
-impl CommandAsk {
+impl PendingCommand {
     /// Answers; a caller who has hung up does not hear it.
     pub fn answer(self, answer: Result<v1::Receipt, Refused>) {
         let _ = self.receipt.send(answer);
@@ -67,33 +69,33 @@ impl CommandAsk {
 
 /// The queue into a market.
 #[derive(Clone)]
-pub struct Queue(SyncSender<Ask>);
+pub struct Queue(SyncSender<Work>);
 
 impl Queue {
     /// Hands in a command; if the queue is full or the market has ended, its caller hears so at once.
-    pub fn hand_in(&self, ask: CommandAsk) {
-        let refused = match self.0.try_send(Ask::Command(Box::new(ask))) {
+    pub fn hand_in(&self, command: PendingCommand) {
+        let refused = match self.0.try_send(Work::Command(Box::new(command))) {
             Ok(()) => return,
-            Err(TrySendError::Full(ask)) => (ask, Refused::Busy),
-            Err(TrySendError::Disconnected(ask)) => (ask, Refused::Stopped),
+            Err(TrySendError::Full(work)) => (work, Refused::Busy),
+            Err(TrySendError::Disconnected(work)) => (work, Refused::Stopped),
         };
-        if let (Ask::Command(ask), why) = refused {
-            ask.answer(Err(why));
+        if let (Work::Command(command), why) = refused {
+            command.answer(Err(why));
         }
     }
 
-    /// Ends the market after everything that was asked before.
+    /// Ends the market after everything that was handed in before.
     pub fn stop(&self) {
         // A market that has ended already needs no stop.
-        let _ = self.0.send(Ask::Stop);
+        let _ = self.0.send(Work::Stop);
     }
 
-    /// Asks something else of the market.
+    /// Inbox something else of the market.
     ///
     /// # Errors
     /// [`Refused::Busy`] if it is full, [`Refused::Stopped`] if the market has ended.
-    pub fn ask(&self, ask: Ask) -> Result<(), Refused> {
-        self.0.try_send(ask).map_err(|problem| match problem {
+    pub fn put(&self, work: Work) -> Result<(), Refused> {
+        self.0.try_send(work).map_err(|problem| match problem {
             TrySendError::Full(_) => Refused::Busy,
             TrySendError::Disconnected(_) => Refused::Stopped,
         })
@@ -110,18 +112,18 @@ pub struct GroupLimits {
 }
 
 /// What stands in a market's queue.
-pub struct Asks(Receiver<Ask>);
+pub struct Inbox(Receiver<Work>);
 
 /// Returns a queue that holds at most `len_max`, and its other end.
-pub fn queue(len_max: usize) -> (Queue, Asks) {
-    let (sender, asks) = sync_channel(len_max);
-    (Queue(sender), Asks(asks))
+pub fn queue(len_max: usize) -> (Queue, Inbox) {
+    let (sender, inbox) = sync_channel(len_max);
+    (Queue(sender), Inbox(inbox))
 }
 
 /// Starts a market's thread.
 pub fn start(
     name: &str,
-    asks: Asks,
+    inbox: Inbox,
     limits: GroupLimits,
     clock: Clock,
     replica: Replica,
@@ -130,7 +132,7 @@ pub fn start(
     let sequencer = Sequencer { replica, clock, limits, appender };
     std::thread::Builder::new()
         .name(format!("market-{name}"))
-        .spawn(move || sequencer.run(&asks.0))
+        .spawn(move || sequencer.run(&inbox.0))
         .expect("the system starts one thread for each market when the node starts")
 }
 
@@ -153,17 +155,17 @@ struct Group {
 }
 
 impl Sequencer {
-    fn run(mut self, asks: &Receiver<Ask>) {
+    fn run(mut self, inbox: &Receiver<Work>) {
         loop {
             let mut group = Group::default();
-            match asks.recv_timeout(self.until_due()) {
-                Ok(ask) => self.take(ask, &mut group),
+            match inbox.recv_timeout(self.until_due()) {
+                Ok(work) => self.take(work, &mut group),
                 Err(RecvTimeoutError::Timeout) => self.let_time_pass(self.clock.now(), &mut group),
                 Err(RecvTimeoutError::Disconnected) => group.stops = true,
             }
             while self.has_room(&group) {
-                let Ok(ask) = asks.try_recv() else { break };
-                self.take(ask, &mut group);
+                let Ok(work) = inbox.try_recv() else { break };
+                self.take(work, &mut group);
             }
             let stops = group.stops;
             self.make_durable(group);
@@ -188,33 +190,34 @@ impl Sequencer {
         !group.stops && group.applied.len() < self.limits.commands_max && group.bytes < self.limits.bytes_max
     }
 
-    fn take(&mut self, ask: Ask, group: &mut Group) {
-        match ask {
-            Ask::Command(ask) => self.sequence(*ask, group),
-            Ask::AdvanceTo { to, done } => {
+    fn take(&mut self, work: Work, group: &mut Group) {
+        match work {
+            Work::Command(command) => self.sequence(*command, group),
+            Work::AdvanceTo { to, done } => {
                 self.let_time_pass(to, group);
                 self.clock.advance(to);
                 group.advanced.push(done);
             }
-            Ask::Stop => group.stops = true,
+            Work::Stop => group.stops = true,
         }
     }
 
-    fn sequence(&mut self, ask: CommandAsk, group: &mut Group) {
-        let last_nonce = self.replica.market().last_nonce(&ask.request.key);
-        if ask.request.nonce <= last_nonce && !ask.is_known_new {
-            group.repeats.push(Repeat(ask));
+    fn sequence(&mut self, command: PendingCommand, group: &mut Group) {
+        let last_nonce = self.replica.market().last_nonce(&command.request.key);
+        if command.request.nonce <= last_nonce && !command.is_known_new {
+            group.repeats.push(Repeat(command));
             return;
         }
         let at = self.moment_of_a_command(group);
-        let applied = Arc::new(self.replica.command(at, ask.signed, ask.request));
-        group.receipts.push((ask.receipt, applied.clone()));
+        let applied = Arc::new(self.replica.command(at, command.signed, command.request));
+        group.receipts.push((command.receipt, applied.clone()));
         group.push(applied);
     }
 
     /// Returns the moment of the next command, after doing everything that is due by then.
     ///
-    /// Where the clock stands still or was set back, commands move time on by themselves, past what is due too.
+    /// Where the clock stands still or was set back, commands move time on by themselves, past what is due
+    /// too.
     fn moment_of_a_command(&mut self, group: &mut Group) -> Timestamp {
         loop {
             let at = self.next_moment(self.clock.now());

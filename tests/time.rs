@@ -6,7 +6,7 @@ use parkwatt::{
     config::NodeConfig,
     host::{self, Hosted},
     keys::NodeKeys,
-    sequence::CommandAsk,
+    sequence::PendingCommand,
     wire,
 };
 use parkwatt_client::Signer;
@@ -31,7 +31,12 @@ fn hand_in(hosted: &Hosted, signed: SignedCommand) -> Receipt {
     let key = signed.public_key.as_slice().try_into().unwrap();
     let request = wire::parse(&hosted.market.config, &signed.payload, key).unwrap();
     let (receipt, waiting) = tokio::sync::oneshot::channel();
-    hosted.market.door.queue().unwrap().hand_in(CommandAsk { signed, request, receipt, is_known_new: false });
+    hosted.market.door.queue().unwrap().hand_in(PendingCommand {
+        signed,
+        request,
+        receipt,
+        is_known_new: false,
+    });
     waiting.blocking_recv().unwrap().unwrap()
 }
 

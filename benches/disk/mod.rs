@@ -1,4 +1,5 @@
-//! A bare disk: writes into a file of zeros, each followed by `fdatasync`, as a journal would at its very best.
+//! A bare disk: writes into a file of zeros, each followed by `fdatasync`, as a journal would at its very
+//! best.
 //!
 //! Knows files; does not know what is compared with it.
 

@@ -1,8 +1,8 @@
 //! A flow of orders for one instrument, and a plain book that says what must come of it.
 //!
-//! Knows ticks, quantities and price-time priority; does not know the engine. The mix: 60 % new orders around a mid
-//! that wanders, 35 % cancellations of any live order, 5 % orders priced 1 to 20 ticks through the other side's best.
-//! Integers and one seed only, so that it is the same on every machine.
+//! Knows ticks, quantities and price-time priority; does not know the engine. The mix: 60 % new orders around
+//! a mid that wanders, 35 % cancellations of any live order, 5 % orders priced 1 to 20 ticks through the
+//! other side's best. Integers and one seed only, so that it is the same on every machine.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -104,8 +104,8 @@ pub fn make(len: u32) -> (Vec<Step>, Tally) {
     (steps, book.tally)
 }
 
-/// Reads a flow in the reference generator's form, `kind,id,side,price,qty` under a header, and says what must come
-/// of it.
+/// Reads a flow in the reference generator's form, `kind,id,side,price,qty` under a header, and says what
+/// must come of it.
 ///
 /// # Panics
 /// If a line has another form.

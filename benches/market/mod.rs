@@ -16,7 +16,8 @@ pub const TICK: i64 = 100;
 /// The operator's key; nobody signs here.
 const OPERATOR: PublicKey = [1; 32];
 
-/// Returns a tree of zones, two below each; where there is only one, nothing is charged, and limits are prices.
+/// Returns a tree of zones, two below each; where there is only one, nothing is charged, and limits are
+/// prices.
 pub fn config(zones: u16) -> MarketConfig {
     let charge = |ticks: i64| if zones > 1 { Price(ticks * TICK) } else { Price::ZERO };
     let zone = |number: u16| Zone {

@@ -1,6 +1,7 @@
 //! What every bench says: how much it measures, and a table of figures beside their budgets.
 //!
-//! Knows words and columns; does not know what is measured, and judges nothing: a budget that is not met is printed so.
+//! Knows words and columns; does not know what is measured, and judges nothing: a budget that is not met is
+//! printed so.
 
 use std::time::{Duration, Instant};
 

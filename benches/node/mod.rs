@@ -1,6 +1,7 @@
 //! A real node in a process of its own, and a client at its port.
 //!
-//! Knows the node's command line and how the system accounts a process's time; does not know what is measured.
+//! Knows the node's command line and how the system accounts a process's time; does not know what is
+//! measured.
 
 use std::{
     io::{BufRead, BufReader},
@@ -60,8 +61,8 @@ impl Node {
         assert!(is_accepted(&receipt), "{receipt:?}");
     }
 
-    /// Streams commands; returns the processor's time that the node has used until the last receipt, and until it
-    /// has nothing left to do.
+    /// Streams commands; returns the processor's time that the node has used until the last receipt, and
+    /// until it has nothing left to do.
     pub async fn stream(&self, commands: Vec<v1::SignedCommand>) -> [Duration; 2] {
         let before = self.time_used();
         let mut left = commands.len();

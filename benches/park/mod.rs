@@ -1,4 +1,5 @@
-//! The market that the benches trade in: one zone, 16 producers, 16 consumers, and orders about half of which trade.
+//! The market that the benches trade in: one zone, 16 producers, 16 consumers, and orders about half of which
+//! trade.
 //!
 //! Knows the contract and how a client signs; does not know nodes, ledgers or what is measured.
 

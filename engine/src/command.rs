@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::{Energy, OrderId, Price, Slot, Timestamp, ZoneId};
 
-/// An Ed25519 public key: 32 bytes whose signature was verified before the command came here.
+/// An Ed25519 public key, 32 bytes.
 pub type PublicKey = [u8; 32];
 
 /// A command with who asks it and how long, authentic by construction (R15).

@@ -196,7 +196,7 @@ pub enum Account {
     /// A participant's.
     Participant(ParticipantId),
     /// The supplier's, who sells and buys the rest at the tariffs.
-    Grid,
+    Supplier,
     /// The network operator's, who is paid for wheeling.
     Network,
     /// The market's, who takes the fee.

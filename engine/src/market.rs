@@ -18,8 +18,8 @@ use crate::{
     Timestamp, Trade, settlement, state_hash,
 };
 
-/// The most that one deposit pays in, in fen: 10^13 yuan.
-const DEPOSIT_FEN_MAX: u64 = 1_000_000_000_000_000;
+/// The most that one deposit pays in, in fen: 10^10 yuan, of which an account holds 7.9 thousand million.
+const DEPOSIT_FEN_MAX: u64 = 1_000_000_000_000;
 
 /// One market's whole state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -265,11 +265,6 @@ impl Market {
     /// Returns the trades of a slot that is not settled, in order of their ids.
     pub fn unsettled_trades(&self, slot: Slot) -> &[Trade] {
         self.slots.get(slot).map_or(&[], |state| &state.trades)
-    }
-
-    /// Returns whether a key is enrolled, as an owner's or as a meter's, or is the founding operator's.
-    pub fn knows_key(&self, key: &PublicKey) -> bool {
-        self.participants.holder_of(key).is_some()
     }
 
     /// Returns the last nonce that a key used; 0 before its first.

@@ -12,7 +12,7 @@ use crate::{Energy, Event, ParticipantId, Quality, Reading, Rejection, Slot, Tim
 /// The greatest state of a register: what a meter of nine digits of kWh can show.
 ///
 /// It keeps every worth of metered energy far below the bounds of money, whatever a meter signs.
-pub(crate) const REGISTER_MAX: Energy = Energy(1_000_000_000_000);
+pub(crate) const REGISTER_MAX: Energy = Energy(999_999_999_999);
 
 /// All meters of a market. A participant has at most one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

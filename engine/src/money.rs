@@ -86,7 +86,7 @@ impl Worth {
 
 /// Returns `numerator / denominator` rounded to the nearest whole number, and a half to the even one.
 ///
-/// The only rounding of the engine.
+/// The only rounding of money.
 fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
     let (floor, rest) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
     let round_up = match (rest * 2).cmp(&denominator) {

@@ -97,7 +97,7 @@ fn trade_postings(config: &MarketConfig, trade: &Trade, delivery: &Delivery) -> 
 
 /// Returns what the liable side of a trade pays for what it left undelivered.
 fn deviation_posting(liable: Account, amount: Worth, trade: TradeId) -> Posting {
-    Posting { from: liable, to: Account::Grid, amount, purpose: Purpose::Deviation(trade) }
+    Posting { from: liable, to: Account::Supplier, amount, purpose: Purpose::Deviation(trade) }
 }
 
 /// Returns what moves for what a participant drew and fed in beyond his trades, at the slot's tariffs.
@@ -111,8 +111,8 @@ fn rest_postings(
     let (tariff, account) = (config.tariff(slot), Account::Participant(participant));
     let (retail, feed_in) = (tariff.retail.times(import), tariff.feed_in.times(export));
     [
-        Posting { from: account, to: Account::Grid, amount: retail, purpose: Purpose::Retail(slot) },
-        Posting { from: Account::Grid, to: account, amount: feed_in, purpose: Purpose::FeedIn(slot) },
+        Posting { from: account, to: Account::Supplier, amount: retail, purpose: Purpose::Retail(slot) },
+        Posting { from: Account::Supplier, to: account, amount: feed_in, purpose: Purpose::FeedIn(slot) },
     ]
 }
 
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(settled.micros(Account::Participant(ANN)), -energy - wheeling - fee - retail);
         assert_eq!(settled.micros(Account::Network), wheeling);
         assert_eq!(settled.micros(Account::Market), fee);
-        assert_eq!(settled.micros(Account::Grid), deviation + retail);
+        assert_eq!(settled.micros(Account::Supplier), deviation + retail);
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub(crate) fn of(state: &impl Hash) -> u64 {
 
 struct Fnv(u64);
 
-/// Whole numbers enter in little-endian order, and lengths in eight bytes, so that machines agree.
+/// Whole numbers enter in little-endian order (signed ones as their bits), and lengths in eight bytes, so
+/// that machines agree.
 impl Hasher for Fnv {
     fn finish(&self) -> u64 {
         self.0
@@ -48,26 +49,6 @@ impl Hasher for Fnv {
 
     fn write_usize(&mut self, number: usize) {
         self.write_u64(number as u64);
-    }
-
-    fn write_i16(&mut self, number: i16) {
-        self.write(&number.to_le_bytes());
-    }
-
-    fn write_i32(&mut self, number: i32) {
-        self.write(&number.to_le_bytes());
-    }
-
-    fn write_i64(&mut self, number: i64) {
-        self.write(&number.to_le_bytes());
-    }
-
-    fn write_i128(&mut self, number: i128) {
-        self.write(&number.to_le_bytes());
-    }
-
-    fn write_isize(&mut self, number: isize) {
-        self.write_i64(number as i64);
     }
 }
 

@@ -294,16 +294,16 @@ impl Facts {
             pay(buyer, Account::Market, config.market_fee, delivered);
             // Prices are multiples of the tick of 100 micro-yuan, so that 10 % of them is exact.
             let charge = Price(trade.price.0.abs() / 10);
-            pay(seller, Account::Grid, charge, by_seller);
-            pay(buyer, Account::Grid, charge, by_buyer);
+            pay(seller, Account::Supplier, charge, by_seller);
+            pay(buyer, Account::Supplier, charge, by_buyer);
             let metered = rest.get_mut(&trade.slot).expect("only settled trades are delivered");
             metered.entry(trade.buyer).and_modify(|(import, _)| *import -= delivered);
             metered.entry(trade.seller).and_modify(|(_, export)| *export -= delivered);
         }
         for (participant, (import, export)) in rest.into_values().flatten() {
             let account = Account::Participant(participant);
-            pay(account, Account::Grid, config.tariffs[0].retail, import);
-            pay(Account::Grid, account, config.tariffs[0].feed_in, export);
+            pay(account, Account::Supplier, config.tariffs[0].retail, import);
+            pay(Account::Supplier, account, config.tariffs[0].feed_in, export);
         }
         sums.retain(|_, sum| *sum != 0);
         sums

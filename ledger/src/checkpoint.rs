@@ -72,7 +72,8 @@ impl SignedCheckpoint {
         &self.note
     }
 
-    /// Reads a note without looking at its signatures: for notes whose signature is checked later, or was before.
+    /// Reads a note without looking at its signatures: for notes whose signature is checked later, or was
+    /// before.
     pub(crate) fn parse_unverified(note: &str) -> Result<SignedCheckpoint, CheckpointError> {
         let parsed = Note::from_bytes(note.as_bytes()).map_err(|_| CheckpointError::Malformed)?;
         let checkpoint = Checkpoint::from_bytes(parsed.text()).map_err(|_| CheckpointError::Malformed)?;

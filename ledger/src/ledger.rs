@@ -72,7 +72,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger in the directory `dir`, or makes one, and hands every group there is to `replay`, in order.
+    /// Opens the ledger in the directory `dir`, or makes one, and hands every group there is to `replay`, in
+    /// order.
     ///
     /// The groups' hashes are checked, and the last checkpoint's signature. A group whose write a crash has
     /// interrupted is dropped: it stays on the disk until the next [`append`](Self::append).
@@ -101,8 +102,8 @@ impl Ledger {
         Ok(Ledger { tree, signer, writer, checkpoint, tail, _lock: lock })
     }
 
-    /// Appends leaves as one group, and signs the checkpoint over the log with them. All of it is durable when this
-    /// returns.
+    /// Appends leaves as one group, and signs the checkpoint over the log with them. All of it is durable
+    /// when this returns.
     ///
     /// # Panics
     /// If there are no leaves.

@@ -1,8 +1,8 @@
 //! An append-only, provable log of opaque entries.
 //!
-//! Knows bytes, hashes, checkpoints, files. Does not know orders, prices, slots or protobuf: a leaf is `&[u8]`.
-//! Keeps: what was appended is durable before anyone hears of it; nothing is ever rewritten; every size of the log
-//! has one root, signed once; a damaged file is found and named, never silently read.
+//! Knows bytes, hashes, checkpoints, files. Does not know orders, prices, slots or protobuf: a leaf is
+//! `&[u8]`. Keeps: what was appended is durable before anyone hears of it; nothing is ever rewritten; every
+//! size of the log has one root, signed once; a damaged file is found and named, never silently read.
 //!
 //! The log has two forms. The *journal* is what durable means: segment files of groups, see
 //! `docs/ledger-format.md`. The *store* (feature `store`) is the same log in a database, to be queried; it is
@@ -38,7 +38,7 @@ pub use checkpoint::{
 pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
 pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
 #[cfg(feature = "store")]
-pub use rebuild::{ReopenError, Reopened, StoreState, answer_probe, compare, open_or_rebuild};
+pub use rebuild::{PROBE_BEHIND, ReopenError, Reopened, StoreState, answer_probe, compare, open_or_rebuild};
 #[cfg(feature = "store")]
 pub use store::{IndexRow, Store, StoreError};
 pub use tree::{

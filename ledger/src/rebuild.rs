@@ -1,9 +1,9 @@
 //! Keeping the store equal to the journal, which alone is believed.
 //!
-//! Knows both forms of the log. Does not know the database, only that it may be wrong, unreadable, or crash who
-//! opens it. That is why [`compare`] runs in a process of its own: [`open_or_rebuild`] starts it and decides by how
-//! it ends.
-//! Keeps: nothing is deleted; a store that knows more than the journal stops everything.
+//! Knows both forms of the log. Does not know the database, only that it may be wrong, unreadable, or crash
+//! who opens it. That is why [`compare`] runs in a process of its own: [`open_or_rebuild`] starts it and
+//! decides by how it ends. Keeps: nothing is deleted; a store that knows more than the journal stops
+//! everything.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,8 +28,8 @@ pub enum StoreState {
         /// The first difference.
         what: String,
     },
-    /// It has a checkpoint, signed by the log's key, over more leaves than the journal has: the journal has lost
-    /// what was acknowledged.
+    /// It has a checkpoint, signed by the log's key, over more leaves than the journal has: the journal has
+    /// lost what was acknowledged.
     Ahead {
         /// The leaves in the store.
         store: u64,
@@ -50,6 +50,9 @@ mod exit {
     pub const IN_USE: u8 = 14;
 }
 
+/// The exit code of a probe whose store holds exactly the journal's first leaves.
+pub const PROBE_BEHIND: u8 = exit::BEHIND;
+
 /// Answers for a probe: says the state on standard output, and returns the exit code that [`open_or_rebuild`]
 /// decides by. It is the last thing that a probe does.
 pub fn answer_probe(compared: &Result<StoreState, ReadError>) -> u8 {
@@ -68,7 +71,8 @@ pub fn answer_probe(compared: &Result<StoreState, ReadError>) -> u8 {
     code
 }
 
-/// Compares every leaf, hash, checkpoint and index row of the store in `dir` with what follows from the journal.
+/// Compares every leaf, hash, checkpoint and index row of the store in `dir` with what follows from the
+/// journal.
 ///
 /// `rows` derives a group's index rows; it sees every group, in order. A damaged store may panic or abort.
 pub fn compare(
@@ -176,8 +180,8 @@ fn expect(
     }
 }
 
-/// Says whether a store that differs proves that the journal has lost leaves: only a checkpoint of this very log
-/// does.
+/// Says whether a store that differs proves that the journal has lost leaves: only a checkpoint of this very
+/// log does.
 fn claims_more(store: &Store, dir: &Path, verifier: &CheckpointVerifier) -> Result<Option<StoreState>, Stop> {
     let Some(claimed) = store.checkpoint()? else { return Ok(None) };
     let Ok(claimed) = verifier.open(claimed.note()) else { return Ok(None) };
@@ -247,7 +251,8 @@ pub fn open_or_rebuild(
             Some(exit::IN_USE) => return Err(StoreError::InUse(Store::path(dir)).into()),
             Some(exit::DIFFERENT) => Reopened::Rebuilt { what: said, aside: Store::set_aside(dir)? },
             _ => {
-                // A probe that cannot read the journal says nothing about the store; reading it here says why.
+                // A probe that cannot read the journal says nothing about the store; reading it here says
+                // why.
                 Reader::open(&journal_dir(dir), verifier, Signatures::Last)?.finish()?;
                 let what = format!("the comparison with the journal crashed: {}", output.status);
                 Reopened::Rebuilt { what, aside: Store::set_aside(dir)? }

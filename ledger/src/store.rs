@@ -1,8 +1,8 @@
 //! The store: the log in a database, to be queried.
 //!
-//! Knows the database, and is the only part that does. Does not know what a leaf says: rows of an index are given
-//! to it as bytes. Does not know whether it is right: `rebuild` compares it with the journal.
-//! Keeps: a group is in it whole or not at all, with its index rows.
+//! Knows the database, and is the only part that does. Does not know what a leaf says: rows of an index are
+//! given to it as bytes. Does not know whether it is right: `rebuild` compares it with the journal. Keeps: a
+//! group is in it whole or not at all, with its index rows.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// How often the database writes out what it has; it need not be often, the journal is durable already.
 const FLUSH_EVERY_MS: u64 = 1000;
 
-/// How long opening waits for the last user of the store: the database lets go of its files a little after its last
-/// handle is dropped.
+/// How long opening waits for the last user of the store: the database lets go of its files a little after
+/// its last handle is dropped.
 const WAIT_MS_MAX: u64 = 5000;
 /// How often it looks meanwhile.
 const WAIT_STEP_MS: u64 = 10;
@@ -171,7 +171,8 @@ impl Store {
         Ok(self.db.get(row_key(index, key))?.map(|value| value.to_vec()))
     }
 
-    /// Returns the rows whose key begins with `prefix`, key and value, in order of keys; from the end, latest first.
+    /// Returns the rows whose key begins with `prefix`, key and value, in order of keys; from the end, latest
+    /// first.
     pub fn scan_index(
         &self,
         index: u8,
@@ -261,7 +262,8 @@ impl HashReader for Store {
 }
 
 fn wait_for_last_user(store: &Path) -> Result<(), StoreError> {
-    // A store that has no such file, or one that cannot be locked, has no user; opening will say what is wrong.
+    // A store that has no such file, or one that cannot be locked, has no user; opening will say what is
+    // wrong.
     let Ok(locked) = File::open(store.join("db")) else { return Ok(()) };
     for _ in 0..WAIT_MS_MAX / WAIT_STEP_MS {
         match locked.try_lock() {

@@ -1,8 +1,9 @@
 //! The Merkle tree over the leaves, and proofs about it.
 //!
 //! Knows hashes and positions; does not know what a leaf says, or where hashes are kept.
-//! Keeps: hashing is that of RFC 6962 section 2.1 (SHA-256, 0x00 before a leaf, 0x01 before a node); the numbering
-//! of stored hashes is that of `tlog`, dense, so that the hashes a group adds are one contiguous run.
+//! Keeps: hashing is that of RFC 6962 section 2.1 (SHA-256, 0x00 before a leaf, 0x01 before a node); the
+//! numbering of stored hashes is that of `tlog`, dense, so that the hashes a group adds are one contiguous
+//! run.
 
 use tlog_tiles::tlog::{self, EMPTY_HASH, node_hash};
 pub use tlog_tiles::tlog::{Hash, HashReader};
@@ -36,9 +37,11 @@ impl Tree {
         stored_count(self.size)
     }
 
-    /// Appends a leaf by its hash, and pushes the hashes it completes to `stored`: its own, then each subtree's.
+    /// Appends a leaf by its hash, and pushes the hashes it completes to `stored`: its own, then each
+    /// subtree's.
     ///
-    /// The first of them has the stored index [`stored_count`](Self::stored_count) of before; the others follow.
+    /// The first of them has the stored index [`stored_count`](Self::stored_count) of before; the others
+    /// follow.
     pub fn append(&mut self, leaf: Hash, stored: &mut Vec<Hash>) {
         let mut hash = leaf;
         stored.push(hash);
@@ -81,7 +84,8 @@ pub enum ProofError {
     Unreadable(String),
 }
 
-/// Returns the proof that leaf `index` is in the tree of `size` leaves: the audit path, from the leaf upwards.
+/// Returns the proof that leaf `index` is in the tree of `size` leaves: the audit path, from the leaf
+/// upwards.
 ///
 /// # Errors
 /// [`ProofError::NotInTree`] unless `index < size`; [`ProofError::Unreadable`] if `hashes` lacks one.

@@ -1,4 +1,5 @@
-//! What a crash leaves behind is dropped, and only that; whatever else has happened to a file is found and named.
+//! What a crash leaves behind is dropped, and only that; whatever else has happened to a file is found and
+//! named.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod common;
@@ -84,7 +85,8 @@ fn a_damaged_journal_is_not_opened_and_not_touched() {
     assert_eq!(fs::read(last).unwrap(), damaged);
 }
 
-/// A journal whose last write is still to be torn: where its file is, where the write begins, and what it wrote.
+/// A journal whose last write is still to be torn: where its file is, where the write begins, and what it
+/// wrote.
 struct LastWrite {
     dir: tempfile::TempDir,
     file: PathBuf,
@@ -98,7 +100,8 @@ impl LastWrite {
     fn of_blocks(blocks: usize) -> LastWrite {
         let dir = tempfile::tempdir().unwrap();
         let kept = leaves(0, 2, 300);
-        // The last leaf is of zeros, like the sectors that a crash leaves: they must not be taken for each other.
+        // The last leaf is of zeros, like the sectors that a crash leaves: they must not be taken for each
+        // other.
         let torn = vec![vec![1], vec![0; (blocks - 1) * BLOCK + 1500]];
         make(dir.path(), &[kept.clone(), torn]);
         let file = segments(dir.path()).pop().unwrap();

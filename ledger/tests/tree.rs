@@ -1,5 +1,5 @@
-//! Hashes and proofs are those of RFC 6962: the published vectors, an independent implementation, and every byte
-//! of a proof tampered with.
+//! Hashes and proofs are those of RFC 6962: the published vectors, an independent implementation, and every
+//! byte of a proof tampered with.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;

@@ -1,5 +1,5 @@
-//! The contract of Parkwatt: the messages and services of package `parkwatt.v1`, generated from `proto/parkwatt/v1`,
-//! and what exactly a signature covers.
+//! The contract of Parkwatt: the messages and services of package `parkwatt.v1`, generated from
+//! `proto/parkwatt/v1`, and what exactly a signature covers.
 //!
 //! Knows the wire; does not know what any of it means.
 

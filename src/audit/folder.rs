@@ -1,8 +1,7 @@
 //! A market's folder: what lies in it, and what belongs there.
 //!
-//! Knows names, kinds of files and the key beside the journal (`docs/ledger-format.md`); does not read what a segment
-//! or the store says.
-//! Keeps: nothing is changed; while it is held, no node writes to it.
+//! Knows names, kinds of files and the key beside the journal (`docs/ledger-format.md`); does not read what a
+//! segment or the store says. Keeps: nothing is changed; while it is held, no node writes to it.
 
 use std::{
     fs::{self, DirEntry, File, TryLockError},

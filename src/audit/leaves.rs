@@ -1,8 +1,8 @@
 //! Leaves, read once in the order of the log, and every command's signature checked on all cores.
 //!
 //! Knows leaves and signatures; does not know what a command does, or which folder it comes from.
-//! Keeps: leaves are handed on in the order of the log, each only after it was checked; however long the log, only a
-//! few blocks of it are in memory.
+//! Keeps: leaves are handed on in the order of the log, each only after it was checked; however long the log,
+//! only a few blocks of it are in memory.
 
 use std::{
     num::NonZero,
@@ -24,7 +24,8 @@ use prost::Message;
 use super::verdict::per_second;
 use crate::authenticate::{Unauthentic, authenticate};
 
-/// How many leaves are checked at once: so many that handing them over costs nothing, so few that all cores have some.
+/// How many leaves are checked at once: so many that handing them over costs nothing, so few that all cores
+/// have some.
 const BLOCK_LEAVES_MAX: usize = 256;
 /// After how many bytes a block is closed.
 const BLOCK_BYTES_MAX: usize = 1 << 20;
@@ -75,7 +76,8 @@ struct Pending {
     answer: Receiver<Checked>,
 }
 
-/// Reads a journal to its end, or to its first fault, and hands each block with what was found in it to `each`.
+/// Reads a journal to its end, or to its first fault, and hands each block with what was found in it to
+/// `each`.
 pub(super) fn read_through(reader: Reader, mut each: impl FnMut(&Block, Checked)) -> ReadThrough {
     let cores = cores();
     let (jobs, queue) = sync_channel(BLOCKS_PER_CORE * cores);
@@ -131,7 +133,8 @@ fn read_all(mut reader: Reader, jobs: &SyncSender<Job>, in_order: &SyncSender<Pe
     ReadThrough { scanned: fault.map_or_else(|| reader.finish(), Err), groups }
 }
 
-/// Hands a block to whichever core is free, and to who waits for it in the log's order; returns the next block.
+/// Hands a block to whichever core is free, and to who waits for it in the log's order; returns the next
+/// block.
 fn hand_over(
     mut block: Block,
     bytes_read: u64,

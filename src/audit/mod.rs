@@ -83,7 +83,7 @@ fn examine(task: &Task<'_>, audit: &mut Audit, progress: impl FnMut(Progress)) -
     let reader = Reader::open(&journal_dir(&folder.path), &verifier, Signatures::Every)?;
     examine_journal(reader, contents.journal_bytes, task.depth, audit, progress)?;
     if contents.has_store {
-        store::examine(&folder.path, &verifier, task.program)
+        store::examine(&folder.path, &verifier, task.program, audit)
     } else {
         audit.notes.push("there is no store, only the journal: an archive".to_owned());
         Ok(())
@@ -133,12 +133,13 @@ fn examine_journal(
         audit.find(Finding::tampered("the journal has no leaf: no market was founded, or all of it is gone"));
     }
     if let Tail::Torn { file, offset, end } = scanned.tail {
-        audit.find(Finding::tampered(format!(
-            "{}: byte {offset}: here a group begins that was never finished; its last written sector ends at byte {end}. \
-             A node that was killed while it wrote leaves this: nothing in it was acknowledged, and the node's next \
-             group takes its place. A byte that was changed afterwards can look the same",
+        // No fault looks like this: a sector that was changed is neither written nor empty.
+        audit.notes.push(format!(
+            "{}: byte {offset}: here a group begins that was never finished; its last written sector ends at byte \
+             {end}. A node that was killed while it wrote leaves this: nothing in it was acknowledged, and the node's \
+             next group takes its place",
             file.display()
-        )));
+        ));
     }
     replaying.finish(audit);
     Ok(())

@@ -1,7 +1,7 @@
 //! The store, compared with the journal in a process of its own.
 //!
-//! Knows that a damaged store may crash whoever opens it, and that opening changes it: so it is copied, and the copy is
-//! opened by somebody else. Does not know the database.
+//! Knows that a damaged store may crash whoever opens it, and that opening changes it: so it is copied, and
+//! the copy is opened by somebody else. Does not know the database.
 
 use std::{
     os::unix::fs::symlink,
@@ -9,9 +9,9 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-use parkwatt_ledger::{CheckpointVerifier, Store, answer_probe, compare, journal_dir};
+use parkwatt_ledger::{CheckpointVerifier, PROBE_BEHIND, Store, answer_probe, compare, journal_dir};
 
-use super::{folder, verdict::Finding};
+use super::{Audit, folder, verdict::Finding};
 use crate::{host::VKEY_FILE, index::index_rows};
 
 /// Compares a ledger's store with its journal, and answers as the program that asked expects.
@@ -33,7 +33,8 @@ pub fn check_store(dir: &Path) -> ExitCode {
 
 /// Returns the verifier of the key that stands beside the journal.
 ///
-/// An auditor who was given the key by another way compares it: whoever can write the folder can write this file.
+/// An auditor who was given the key by another way compares it: whoever can write the folder can write this
+/// file.
 ///
 /// # Errors
 /// A sentence if the file cannot be read or is no key.
@@ -43,8 +44,16 @@ pub fn verifier_of(dir: &Path) -> Result<CheckpointVerifier, String> {
     CheckpointVerifier::from_vkey(text.trim()).map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
-/// Checks that the store in `dir` holds exactly what the journal holds, by a copy that `program check-store` opens.
-pub(super) fn examine(dir: &Path, verifier: &CheckpointVerifier, program: &Path) -> Result<(), Finding> {
+/// Checks that the store in `dir` holds exactly what the journal holds, by a copy that `program check-store`
+/// opens.
+///
+/// A store that a killed node left behind the journal is only noted: the node's next start catches it up.
+pub(super) fn examine(
+    dir: &Path,
+    verifier: &CheckpointVerifier,
+    program: &Path,
+    audit: &mut Audit,
+) -> Result<(), Finding> {
     let temporary = std::env::temp_dir();
     let copy = tempfile::Builder::new()
         .prefix("parkwatt-audit-")
@@ -64,10 +73,17 @@ pub(super) fn examine(dir: &Path, verifier: &CheckpointVerifier, program: &Path)
     }
     let store = Store::path(dir);
     let (store, said) = (store.display(), String::from_utf8_lossy(&output.stdout));
+    if output.status.code() == Some(PROBE_BEHIND.into()) {
+        let said = said.trim();
+        audit.notes.push(format!(
+            "{store}: {said}; a node that was killed leaves this, and its next start mends it"
+        ));
+        return Ok(());
+    }
     Err(Finding::tampered(match said.lines().last().filter(|_| output.status.code().is_some()) {
         Some(said) => format!(
-            "{store}: the store is not equal to the journal: {said}. A node that was killed may leave its store behind; \
-             the next start of the node makes it equal. The journal alone is the ledger"
+            "{store}: the store is not equal to the journal: {said}. The next start of the node makes it anew from the \
+             journal, which alone is the ledger"
         ),
         None => format!(
             "{store}: the store cannot be read: who opened a copy of it ended with {}. The next start of the node \

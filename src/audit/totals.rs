@@ -1,7 +1,7 @@
 //! Totals: what was traded, paid and certified, summed over a market's whole life.
 //!
-//! Knows events and what the engine holds at the end; does not know leaves. Decides nothing: [`Totals::contradictions`]
-//! says which sums do not agree.
+//! Knows events and what the engine holds at the end; does not know leaves. Decides nothing:
+//! [`Totals::contradictions`] says which sums do not agree.
 
 use parkwatt_engine::{self as engine, Event, Purpose};
 use serde::{Serialize, Serializer};

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::Totals;
 
-/// What an audit has come to. The later of two outweighs the earlier: what is proved outweighs what was not seen.
+/// What an audit has come to. The later of two outweighs the earlier: what is proved outweighs what was not
+/// seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {

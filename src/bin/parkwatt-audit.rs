@@ -1,5 +1,5 @@
-//! `parkwatt-audit`: the regulator's tool. It proves from a ledger's files alone that nothing was changed, and that
-//! everything follows from signed commands.
+//! `parkwatt-audit`: the regulator's tool. It proves from a ledger's files alone that nothing was changed,
+//! and that everything follows from signed commands.
 
 use std::{
     fs,
@@ -20,7 +20,8 @@ const EXIT_OUTPUT: u8 = 74;
 
 /// Prove from a market's files alone, without trusting who wrote them, what the market did.
 ///
-/// Nothing in the folder is changed, and no network is used. The node must be stopped, or the folder be a copy.
+/// Nothing in the folder is changed, and no network is used. The node must be stopped, or the folder be a
+/// copy.
 #[derive(Parser)]
 #[command(version, propagate_version = true, after_help = HELP)]
 struct Cli {
@@ -36,7 +37,8 @@ enum Command {
     /// Do all that `verify` does, run the engine over the signed commands, and compare every leaf.
     #[command(after_help = HELP)]
     Replay(Options),
-    /// Compare a ledger's store with its journal; this program runs itself so, since a damaged store can crash it.
+    /// Compare a ledger's store with its journal; this program runs itself so, since a damaged store can
+    /// crash it.
     #[command(hide = true)]
     CheckStore {
         /// The market's folder.
@@ -62,7 +64,8 @@ Exit codes:
 struct Options {
     /// The market's folder, such as parkwatt-data/park, or the folder above it if that has only one market.
     dir: PathBuf,
-    /// The ledger's verifier key, or a file with it; without it the file 'vkey' beside the journal is believed.
+    /// The ledger's verifier key, or a file with it; without it the file 'vkey' beside the journal is
+    /// believed.
     #[arg(long, value_name = "KEY", value_parser = vkey)]
     vkey: Option<String>,
     /// How the result is printed.

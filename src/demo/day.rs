@@ -26,8 +26,8 @@ pub enum Step {
     DayAhead(u32),
     /// Who has PV or a business looks again at the four quarter hours of an hour, half an hour before.
     Intraday(u32),
-    /// The meters are read for the four quarter hours of an hour, a minute after it, and businesses claim their
-    /// certificates.
+    /// The meters are read for the four quarter hours of an hour, a minute after it, and businesses claim
+    /// their certificates.
     Metering(u32),
 }
 
@@ -94,7 +94,8 @@ impl Desk<'_> {
         self.hand_in(&commands).await
     }
 
-    /// Where the forecast has changed, what still stands is withdrawn and what is still missing is ordered anew.
+    /// Where the forecast has changed, what still stands is withdrawn and what is still missing is ordered
+    /// anew.
     async fn intraday(&mut self, hour: u32) -> anyhow::Result<()> {
         let mut commands = Vec::new();
         for seat in 0..self.seats.len() {
@@ -171,7 +172,8 @@ impl Desk<'_> {
         Slot(self.park.first_slot.0 + quarter)
     }
 
-    /// Returns the order for what is expected and not traded yet; an offer stays within what the plant can deliver.
+    /// Returns the order for what is expected and not traded yet; an offer stays within what the plant can
+    /// deliver.
     fn order(&self, seat: usize, quarter: u32, horizon: Horizon, traded_wh: i64) -> Option<NewOrder> {
         let (point, slot) = (&self.park.points[seat], self.slot(quarter));
         let expected = self.strategy.forecast(point, slot, point.profile[quarter as usize], horizon);

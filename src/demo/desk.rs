@@ -1,7 +1,7 @@
 //! The desk: everybody's keys at one place, and commands handed in through the client until each is answered.
 //!
-//! A node that is killed and comes back loses nothing: what was not answered is handed in again, and the same bytes get
-//! the same receipt.
+//! A node that is killed and comes back loses nothing: what was not answered is handed in again, and the same
+//! bytes get the same receipt.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -265,7 +265,8 @@ impl Tally {
     }
 }
 
-/// Returns a digest of a command and of what its receipt says of it, by which a leaf can be told to say the same.
+/// Returns a digest of a command and of what its receipt says of it, by which a leaf can be told to say the
+/// same.
 pub fn leaf_digest(signed: &SignedCommand, at_micros: u64, outcome: v1::Outcome) -> [u8; 32] {
     // A receipt does not say who asked, or how many leaves followed.
     let command = v1::CommandLeaf {

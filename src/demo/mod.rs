@@ -1,6 +1,7 @@
 //! The demo: a real day of a real park, traded through the real service by the real client.
 //!
-//! The only module that knows the client. What it says at the end comes from the node's views and from the auditor.
+//! The only module that knows the client. What it says at the end comes from the node's views and from the
+//! auditor.
 
 mod day;
 mod desk;
@@ -49,7 +50,8 @@ pub struct DemoOptions {
     /// How many days to trade.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub days: u32,
-    /// What keys, forecasts and tempers are drawn from; the same seed gives the same ledger root on every machine.
+    /// What keys, forecasts and tempers are drawn from; the same seed gives the same ledger root on every
+    /// machine.
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
     /// Where the ledger and the keys go; an earlier demo there is replaced.
@@ -202,7 +204,8 @@ fn audit(ledger: &Path, program: &Path) -> Audit {
 
 /// Says something on standard output.
 fn say(text: &str) {
-    // OK because: who has closed the pipe wants to hear no more, and the ledger is to be finished all the same.
+    // OK because: who has closed the pipe wants to hear no more, and the ledger is to be finished all the
+    // same.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 

@@ -1,11 +1,12 @@
 //! How the demo's owners and consumers bid: a plain strategy between feed-in and retail tariff.
 //!
-//! Each knows his own forecast, which is what will really happen, blurred: the day before by up to 20 % of generation
-//! and 12 % of load, half an hour before by a quarter of that. He offers all of a forecast surplus and bids for all of
-//! a forecast need. In the spread between feed-in and retail tariff
+//! Each knows his own forecast, which is what will really happen, blurred: the day before by up to 20 % of
+//! generation and 12 % of load, half an hour before by a quarter of that. He offers all of a forecast surplus
+//! and bids for all of a forecast need. In the spread between feed-in and retail tariff
 //!
 //! - a seller asks for 5 to 35 % of it above feed-in, by his temper; half an hour before for half as much;
-//! - a buyer pays up to 55 to 95 % of it above feed-in, all-in; half an hour before half of what is left more.
+//! - a buyer pays up to 55 to 95 % of it above feed-in, all-in; half an hour before half of what is left
+//!   more.
 //!
 //! Everything is drawn from the seed, the name and the slot by SHA-256, so that it is equal on every machine.
 

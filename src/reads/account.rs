@@ -138,8 +138,8 @@ fn own_trade(view: &TradeView, reader: ParticipantId) -> v1::OwnTrade {
     let mut trade = wire::trade(&view.trade);
     let own_side = if view.trade.buyer == reader { Side::Bid } else { Side::Offer };
     match own_side {
-        Side::Bid => (trade.seller, trade.offer) = (0, None),
-        Side::Offer => (trade.buyer, trade.bid) = (0, None),
+        Side::Bid => (trade.seller, trade.offer) = (None, None),
+        Side::Offer => (trade.buyer, trade.bid) = (None, None),
     }
     let delivery = view.delivery.map(|it| v1::TradeDelivered {
         trade: view.trade.id.0.0,

@@ -38,7 +38,8 @@ impl Ledger for LedgerReads {
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
         self.check_may_see(who, request.about.as_ref())?;
-        let (store, count) = (self.0.store()?, rows(request.count)?);
+        let count = rows(request.count)?;
+        let store = self.0.store_with(self.0.checkpoint().size()).await?;
         let found: Found<'_> = match &request.about {
             None => Box::new(store.leaves(request.from_index).map(|found| Ok(found?))),
             Some(about) => found_about(store, about, request.from_index),
@@ -58,7 +59,7 @@ impl Ledger for LedgerReads {
     ) -> Result<Response<v1::Proof>, Status> {
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
-        let store = self.0.store()?;
+        let store = self.store_with("tree_size", request.tree_size).await?;
         Ok(Response::new(proof("leaf_index", prove_inclusion(store, request.tree_size, request.leaf_index))?))
     }
 
@@ -68,12 +69,22 @@ impl Ledger for LedgerReads {
     ) -> Result<Response<v1::Proof>, Status> {
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
-        let store = self.0.store()?;
+        let store = self.store_with("new_size", request.new_size).await?;
         Ok(Response::new(proof("old_size", prove_consistency(store, request.new_size, request.old_size))?))
     }
 }
 
 impl LedgerReads {
+    /// Returns the ledger with its first `size` leaves, as `field` asks for.
+    async fn store_with(&self, field: &str, size: u64) -> Result<&Store, Refused> {
+        let newest = self.0.checkpoint().size();
+        if size > newest {
+            let problem = format!("{size} leaves are more than the {newest} of the newest checkpoint");
+            return Err(Malformed::new(field, problem).into());
+        }
+        self.0.store_with(size).await
+    }
+
     fn check_may_see(&self, who: Reader, about: Option<&About>) -> Result<(), Refused> {
         let may = match who {
             Reader::Founder => true,
@@ -104,6 +115,11 @@ fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
 }
 
 fn proof(field: &str, proved: Result<Vec<Hash>, ProofError>) -> Result<v1::Proof, Refused> {
-    let hashes = proved.map_err(|problem| Malformed::new(field, problem.to_string()))?;
+    let hashes = proved.map_err(|problem| match problem {
+        ProofError::Unreadable(problem) => Refused::Unreadable(problem),
+        ProofError::NotInTree { .. } | ProofError::DoesNotHold => {
+            Malformed::new(field, problem.to_string()).into()
+        }
+    })?;
     Ok(v1::Proof { hashes: hashes.iter().map(|hash| hash.0.to_vec()).collect() })
 }

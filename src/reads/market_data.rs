@@ -86,7 +86,7 @@ impl MarketData for MarketDataReads {
         let trades = views.orders.trades().map(|view| &view.trade);
         let trades = trades.filter(|trade| request.slot.is_none_or(|slot| trade.slot.0 == slot));
         let nameless =
-            |trade| v1::Trade { buyer: 0, seller: 0, bid: None, offer: None, ..wire::trade(trade) };
+            |trade| v1::Trade { buyer: None, seller: None, bid: None, offer: None, ..wire::trade(trade) };
         Ok(Response::new(v1::ListTapeResponse { trades: trades.take(count).map(nameless).collect() }))
     }
 }

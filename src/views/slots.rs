@@ -19,14 +19,15 @@ pub struct SlotView {
     pub traded: Energy,
     /// What the sellers are paid for it.
     pub paid: Worth,
-    /// What was delivered of it; none before settlement.
+    /// What was delivered of it; zero before settlement.
     pub delivered: Energy,
     /// The auction's result.
     pub auction: Option<Clearing>,
 }
 
 impl SlotView {
-    /// Returns the mean price of the slot's trades as the sellers are paid, rounded down; none where nothing traded.
+    /// Returns the mean price of the slot's trades as the sellers are paid, rounded down; none where nothing
+    /// traded.
     pub fn mean_price(&self) -> Option<Price> {
         let energy = i128::from(self.traded.0);
         let mean = |paid: i128| i64::try_from(paid.div_euclid(energy)).expect("a mean lies among its prices");

@@ -81,8 +81,8 @@ pub fn trade(it: &engine::Trade) -> v1::Trade {
         slot: it.slot.0,
         bid: Some(order_id(it.bid)),
         offer: Some(order_id(it.offer)),
-        buyer: it.buyer.0,
-        seller: it.seller.0,
+        buyer: Some(it.buyer.0),
+        seller: Some(it.seller.0),
         energy_wh: it.energy.0,
         price_micros_per_kwh: it.price.0,
         wheeling_micros_per_kwh: it.wheeling.0,
@@ -116,7 +116,7 @@ fn posting(it: &engine::Posting) -> v1::Posting {
         from: Some(account(it.from)),
         to: Some(account(it.to)),
         amount_yuan: i64::try_from(yuan)
-            .expect("money has at most 96 bits of 1e-9 yuan, which are 67 of yuan less 30"),
+            .expect("an amount is at most 1 TWh at a million yuan/kWh, far below 2^63 yuan"),
         amount_nanos: u32::try_from(nanos).expect("a remainder of 10^9 fits 32 bits"),
         purpose: Some(purpose),
     }
@@ -126,7 +126,7 @@ fn account(it: engine::Account) -> v1::LedgerAccount {
     use v1::ledger_account::Kind;
     let kind = match it {
         engine::Account::Participant(number) => Kind::Participant(number.0),
-        engine::Account::Grid => Kind::System(v1::SystemAccount::Grid.into()),
+        engine::Account::Supplier => Kind::System(v1::SystemAccount::Supplier.into()),
         engine::Account::Network => Kind::System(v1::SystemAccount::Network.into()),
         engine::Account::Market => Kind::System(v1::SystemAccount::Market.into()),
         engine::Account::Bank => Kind::System(v1::SystemAccount::Bank.into()),

@@ -1,7 +1,7 @@
-//! Between the contract and the engine: the only place that names both.
+//! Between the contract and the engine: the only place that turns the words of one into those of the other.
 //!
-//! Step 3 of an order's path is [`parse()`]: bytes become a command, valid by construction. The other direction turns
-//! what the engine says into leaves. Neither decides anything about the market.
+//! Step 3 of an order's path is [`parse()`]: bytes become a command, valid by construction. The other
+//! direction turns what the engine says into leaves. Neither decides anything about the market.
 
 mod events;
 mod genesis;

@@ -74,7 +74,8 @@ fn new_participant(
     })
 }
 
-/// Weak keys, under which one signature can fit many messages, are refused here, so that no engine ever holds one.
+/// Weak keys, under which one signature can fit many messages, are refused here, so that no engine ever holds
+/// one.
 fn enrolled_key(field: &str, bytes: &[u8]) -> Result<engine::PublicKey, Malformed> {
     let key: engine::PublicKey = bytes.try_into().map_err(|_| {
         Malformed::new(field, format!("has {} bytes; an Ed25519 public key has 32", bytes.len()))

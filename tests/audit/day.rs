@@ -38,7 +38,7 @@ impl Day {
         let mut day = Day { replica, groups: vec![vec![genesis]], now: begin };
         day.enrol("roof", ROOF, v1::Role::Producer);
         day.enrol("mill", MILL, v1::Role::Consumer);
-        day.ask(OPERATOR, Kind::Deposit(v1::Deposit { participant: "mill".into(), amount_fen: 100_000 }));
+        day.put(OPERATOR, Kind::Deposit(v1::Deposit { participant: "mill".into(), amount_fen: 100_000 }));
         day.order(ROOF, v1::Side::Offer, 400_000, 2000);
         day.order(MILL, v1::Side::Bid, 600_000, 1500);
         // Refused: the price is beyond the cap. An auditor sees refusals too.
@@ -54,7 +54,7 @@ impl Day {
             consumption_slot: SLOT,
             beneficiary: "hall 3".into(),
         };
-        day.ask(MILL, Kind::RetireCertificates(retired));
+        day.put(MILL, Kind::RetireCertificates(retired));
         day
     }
 
@@ -69,18 +69,18 @@ impl Day {
             connection_capacity_w: 50_000,
             credit_limit_fen: 0,
         };
-        self.ask(OPERATOR, Kind::EnrolParticipant(enrolled));
+        self.put(OPERATOR, Kind::EnrolParticipant(enrolled));
     }
 
     fn order(&mut self, owner: u8, side: v1::Side, limit_price_micros_per_kwh: i64, energy_wh: u64) {
         let order = v1::NewOrder { side: side.into(), slot: SLOT, limit_price_micros_per_kwh, energy_wh };
-        self.ask(owner, Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order] }));
+        self.put(owner, Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order] }));
     }
 
     fn read(&mut self, meter: u8, slot: u32, counter: u64, import_register_wh: u64, export_register_wh: u64) {
         let quality = v1::Quality::Measured.into();
         let reading = v1::SubmitReading { slot, import_register_wh, export_register_wh, counter, quality };
-        self.ask(meter, Kind::SubmitReading(reading));
+        self.put(meter, Kind::SubmitReading(reading));
     }
 
     fn ask(&mut self, who: u8, kind: Kind) {
@@ -115,7 +115,8 @@ impl Day {
         *leaf = changed.encode_to_vec();
     }
 
-    /// Writes the folder of a node: the journal with its first `journal` groups, the store with its first `store`.
+    /// Writes the folder of a node: the journal with its first `journal` groups, the store with its first
+    /// `store`.
     pub fn write(&self, journal: usize, store: usize) -> TempDir {
         let dir = tempfile::tempdir().unwrap();
         let signer = CheckpointSigner::new(Origin::new("parkwatt/park").unwrap(), key(100));

@@ -144,7 +144,7 @@ impl World {
 
     fn account(&self, name: &str) -> Account {
         match name {
-            "grid" => Account::Grid,
+            "supplier" => Account::Supplier,
             "network" => Account::Network,
             "market" => Account::Market,
             "bank" => Account::Bank,

@@ -1,7 +1,8 @@
 //! Frames: one segment read from its header to its end, sector by sector.
 //!
 //! Knows which patterns of unwritten sectors a crash can leave, and where. Does not know leaves or hashes.
-//! Keeps: every byte of the file is looked at; what is neither written nor unwritten is an error that names it.
+//! Keeps: every byte of the file is looked at; what is neither written nor unwritten is an error that names
+//! it.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -170,7 +171,8 @@ impl Frames {
             }
             return Ok(Frame::End);
         };
-        // A crash may have lost the group's first sector and kept later ones. But no group follows a torn one.
+        // A crash may have lost the group's first sector and kept later ones. But no group follows a torn
+        // one.
         loop {
             if self.place == Place::Earlier || mark != Mark::More {
                 return Err(self

@@ -1,9 +1,9 @@
 //! The journal: what durable means.
 //!
 //! Knows files, sectors and groups of leaves; does not know what a leaf says, or who asks for it later.
-//! Keeps: a group is written once, by one write and one sync, into blocks no earlier group lies in; whatever a
-//! crash leaves behind is told apart from whatever a fault has changed. Byte layouts and the argument for this
-//! are in `docs/ledger-format.md`.
+//! Keeps: a group is written once, by one write and one sync, into blocks no earlier group lies in; whatever
+//! a crash leaves behind is told apart from whatever a fault has changed. Byte layouts and the argument for
+//! this are in `docs/ledger-format.md`.
 
 // How bytes lie in a file, from the inside out.
 mod group;

@@ -1,8 +1,8 @@
 //! Reading a journal: groups in order, each checked against all that came before.
 //!
-//! Knows what makes a sequence of segments one log. Does not know who reads: recovery and the auditor read alike.
-//! Keeps: a group is given out only if its leaves continue the log without a gap and hash to the root that its
-//! checkpoint names; with [`Signatures::Every`], only if that checkpoint is signed by the log's key.
+//! Knows what makes a sequence of segments one log. Does not know who reads: recovery and the auditor read
+//! alike. Keeps: a group is given out only if its leaves continue the log without a gap and hash to the root
+//! that its checkpoint names; with [`Signatures::Every`], only if that checkpoint is signed by the log's key.
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,8 @@ use crate::tree::{Tree, leaf_hash};
 pub enum Signatures {
     /// Each group's: what an auditor wants to know.
     Every,
-    /// The last one's, which vouches for all leaves before: what recovery needs to know. It is checked at the end,
-    /// when the groups have been given out already.
+    /// The last one's, which vouches for all leaves before: what recovery needs to know. It is checked at the
+    /// end, when the groups have been given out already.
     Last,
 }
 
@@ -128,7 +128,8 @@ impl Reader {
         })
     }
 
-    /// Returns how many bytes of the segments have been read so far, headers included: for who shows how far it is.
+    /// Returns how many bytes of the segments have been read so far, headers included: for who shows how far
+    /// it is.
     pub fn bytes_read(&self) -> u64 {
         self.bytes_before + self.frames.as_ref().map_or(0, Frames::offset)
     }

@@ -1,8 +1,9 @@
-//! Sectors: how a payload is cut so that what a crash left unwritten and what a fault has changed look different.
+//! Sectors: how a payload is cut so that what a crash left unwritten and what a fault has changed look
+//! different.
 //!
-//! A disk writes 512 bytes or does not write them; a file is made of zeros before anything is written into it.
-//! So after a crash each sector of a frame is either all zero or exactly as written. Each written sector carries
-//! a mark that is not zero and its own CRC-32C: a third state can only come from a fault.
+//! A disk writes 512 bytes or does not write them; a file is made of zeros before anything is written into
+//! it. So after a crash each sector of a frame is either all zero or exactly as written. Each written sector
+//! carries a mark that is not zero and its own CRC-32C: a third state can only come from a fault.
 
 /// What a disk writes as a whole, in bytes.
 pub const SECTOR: usize = 512;
@@ -83,7 +84,8 @@ pub fn inspect(sector: &[u8], offset: u64) -> Found {
     }
 }
 
-/// The CRC knows the sector's place, so that a sector that was written or copied elsewhere is not taken for whole.
+/// The CRC knows the sector's place, so that a sector that was written or copied elsewhere is not taken for
+/// whole.
 fn crc(content: &[u8], offset: u64) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&offset.to_le_bytes()), content)
 }

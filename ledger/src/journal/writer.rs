@@ -70,8 +70,8 @@ impl Writer {
 
     /// Goes on where a scan has found the end.
     ///
-    /// Groups that were written but not synced when the last writer died are synced here: they have been read, so
-    /// they count.
+    /// Groups that were written but not synced when the last writer died are synced here: they have been
+    /// read, so they count.
     pub fn resume(
         journal: &Path,
         options: &JournalOptions,
@@ -159,8 +159,9 @@ impl Writer {
         let spare = self.take_spare(framed_len)?;
         let next = Segment::begin(spare, &self.journal, &self.vkey, before)?;
         let finished = std::mem::replace(&mut self.segment, next);
-        // A crash here leaves the finished segment with its unused rest, which readers accept and opening cuts off.
-        // A segment without any group has the same first leaf as its successor, and has just been replaced by it.
+        // A crash here leaves the finished segment with its unused rest, which readers accept and opening
+        // cuts off. A segment without any group has the same first leaf as its successor, and has just been
+        // replaced by it.
         if finished.first_index < self.segment.first_index {
             trim(&finished.path, finished.offset)?;
         }
@@ -200,8 +201,8 @@ impl Segment {
     /// Writes a group behind the last one, and syncs it.
     fn write(&mut self, payload: &[u8]) -> Result<(), PathError> {
         let frame = sector::frame(Mark::Group, payload, self.offset);
-        // A crash before the sync has returned leaves any of the frame's sectors unwritten, or none: recovery drops
-        // the group, or keeps it. Both are right, since nobody has heard of it.
+        // A crash before the sync has returned leaves any of the frame's sectors unwritten, or none: recovery
+        // drops the group, or keeps it. Both are right, since nobody has heard of it.
         self.file.write_all_at(&frame, self.offset).map_err(PathError::at(&self.path))?;
         self.file.sync_data().map_err(PathError::at(&self.path))?;
         self.offset += frame.len() as u64;
@@ -233,7 +234,8 @@ impl Spare {
 }
 
 impl Drop for Writer {
-    /// Waits for the spare, since the next writer in this process makes a file of the same name, and removes it.
+    /// Waits for the spare, since the next writer in this process makes a file of the same name, and removes
+    /// it.
     fn drop(&mut self) {
         if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
             // A file that stays is removed by opening.
