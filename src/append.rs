@@ -145,14 +145,15 @@ fn write_behind(work: &Receiver<Behind>, store: &Store, stored: &watch::Sender<u
 }
 
 fn look_up(store: &Store, queue: &Queue, mut command: PendingCommand) {
-    match first_receipt(store, &command.signed) {
-        Ok(Some(receipt)) => command.answer(Ok(receipt)),
-        Ok(None) => {
+    match (first_receipt(store, &command.signed), store.size()) {
+        (Ok(Some(receipt)), _) => command.answer(Ok(receipt)),
+        (Ok(None), Ok(leaves)) => {
             // Other bytes under a used nonce: the engine refuses them, and the ledger says so.
-            command.is_known_new = true;
+            command.new_as_of = Some(leaves);
             queue.hand_in(command);
         }
-        Err(problem) => command.answer(Err(Refused::Unreadable(problem))),
+        (Err(problem), _) => command.answer(Err(Refused::Unreadable(problem))),
+        (_, Err(problem)) => command.answer(Err(problem.into())),
     }
 }
 

@@ -60,6 +60,34 @@ impl Default for NodeConfig {
     }
 }
 
+impl NodeConfig {
+    /// Checks what the node relies on; [`engine::MarketConfig::check`] judges the market.
+    ///
+    /// # Errors
+    /// A sentence that names the field and its bounds.
+    pub fn check(&self) -> Result<(), String> {
+        let within = |field: &str, value: u64, least: u64, most: u64| {
+            let holds = (least..=most).contains(&value);
+            holds.then_some(()).ok_or_else(|| format!("{field}: {value} is not between {least} and {most}"))
+        };
+        let counts = [
+            ("payload_bytes_max", self.payload_bytes_max as u64, 64 << 20),
+            ("queue_len_max", self.queue_len_max as u64, 1 << 24),
+            ("stream_in_flight_max", self.stream_in_flight_max as u64, 1 << 20),
+            ("group_commands_max", self.group_commands_max as u64, 1 << 20),
+            ("group_bytes_max", self.group_bytes_max as u64, 1 << 30),
+            ("session_s_max", self.session_s_max, 366 * 86_400),
+            ("connection_calls_max", self.connection_calls_max.into(), 1 << 24),
+            ("keep_alive_s", self.keep_alive_s, 86_400),
+            ("drain_ms", self.drain_ms, 3_600_000),
+        ];
+        for (field, value, most) in counts {
+            within(field, value, 1, most)?;
+        }
+        within("segment_bytes", self.segment_bytes, 64 << 10, 1 << 40)
+    }
+}
+
 /// A market's constitution as a file gives it. Prices are micro-yuan per kWh, energies Wh, times seconds.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -257,6 +285,17 @@ mod tests {
         let text = toml::to_string(&config).unwrap();
         let again: NodeConfig = toml::from_str(&text).unwrap();
         assert_eq!(format!("{again:?}"), format!("{config:?}"));
+    }
+
+    #[test]
+    fn a_setting_out_of_bounds_is_named_with_them() {
+        assert_eq!(NodeConfig::default().check(), Ok(()));
+        let config = NodeConfig { stream_in_flight_max: 0, ..NodeConfig::default() };
+        assert_eq!(config.check().unwrap_err(), "stream_in_flight_max: 0 is not between 1 and 1048576");
+        let config = NodeConfig { segment_bytes: u64::MAX, ..NodeConfig::default() };
+        assert!(
+            config.check().unwrap_err().starts_with("segment_bytes: 18446744073709551615 is not between")
+        );
     }
 
     #[test]

@@ -92,6 +92,9 @@ pub enum HostError {
         /// What.
         source: std::io::Error,
     },
+    /// The node's configuration.
+    #[error("{0}")]
+    Setting(String),
     /// The market's configuration.
     #[error("market.{0}")]
     Config(#[from] ConfigError),
@@ -199,6 +202,7 @@ fn open_for_writing(
     program: &Path,
     recovery: &mut Recovery,
 ) -> Result<Hosted, HostError> {
+    config.check().map_err(HostError::Setting)?;
     let founding = config.market.constitution(keys.operator.verifying_key().to_bytes());
     let founding = founding.map_err(HostError::Zones)?;
     let dir = config.data.join(&founding.name);

@@ -86,12 +86,15 @@ fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
             });
             accounts.chain(it.purpose.as_ref().and_then(purpose)).collect()
         }
-        Fact::CertificateIssued(it) => of_certificate(it.certificate, []),
+        Fact::CertificateIssued(it) => {
+            of_certificate(it.certificate, [it.certificate.unwrap_or_default().producer])
+        }
         Fact::CertificateSliced(it) => {
             let mut subjects = of_certificate(it.certificate, [it.from, it.to]);
             subjects.push(trade(it.trade));
             subjects
         }
+        // Who claims a certificate, and for whom, is not its producer's to know.
         Fact::CertificateRetired(it) => of_certificate(it.certificate, [it.holder]),
     }
 }
@@ -110,7 +113,7 @@ fn certificate(id: v1::CertificateId) -> (u8, Vec<u8>) {
 
 fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; N]) -> Vec<(u8, Vec<u8>)> {
     let id = id.unwrap_or_default();
-    let named = [certificate(id), participant(id.producer), place(&About::Slot(id.slot))];
+    let named = [certificate(id), place(&About::Slot(id.slot))];
     named.into_iter().chain(holders.map(participant)).collect()
 }
 

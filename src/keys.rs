@@ -1,9 +1,7 @@
 //! The node's own keys: made when it first starts, kept in PEM files that OpenSSL reads.
 
 use std::{
-    fs::OpenOptions,
     io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -79,9 +77,11 @@ pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
     // OK because: PKCS#8 version 1, without the public key; OpenSSL 3.0 cannot read version 2.
     let version_1 = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
     let pem = version_1.to_pkcs8_pem(LineEnding::LF).expect("32 bytes are encoded without fail");
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(at(path))?;
-    file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(at(path))
+    // A crash or a full disk leaves a whole file or none: half a key would stop every later start.
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(at(path))?;
+    file.write_all(pem.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(at(path))?;
+    file.persist_noclobber(path).map(drop).map_err(|problem| at(path)(problem.error))
 }
 
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {

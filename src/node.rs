@@ -2,7 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use parkwatt_engine::Timestamp;
+use parkwatt_engine::{Slot, Timestamp};
 use parkwatt_proto::v1::{
     self,
     account_server::AccountServer,
@@ -153,8 +153,10 @@ impl Simulation for SimulatedTime {
         request: Request<v1::AdvanceToRequest>,
     ) -> Result<Response<v1::AdvanceToResponse>, Status> {
         let (to, now) = (Timestamp(request.into_inner().to_micros), self.0.clock.now());
-        if to < now {
-            let problem = format!("{to} lies before the market's time, {now}");
+        let last = Slot(u32::MAX).end();
+        if to < now || to > last {
+            let problem =
+                format!("{to} is not between the market's time, {now}, and the last slot's end, {last}");
             return Err(Refused::from(Malformed::new("to_micros", problem)).into());
         }
         let (done, waiting) = oneshot::channel();

@@ -66,7 +66,7 @@ fn admit(
         Ok(request)
     };
     match admitted() {
-        Ok(request) => Ok(PendingCommand { signed, request, receipt, is_known_new: false }),
+        Ok(request) => Ok(PendingCommand { signed, request, receipt, new_as_of: None }),
         Err(why) => Err((why, receipt)),
     }
 }

@@ -7,6 +7,7 @@
 //! sync.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
@@ -23,6 +24,7 @@ use crate::{
     append::{Appender, Repeat},
     apply::{Applied, Replica},
     clock::Clock,
+    index::digest,
     receipt::receipt,
     refusal::Refused,
 };
@@ -56,8 +58,8 @@ pub struct PendingCommand {
     pub request: Request,
     /// Who waits.
     pub receipt: ReceiptSender,
-    /// Whether it was looked up, and was not handed in before.
-    pub is_known_new: bool,
+    /// How many leaves the store had when it did not know these bytes; none where it was not asked.
+    pub new_as_of: Option<u64>,
 }
 
 impl PendingCommand {
@@ -129,7 +131,7 @@ pub fn start(
     replica: Replica,
     appender: Appender,
 ) -> JoinHandle<()> {
-    let sequencer = Sequencer { replica, clock, limits, appender };
+    let sequencer = Sequencer { replica, clock, limits, appender, unstored: HashMap::new() };
     std::thread::Builder::new()
         .name(format!("market-{name}"))
         .spawn(move || sequencer.run(&inbox.0))
@@ -141,6 +143,9 @@ struct Sequencer {
     clock: Clock,
     limits: GroupLimits,
     appender: Appender,
+    /// Commands under a used nonce that were sequenced all the same, and may not be in the store yet: their
+    /// digests, and their leaves' indices.
+    unstored: HashMap<[u8; 32], u64>,
 }
 
 /// What is applied and not yet durable, and who waits for it.
@@ -203,15 +208,33 @@ impl Sequencer {
     }
 
     fn sequence(&mut self, command: PendingCommand, group: &mut Group) {
-        let last_nonce = self.replica.market().last_nonce(&command.request.key);
-        if command.request.nonce <= last_nonce && !command.is_known_new {
-            group.repeats.push(Repeat(command));
+        if self.may_be_a_repeat(&command) {
+            group.repeats.push(Repeat(PendingCommand { new_as_of: None, ..command }));
             return;
         }
         let at = self.moment_of_a_command(group);
         let applied = Arc::new(self.replica.command(at, command.signed, command.request));
         group.receipts.push((command.receipt, applied.clone()));
         group.push(applied);
+    }
+
+    /// Returns whether the same bytes may have been sequenced before, so that they must be looked up.
+    ///
+    /// Two copies of bytes under a used nonce may both be found new before the first is stored; the second is
+    /// looked up again then, behind the first.
+    fn may_be_a_repeat(&mut self, command: &PendingCommand) -> bool {
+        if command.request.nonce > self.replica.market().last_nonce(&command.request.key) {
+            return false;
+        }
+        let Some(as_of) = command.new_as_of else { return true };
+        // Commands come back in the order of their look-ups, so that what one has seen stored all later ones have.
+        self.unstored.retain(|_, index| *index >= as_of);
+        let digest = digest(&command.signed);
+        let is_sequenced = self.unstored.contains_key(&digest);
+        if !is_sequenced {
+            self.unstored.insert(digest, self.replica.next_index());
+        }
+        is_sequenced
     }
 
     /// Returns the moment of the next command, after doing everything that is due by then.

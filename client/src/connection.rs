@@ -169,7 +169,8 @@ impl Connection {
         self.answer(self.ledger().get_checkpoint(call(request)).await)
     }
 
-    /// Returns `count` entries from `from_index` on, each a serialised `Leaf`; for regulators and operators.
+    /// Returns entries, each a serialised `Leaf`, and their indices: all for regulators and operators, those about
+    /// himself for a participant.
     pub async fn entries(
         &self,
         session: &SignedSession,
@@ -181,23 +182,25 @@ impl Connection {
     /// Returns the proof that a leaf is in the tree of that size.
     pub async fn inclusion_proof(
         &self,
+        session: &SignedSession,
         market: &str,
         leaf_index: u64,
         tree_size: u64,
     ) -> Result<Proof, ClientError> {
         let request = GetInclusionProofRequest { market: market.to_owned(), leaf_index, tree_size };
-        self.answer(self.ledger().get_inclusion_proof(call(request)).await)
+        self.answer(self.ledger().get_inclusion_proof(with_session(request, session)).await)
     }
 
     /// Returns the proof that the tree of `old_size` is the beginning of that of `new_size`.
     pub async fn consistency_proof(
         &self,
+        session: &SignedSession,
         market: &str,
         old_size: u64,
         new_size: u64,
     ) -> Result<Proof, ClientError> {
         let request = GetConsistencyProofRequest { market: market.to_owned(), old_size, new_size };
-        self.answer(self.ledger().get_consistency_proof(call(request)).await)
+        self.answer(self.ledger().get_consistency_proof(with_session(request, session)).await)
     }
 }
 

@@ -100,7 +100,7 @@ impl MarketConfig {
     /// The first field, in order of declaration, that does not hold.
     pub fn check(&self) -> Result<(), ConfigError> {
         let must = |holds: bool, field, rule| if holds { Ok(()) } else { Err(ConfigError { field, rule }) };
-        let far = Price(1_000_000_000_000);
+        let far = Price(1_000_000_000);
         let on_tick = |price: Price| (0..far.0).contains(&price.0) && price.0 % self.tick.0 == 0;
         let is_near = |price: Price| (1 - far.0..far.0).contains(&price.0);
         must(is_name(&self.name), "name", "must be 1 to 32 of a-z, 0-9 and -")?;
@@ -116,24 +116,24 @@ impl MarketConfig {
             must(
                 on_tick(zone.base_wheeling),
                 "zones.base_wheeling",
-                "must be a multiple of the tick, 0 to a million yuan/kWh",
+                "must be a multiple of the tick, 0 to 1,000 yuan/kWh",
             )?;
             must(
                 on_tick(zone.wheeling_up),
                 "zones.wheeling_up",
-                "must be a multiple of the tick, 0 to a million yuan/kWh",
+                "must be a multiple of the tick, 0 to 1,000 yuan/kWh",
             )?;
             must(
                 on_tick(zone.wheeling_down),
                 "zones.wheeling_down",
-                "must be a multiple of the tick, 0 to a million yuan/kWh",
+                "must be a multiple of the tick, 0 to 1,000 yuan/kWh",
             )?;
         }
         must(self.price_floor < self.price_cap, "price_floor", "must be less than price_cap")?;
         must(
             is_near(self.price_cap) && is_near(self.price_floor),
             "price_cap",
-            "must be within a million yuan/kWh",
+            "must be within 1,000 yuan/kWh",
         )?;
         must(self.lot.0 > 0, "lot", "must be more than 0")?;
         must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
@@ -150,11 +150,7 @@ impl MarketConfig {
             "the auction must uncross before the gate closes",
         )?;
         must(self.auction_point_per_mille <= 1000, "auction_point_per_mille", "must be at most 1000")?;
-        must(
-            on_tick(self.market_fee),
-            "market_fee",
-            "must be a multiple of the tick, 0 to a million yuan/kWh",
-        )?;
+        must(on_tick(self.market_fee), "market_fee", "must be a multiple of the tick, 0 to 1,000 yuan/kWh")?;
         must(self.deviation_per_mille <= 1000, "deviation_per_mille", "must be at most 1000")?;
         must(
             self.tariffs.first().is_some_and(|band| band.from_quarter == 0),
@@ -169,7 +165,7 @@ impl MarketConfig {
             "must be 0 to 95",
         )?;
         let near = self.tariffs.iter().all(|band| is_near(band.retail) && is_near(band.feed_in));
-        must(near, "tariffs", "must be within a million yuan/kWh")
+        must(near, "tariffs", "must be within 1,000 yuan/kWh")
     }
 
     /// Returns the tariffs that hold in `slot`.
@@ -239,7 +235,7 @@ mod tests {
     #[test]
     fn a_configuration_that_is_no_market_names_its_field() {
         assert_eq!(config().check(), Ok(()));
-        let far = Price(1_000_000_000_000);
+        let far = Price(1_000_000_000);
         let check = |field, change: fn(&mut MarketConfig, Price)| {
             let mut changed = config();
             change(&mut changed, far);

@@ -9,6 +9,12 @@ use alloc::vec::Vec;
 
 use crate::{MarketConfig, NewParticipant, ParticipantId, PublicKey, Rejection, is_name};
 
+/// The greatest capacity of a plant or a connection: 1 TW. With [`CREDIT_LIMIT_FEN_MAX`] and the bounds on prices it
+/// keeps every balance within [`Money`](crate::Money), whatever is signed.
+const CAPACITY_W_MAX: u64 = 1_000_000_000_000;
+/// The greatest credit limit: 10^10 yuan.
+const CREDIT_LIMIT_FEN_MAX: u64 = 1_000_000_000_000;
+
 /// An enrolled participant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Participant {
@@ -114,6 +120,15 @@ impl Participants {
         }
         if usize::from(new.zone.0) >= config.zones.len() {
             return Err(Rejection::ZoneMustExist { zone: u64::from(new.zone.0) });
+        }
+        if let Some(&watts) =
+            [new.pv_capacity_w, new.connection_capacity_w].iter().find(|&&it| it > CAPACITY_W_MAX)
+        {
+            return Err(Rejection::CapacityMustBeWithinBounds { watts, max: CAPACITY_W_MAX });
+        }
+        if new.credit_limit_fen > CREDIT_LIMIT_FEN_MAX {
+            let (fen, max) = (new.credit_limit_fen, CREDIT_LIMIT_FEN_MAX);
+            return Err(Rejection::CreditLimitMustBeWithinBounds { fen, max });
         }
         let number = number_of(self.list.len());
         if number >= config.participants_max {

@@ -68,6 +68,12 @@ rejections! {
     /// There is no such zone.
     ZoneMustExist { zone: u64 } = "ZONE_MUST_EXIST", "R1", "zone",
         "zone {zone} is none of this market's";
+    /// The plant or the connection is beyond any.
+    CapacityMustBeWithinBounds { watts: u64, max: u64 } = "CAPACITY_MUST_BE_WITHIN_BOUNDS", "R1", "pv_capacity_w, connection_capacity_w",
+        "a capacity of {watts} W exceeds the maximum of {max} W";
+    /// The credit is beyond any.
+    CreditLimitMustBeWithinBounds { fen: u64, max: u64 } = "CREDIT_LIMIT_MUST_BE_WITHIN_BOUNDS", "R1", "credit_limit_fen",
+        "a credit limit of {fen} fen exceeds the maximum of {max} fen";
     /// The market is full.
     ParticipantsMustNotExceedTheMaximum { max: u32 } = "PARTICIPANTS_MUST_NOT_EXCEED_THE_MAXIMUM", "R1", "name",
         "the market holds its maximum of {max} participants";

@@ -38,7 +38,9 @@ pub use checkpoint::{
 pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
 pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
 #[cfg(feature = "store")]
-pub use rebuild::{PROBE_BEHIND, ReopenError, Reopened, StoreState, answer_probe, compare, open_or_rebuild};
+pub use rebuild::{
+    PROBE_AHEAD, PROBE_BEHIND, ReopenError, Reopened, StoreState, answer_probe, compare, open_or_rebuild,
+};
 #[cfg(feature = "store")]
 pub use store::{IndexRow, Store, StoreError};
 pub use tree::{

@@ -52,6 +52,8 @@ mod exit {
 
 /// The exit code of a probe whose store holds exactly the journal's first leaves.
 pub const PROBE_BEHIND: u8 = exit::BEHIND;
+/// The exit code of a probe whose store proves that the journal has lost leaves.
+pub const PROBE_AHEAD: u8 = exit::AHEAD;
 
 /// Answers for a probe: says the state on standard output, and returns the exit code that [`open_or_rebuild`]
 /// decides by. It is the last thing that a probe does.

@@ -84,15 +84,20 @@ pub enum ProofError {
     Unreadable(String),
 }
 
+/// The most leaves of which a proof is made or checked: above, the numbers of stored hashes leave 64 bits.
+const SIZE_MAX: u64 = 1 << 62;
+
+fn check_in_tree(is_in: bool, asked: impl Fn() -> String, size: u64) -> Result<(), ProofError> {
+    if is_in && size <= SIZE_MAX { Ok(()) } else { Err(ProofError::NotInTree { asked: asked(), size }) }
+}
+
 /// Returns the proof that leaf `index` is in the tree of `size` leaves: the audit path, from the leaf
 /// upwards.
 ///
 /// # Errors
 /// [`ProofError::NotInTree`] unless `index < size`; [`ProofError::Unreadable`] if `hashes` lacks one.
 pub fn prove_inclusion(hashes: &impl HashReader, size: u64, index: u64) -> Result<Vec<Hash>, ProofError> {
-    if index >= size {
-        return Err(ProofError::NotInTree { asked: format!("leaf {index}"), size });
-    }
+    check_in_tree(index < size, || format!("leaf {index}"), size)?;
     tlog::prove_record(size, index, hashes).map_err(unreadable)
 }
 
@@ -104,9 +109,7 @@ pub fn verify_inclusion(
     index: u64,
     leaf: Hash,
 ) -> Result<(), ProofError> {
-    if index >= size {
-        return Err(ProofError::NotInTree { asked: format!("leaf {index}"), size });
-    }
+    check_in_tree(index < size, || format!("leaf {index}"), size)?;
     if proof.len() > PROOF_HASHES_MAX {
         return Err(ProofError::DoesNotHold);
     }
@@ -120,9 +123,7 @@ pub fn verify_inclusion(
 /// # Errors
 /// [`ProofError::NotInTree`] unless `earlier <= size`; [`ProofError::Unreadable`] if `hashes` lacks one.
 pub fn prove_consistency(hashes: &impl HashReader, size: u64, earlier: u64) -> Result<Vec<Hash>, ProofError> {
-    if earlier > size {
-        return Err(ProofError::NotInTree { asked: format!("tree of {earlier} leaves"), size });
-    }
+    check_in_tree(earlier <= size, || format!("tree of {earlier} leaves"), size)?;
     if earlier == 0 {
         return Ok(Vec::new());
     }
@@ -138,9 +139,7 @@ pub fn verify_consistency(
     earlier: u64,
     earlier_root: Hash,
 ) -> Result<(), ProofError> {
-    if earlier > size {
-        return Err(ProofError::NotInTree { asked: format!("tree of {earlier} leaves"), size });
-    }
+    check_in_tree(earlier <= size, || format!("tree of {earlier} leaves"), size)?;
     let holds = if earlier == 0 {
         proof.is_empty() && earlier_root == EMPTY_HASH && (size > 0 || root == EMPTY_HASH)
     } else {

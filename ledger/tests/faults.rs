@@ -2,13 +2,13 @@
 //! named.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-mod common;
+mod sample;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use common::{audit, leaves, make, open, segments, signer, verifier};
+use sample::{audit, leaves, make, open, segments, signer, verifier};
 use parkwatt_ledger::{
     JournalOptions, Ledger, OpenError, ReadError, Signatures, Tail, journal_dir, leaf_hash, scan,
 };

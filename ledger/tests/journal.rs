@@ -1,11 +1,11 @@
 //! What is appended is there when the ledger is opened again: order, rotation, locks, keys.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-mod common;
+mod sample;
 
 use std::fs;
 
-use common::{audit, leaves, make, open, segments, signer, small, verifier};
+use sample::{audit, leaves, make, open, segments, signer, small, verifier};
 use parkwatt_ledger::{
     AppendError, CheckpointSigner, Ledger, OpenError, Origin, ReadError, SigningKey, Tail, journal_dir,
 };

@@ -2,14 +2,14 @@
 #![cfg(feature = "store")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-mod common;
+mod sample;
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
-use common::{audit, leaves, make, open, verifier};
+use sample::{audit, leaves, make, open, verifier};
 use parkwatt_ledger::{
     Group, IndexRow, ReadError, ReopenError, Reopened, Store, StoreError, StoreState, answer_probe, compare,
     journal_dir, leaf_hash, open_or_rebuild, prove_consistency, prove_inclusion, verify_consistency,

@@ -132,6 +132,11 @@ fn a_proof_of_what_is_not_in_the_tree_is_refused() {
     assert!(matches!(prove_consistency(&log, 2, 3), Err(ProofError::NotInTree { size: 2, .. })));
     assert!(matches!(prove_inclusion(&log, 4, 0), Err(ProofError::Unreadable(_))));
     let root = log.roots[2];
+    let beyond = u64::MAX;
+    assert!(matches!(prove_inclusion(&log, beyond, 0), Err(ProofError::NotInTree { .. })));
+    assert!(matches!(prove_consistency(&log, beyond, 1), Err(ProofError::NotInTree { .. })));
+    assert!(matches!(verify_inclusion(&[], beyond, root, 0, root), Err(ProofError::NotInTree { .. })));
+    assert!(matches!(verify_consistency(&[], beyond, root, 1, root), Err(ProofError::NotInTree { .. })));
     assert!(matches!(verify_inclusion(&[], 2, root, 2, root), Err(ProofError::NotInTree { .. })));
     assert!(matches!(verify_consistency(&[], 2, root, 3, root), Err(ProofError::NotInTree { .. })));
 }

@@ -9,7 +9,9 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-use parkwatt_ledger::{CheckpointVerifier, PROBE_BEHIND, Store, answer_probe, compare, journal_dir};
+use parkwatt_ledger::{
+    CheckpointVerifier, PROBE_AHEAD, PROBE_BEHIND, Store, answer_probe, compare, journal_dir,
+};
 
 use super::{Audit, folder, verdict::Finding};
 use crate::{host::VKEY_FILE, index::index_rows};
@@ -79,6 +81,12 @@ pub(super) fn examine(
             "{store}: {said}; a node that was killed leaves this, and its next start mends it"
         ));
         return Ok(());
+    }
+    if output.status.code() == Some(PROBE_AHEAD.into()) {
+        let said = said.trim();
+        return Err(Finding::tampered(format!(
+            "{store}: {said}: the journal has lost leaves that were acknowledged; restore it from a copy"
+        )));
     }
     Err(Finding::tampered(match said.lines().last().filter(|_| output.status.code().is_some()) {
         Some(said) => format!(

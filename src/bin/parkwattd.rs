@@ -92,11 +92,24 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("parkwattd: {problem:#}");
+            eprintln!("parkwattd: {}", in_one_line(&problem));
             let cannot_open = matches!(problem.downcast_ref(), Some(NodeError::Host(_)));
             ExitCode::from(if cannot_open { EXIT_CANNOT_OPEN } else { 1 })
         }
     }
+}
+
+/// Returns an error and its causes in one line; what a cause only says again is left out.
+fn in_one_line(problem: &anyhow::Error) -> String {
+    problem.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
+        if said.contains(&cause) {
+            said
+        } else if said.is_empty() {
+            cause
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
 }
 
 fn serve(options: ServeOptions) -> anyhow::Result<()> {

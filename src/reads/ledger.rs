@@ -12,6 +12,9 @@ use super::{
 };
 use crate::{host::Market, index, refusal::Refused, wire::Malformed};
 
+/// After how many bytes of leaves an answer ends: half of what clients take by default.
+const ENTRIES_BYTES_MAX: usize = 2 << 20;
+
 /// The service of what proves the ledger.
 pub struct LedgerReads(pub Arc<Market>);
 
@@ -45,8 +48,13 @@ impl Ledger for LedgerReads {
             Some(about) => found_about(store, about, request.from_index),
         };
         let mut response = v1::ListEntriesResponse::default();
+        let mut bytes = 0;
         for found in found.take(count) {
             let (index, leaf) = found?;
+            bytes += leaf.len();
+            if bytes > ENTRIES_BYTES_MAX && !response.entries.is_empty() {
+                break;
+            }
             response.leaf_indices.push(index);
             response.entries.push(leaf);
         }
@@ -57,9 +65,11 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::GetInclusionProofRequest>,
     ) -> Result<Response<v1::Proof>, Status> {
+        let who = reader(&self.0, request.metadata())?;
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
         let store = self.store_with("tree_size", request.tree_size).await?;
+        self.check_may_see_leaf(who, store, request.leaf_index)?;
         Ok(Response::new(proof("leaf_index", prove_inclusion(store, request.tree_size, request.leaf_index))?))
     }
 
@@ -67,6 +77,7 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::GetConsistencyProofRequest>,
     ) -> Result<Response<v1::Proof>, Status> {
+        reader(&self.0, request.metadata())?;
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
         let store = self.store_with("new_size", request.new_size).await?;
@@ -86,17 +97,29 @@ impl LedgerReads {
     }
 
     fn check_may_see(&self, who: Reader, about: Option<&About>) -> Result<(), Refused> {
-        let may = match who {
-            Reader::Founder => true,
-            Reader::Participant(id) => {
-                let roles = self.0.views().participants[id.0 as usize].roles;
-                roles.operator || roles.regulator || about == Some(&About::Participant(id.0))
-            }
-        };
-        let refused = "regulators and operators may see all entries, a participant those that are about him";
-        may.then_some(()).ok_or(Refused::NotPermitted(refused))
+        match self.sees_only(who) {
+            Some(number) if about != Some(&About::Participant(number)) => Err(Refused::NotPermitted(NOT_HIS)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_may_see_leaf(&self, who: Reader, store: &Store, leaf_index: u64) -> Result<(), Refused> {
+        let Some(number) = self.sees_only(who) else { return Ok(()) };
+        let (by, prefix) = index::place(&About::Participant(number));
+        let row = store.get_index(by, &[&prefix[..], &leaf_index.to_be_bytes()].concat())?;
+        row.map(drop).ok_or(Refused::NotPermitted(NOT_HIS))
+    }
+
+    /// Returns the participant about whom alone a reader may see entries; none where he may see all.
+    fn sees_only(&self, who: Reader) -> Option<u32> {
+        let Reader::Participant(id) = who else { return None };
+        let roles = self.0.views().participants[id.0 as usize].roles;
+        (!roles.operator && !roles.regulator).then_some(id.0)
     }
 }
+
+/// Why a participant does not see what is not about him.
+const NOT_HIS: &str = "regulators and operators may see all entries, a participant those that are about him";
 
 /// Leaves that were found, each with its index.
 type Found<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Refused>> + 'a>;

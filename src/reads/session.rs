@@ -36,7 +36,7 @@ pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused
     if session.expires_at_micros <= now.0 {
         return Err(Refused::NoSession("the session has expired; sign a new one"));
     }
-    let latest = Timestamp(now.0 + market.session_s_max * MICROS_PER_SECOND);
+    let latest = Timestamp(now.0.saturating_add(market.session_s_max.saturating_mul(MICROS_PER_SECOND)));
     if session.expires_at_micros > latest.0 {
         return Err(Refused::NoSession(
             "the session would last longer than this node allows; sign a shorter one",

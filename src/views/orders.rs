@@ -116,7 +116,7 @@ impl Orders {
         let trades =
             self.trades_of(owner).filter(|view| view.trade.buyer == owner && view.delivery.is_none());
         let trades = trades.map(|view| view.trade.buyer_price().times(view.trade.energy));
-        bids.chain(trades).fold(Worth::ZERO, Worth::plus)
+        bids.chain(trades).map(|need| need.max(Worth::ZERO)).fold(Worth::ZERO, Worth::plus)
     }
 
     pub(super) fn placed(&mut self, id: OrderId, owner: ParticipantId, order: NewOrder) {

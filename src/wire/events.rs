@@ -116,7 +116,7 @@ fn posting(it: &engine::Posting) -> v1::Posting {
         from: Some(account(it.from)),
         to: Some(account(it.to)),
         amount_yuan: i64::try_from(yuan)
-            .expect("an amount is at most 1 TWh at a million yuan/kWh, far below 2^63 yuan"),
+            .expect("an amount is at most 1 TWh at 1,000 yuan/kWh, far below 2^63 yuan"),
         amount_nanos: u32::try_from(nanos).expect("a remainder of 10^9 fits 32 bits"),
         purpose: Some(purpose),
     }

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::PoisonError,
 };
 
 use ed25519_dalek::{Signer, SigningKey};
@@ -38,7 +39,7 @@ impl Day {
         let mut day = Day { replica, groups: vec![vec![genesis]], now: begin };
         day.enrol("roof", ROOF, v1::Role::Producer);
         day.enrol("mill", MILL, v1::Role::Consumer);
-        day.put(OPERATOR, Kind::Deposit(v1::Deposit { participant: "mill".into(), amount_fen: 100_000 }));
+        day.ask(OPERATOR, Kind::Deposit(v1::Deposit { participant: "mill".into(), amount_fen: 100_000 }));
         day.order(ROOF, v1::Side::Offer, 400_000, 2000);
         day.order(MILL, v1::Side::Bid, 600_000, 1500);
         // Refused: the price is beyond the cap. An auditor sees refusals too.
@@ -54,7 +55,7 @@ impl Day {
             consumption_slot: SLOT,
             beneficiary: "hall 3".into(),
         };
-        day.put(MILL, Kind::RetireCertificates(retired));
+        day.ask(MILL, Kind::RetireCertificates(retired));
         day
     }
 
@@ -69,18 +70,18 @@ impl Day {
             connection_capacity_w: 50_000,
             credit_limit_fen: 0,
         };
-        self.put(OPERATOR, Kind::EnrolParticipant(enrolled));
+        self.ask(OPERATOR, Kind::EnrolParticipant(enrolled));
     }
 
     fn order(&mut self, owner: u8, side: v1::Side, limit_price_micros_per_kwh: i64, energy_wh: u64) {
         let order = v1::NewOrder { side: side.into(), slot: SLOT, limit_price_micros_per_kwh, energy_wh };
-        self.put(owner, Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order] }));
+        self.ask(owner, Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order] }));
     }
 
     fn read(&mut self, meter: u8, slot: u32, counter: u64, import_register_wh: u64, export_register_wh: u64) {
         let quality = v1::Quality::Measured.into();
         let reading = v1::SubmitReading { slot, import_register_wh, export_register_wh, counter, quality };
-        self.put(meter, Kind::SubmitReading(reading));
+        self.ask(meter, Kind::SubmitReading(reading));
     }
 
     fn ask(&mut self, who: u8, kind: Kind) {
@@ -123,6 +124,7 @@ impl Day {
         fs::write(dir.path().join(VKEY_FILE), format!("{}\n", signer.verifier().vkey())).unwrap();
         // So small that the day fills three segments, and a part of the last.
         let options = JournalOptions { segment_bytes: 20 << 10 };
+        let _open = crate::LEDGERS.read().unwrap_or_else(PoisonError::into_inner);
         let mut ledger = Ledger::open(dir.path(), signer, &options, |_| Ok::<_, OpenError>(())).unwrap();
         let opened = (store > 0).then(|| Store::open(dir.path()).unwrap());
         let mut whole_journal = None;

@@ -8,13 +8,24 @@ mod forgeries;
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    sync::{PoisonError, RwLock},
 };
 
 use day::{Day, files};
 
+/// Read while a ledger is open here, written while a process is started: between its fork and its exec it would hold the
+/// ledger's lock too.
+static LEDGERS: RwLock<()> = RwLock::new(());
+
 fn run(args: &[&str], dir: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_parkwatt-audit")).args(args).arg(dir).output().unwrap()
+    let mut auditor = Command::new(env!("CARGO_BIN_EXE_parkwatt-audit"));
+    auditor.args(args).arg(dir).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let started = {
+        let _none_is_open = LEDGERS.write().unwrap_or_else(PoisonError::into_inner);
+        auditor.spawn().unwrap()
+    };
+    started.wait_with_output().unwrap()
 }
 
 /// Runs the auditor, expects this exit code, and returns what it prints.

@@ -1,4 +1,5 @@
-//! Time: what is due happens before the command that comes after it, whatever the clock does.
+//! The sequencer: one order and one time, whatever the clock and the callers do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use ed25519_dalek::SigningKey;
 use parkwatt::{
@@ -6,6 +7,7 @@ use parkwatt::{
     config::NodeConfig,
     host::{self, Hosted},
     keys::NodeKeys,
+    refusal::Refused,
     sequence::PendingCommand,
     wire,
 };
@@ -16,6 +18,7 @@ use parkwatt_proto::v1::{
     order_answer::Kind as Answer, outcome::Kind as Outcome,
 };
 use std::{path::Path, time::Duration};
+use tokio::sync::oneshot;
 
 /// Founds a market whose clock stands at `now`.
 fn market(dir: &Path, now: Timestamp) -> (Hosted, Signer) {
@@ -28,16 +31,37 @@ fn market(dir: &Path, now: Timestamp) -> (Hosted, Signer) {
 
 /// Hands in a command, and waits for its receipt.
 fn hand_in(hosted: &Hosted, signed: SignedCommand) -> Receipt {
+    begin(hosted, signed).blocking_recv().unwrap().unwrap()
+}
+
+/// Hands in a command, and returns where its receipt will be.
+fn begin(hosted: &Hosted, signed: SignedCommand) -> oneshot::Receiver<Result<Receipt, Refused>> {
     let key = signed.public_key.as_slice().try_into().unwrap();
     let request = wire::parse(&hosted.market.config, &signed.payload, key).unwrap();
-    let (receipt, waiting) = tokio::sync::oneshot::channel();
-    hosted.market.door.queue().unwrap().hand_in(PendingCommand {
-        signed,
-        request,
-        receipt,
-        is_known_new: false,
-    });
-    waiting.blocking_recv().unwrap().unwrap()
+    let (receipt, waiting) = oneshot::channel();
+    hosted.market.door.queue().unwrap().hand_in(PendingCommand { signed, request, receipt, new_as_of: None });
+    waiting
+}
+
+#[test]
+fn two_copies_of_bytes_under_a_used_nonce_have_one_receipt() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = Slot(1_628_736).start();
+    let (hosted, operator) = market(dir.path(), now);
+    let deposit = |amount_fen| Kind::Deposit(Deposit { participant: "nobody".into(), amount_fen });
+    let lifetime = Duration::from_mins(1);
+    // The same nonces again, under other bytes.
+    let (mut used, mut reused) = (operator.clone(), operator);
+    for amount_fen in 1..=200 {
+        let first = hand_in(&hosted, used.sign(deposit(amount_fen), now.0, lifetime));
+        let other = reused.sign(deposit(1_000 + amount_fen), now.0, lifetime);
+        let copies = [(); 3].map(|()| begin(&hosted, other.clone()));
+        let [a, b, c] = copies.map(|copy| copy.blocking_recv().unwrap().unwrap());
+        assert!(first.leaf_index < a.leaf_index);
+        assert_eq!((b.leaf_index, c.leaf_index), (a.leaf_index, a.leaf_index), "round {amount_fen}");
+        assert_eq!([a, b, c].map(|copy| copy.repeated_command), [false, true, true]);
+    }
+    hosted.stop();
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! The demo as somebody runs it who has just cloned this: the real program, from command line to ledger.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod node;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use node::{DEMO_ROOT, DEMO_SIZE};
+use parkwatt::audit::verifier_of;
+use parkwatt_ledger::{Reader, Signatures, SignedCheckpoint, journal_dir};
+
+/// The three files of a park, as they are built in.
+const FILES: [&str; 3] = ["participants.csv", "network.csv", "profiles.csv"];
+
+fn demo(out: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_parkwattd"))
+        .args(["demo", "--out"])
+        .arg(out)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+/// Runs the demo, expects that it ends well, and returns what it says and the last checkpoint of its ledger.
+#[track_caller]
+fn traded(out: &Path, args: &[&str]) -> (String, SignedCheckpoint) {
+    let output = demo(out, args);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let ledger = out.join("park");
+    let verifier = verifier_of(&ledger).unwrap();
+    let reader = Reader::open(&journal_dir(&ledger), &verifier, Signatures::Every).unwrap();
+    (said, reader.finish().unwrap().checkpoint.unwrap())
+}
+
+/// Runs the demo, expects that it is refused, and returns why.
+#[track_caller]
+fn refused(out: &Path, args: &[&str]) -> String {
+    let output = demo(out, args);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Writes the park that is built in to a folder, with `bad` in place of the first `good` in one file.
+fn write_park(dir: &Path, file: &str, good: &str, bad: &str) {
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/park");
+    for name in FILES {
+        let text = fs::read_to_string(built_in.join(name)).unwrap();
+        let text = if name == file { text.replacen(good, bad, 1) } else { text };
+        fs::write(dir.join(name), text).unwrap();
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_root_and_the_ledger_passes_its_audit() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("demo");
+    let (said, checkpoint) = traded(&out, &[]);
+    assert_eq!((checkpoint.size(), checkpoint.root().to_string().as_str()), (DEMO_SIZE, DEMO_ROOT));
+    assert!(said.contains(DEMO_ROOT), "{said}");
+    for depth in ["verify", "replay"] {
+        let audited = node::audit(depth, &out.join("park"));
+        assert_eq!(audited.status.code(), Some(0), "{}", String::from_utf8_lossy(&audited.stdout));
+    }
+}
+
+#[test]
+fn the_readme_names_the_root() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    assert!(readme.contains(DEMO_ROOT), "README.md does not name {DEMO_ROOT}");
+}
+
+#[test]
+fn another_seed_gives_another_root_in_the_folder_of_an_earlier_demo() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("parkwatt-demo.txt"), "").unwrap();
+    fs::write(dir.path().join("left-behind"), "").unwrap();
+    let (_, checkpoint) = traded(dir.path(), &["--seed", "43"]);
+    assert_ne!(checkpoint.root().to_string(), DEMO_ROOT);
+    assert!(!dir.path().join("left-behind").exists());
+}
+
+#[test]
+fn more_days_than_there_are_and_a_folder_of_somebody_elses_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = refused(dir.path(), &["--days", "2"]);
+    assert!(said.contains("--days 2: the profiles have 1 whole days"), "{said}");
+    fs::write(dir.path().join("letter.txt"), "dear all").unwrap();
+    let said = refused(dir.path(), &[]);
+    assert!(said.contains("not empty and not a demo's"), "{said}");
+    assert_eq!(fs::read_to_string(dir.path().join("letter.txt")).unwrap(), "dear all");
+}
+
+#[test]
+fn a_folder_with_a_wrong_column_is_refused_by_file_and_column() {
+    let (dir, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write_park(data.path(), "profiles.csv", "generation_wh", "generation_kwh");
+    let said = refused(&dir.path().join("demo"), &["--data", data.path().to_str().unwrap()]);
+    let file = data.path().join("profiles.csv");
+    assert!(said.contains(&format!("{}: column 'generation_wh' is missing", file.display())), "{said}");
+    assert!(!dir.path().join("demo").exists(), "a demo that is refused leaves nothing behind");
+}

@@ -1,0 +1,166 @@
+//! A node that is killed again and again in the middle of a trading day loses nothing that it has acknowledged, takes
+//! nothing twice, and comes to the ledger of a day without any kill.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod node;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use node::{DEMO_ROOT, DEMO_SIZE, Node, Place};
+use parkwatt::{
+    audit::verifier_of,
+    demo::{Desk, Park, Step, Strategy, Tally, begins_at, leaf_digest, node_config, write_keys},
+    host::VKEY_FILE,
+    keys::NodeKeys,
+    replay::Replay,
+};
+use parkwatt_client::Connection;
+use parkwatt_engine::MarketConfig;
+use parkwatt_ledger::{Reader, Signatures, Tail, journal_dir};
+use parkwatt_proto::v1::{Leaf, leaf::Fact};
+use prost::Message;
+use tokio::task::spawn_blocking;
+
+/// How often the node is killed.
+const KILLS: u64 = 12;
+/// Segments are short, so that the day needs several and a kill can come between two.
+const SEGMENT_BYTES: u64 = 1 << 20;
+/// How long between two looks at how far the node is.
+const LOOK: Duration = Duration::from_millis(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
+    let (park, strategy) = (Park::read(None).unwrap(), Strategy { seed: 42 });
+    let mut config = node_config(&park, "data".as_ref());
+    config.segment_bytes = SEGMENT_BYTES;
+    let begin = jiff::Timestamp::from_microsecond(begins_at(&park).0.try_into().unwrap()).unwrap();
+    let args = ["--simulated-from", &begin.to_string()];
+    let place = Arc::new(Place::with_config(&toml::to_string(&config).unwrap(), &args));
+    write_keys(&park, strategy, &place.data()).unwrap();
+    let keys = NodeKeys::open(&place.data()).unwrap();
+    let market = config.market.constitution(keys.operator.verifying_key().to_bytes()).unwrap();
+
+    let node = place.start();
+    let url = node.url();
+    let kills = async { Ok(kill_often(place.clone(), node).await) };
+    let ended = tokio::try_join!(trade(&park, &market, strategy, &url), kills);
+    let ((tally, state_hash), mut node) =
+        ended.unwrap_or_else(|problem| panic!("{problem:#}\n{}", place.log()));
+    assert!(u64::from(tally.reconnections) >= KILLS, "{} reconnections", tally.reconnections);
+    assert_eq!(node.stop().code(), Some(0), "{}", place.log());
+
+    let ledger = place.data().join("park");
+    let recorded = Recorded::read(&ledger);
+    recorded.check_receipts(&tally);
+    assert_eq!(recorded.state_hash, state_hash, "the replay's state is the live node's");
+    assert_eq!((recorded.leaves.len() as u64, recorded.root.as_str()), (DEMO_SIZE, DEMO_ROOT));
+    let audited = node::audit("replay", &ledger);
+    assert_eq!(audited.status.code(), Some(0), "{}", String::from_utf8_lossy(&audited.stdout));
+}
+
+/// Trades the day, and returns what was handed in, and the hash of the market's state at the end.
+async fn trade(
+    park: &Park,
+    market: &MarketConfig,
+    strategy: Strategy,
+    url: &str,
+) -> anyhow::Result<(Tally, u64)> {
+    let mut desk = Desk::open(park, market, strategy, url).await?;
+    for (at_seconds, step) in Step::all(park.first_slot, 1) {
+        desk.step(at_seconds, step).await?;
+    }
+    desk.advance_to(desk.now_micros()).await?;
+    Ok((desk.tally.clone(), desk.state_hash()))
+}
+
+/// Kills the node whenever its ledger has grown by a drawn number of leaves, and starts it again at the same address.
+async fn kill_often(place: Arc<Place>, mut node: Node) -> Node {
+    let (mean, mut drawn, mut size) = (DEMO_SIZE / (KILLS + 1), 42_u64, 0);
+    for kill in 0..KILLS {
+        drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        size += mean / 2 + (drawn >> 33) % mean;
+        let connection = Connection::open(&node.url()).await.unwrap();
+        while connection.checkpoint("").await.unwrap().tree_size < size {
+            tokio::time::sleep(LOOK).await;
+        }
+        let address = node.address;
+        let place = place.clone();
+        let killed = move || {
+            node.kill();
+            if kill % 3 == 2 {
+                kill_in_recovery(&place, address);
+            }
+            place.start_at(address)
+        };
+        node = spawn_blocking(killed).await.unwrap();
+    }
+    node
+}
+
+/// Starts a node, and kills it when it has read its journal and turns to its store.
+fn kill_in_recovery(place: &Place, address: SocketAddr) {
+    let vkey = place.data().join("park").join(VKEY_FILE);
+    fs::remove_file(&vkey).unwrap();
+    let mut child = place.spawn_at(address);
+    while !vkey.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "the node did not start: {}", place.log());
+        std::thread::sleep(LOOK);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// What the journal holds.
+struct Recorded {
+    leaves: Vec<Vec<u8>>,
+    root: String,
+    state_hash: u64,
+}
+
+impl Recorded {
+    /// Reads a whole journal, and replays it.
+    fn read(ledger: &Path) -> Recorded {
+        let verifier = verifier_of(ledger).unwrap();
+        let mut reader = Reader::open(&journal_dir(ledger), &verifier, Signatures::Every).unwrap();
+        let leaves: Vec<Vec<u8>> = (&mut reader).flat_map(|group| group.unwrap().leaves).collect();
+        let scanned = reader.finish().unwrap();
+        assert_eq!(scanned.tail, Tail::Clean);
+        assert!(scanned.segments > 2, "{} segments", scanned.segments);
+        let mut replay = Replay::default();
+        for leaf in &leaves {
+            replay.take(leaf).unwrap();
+        }
+        let replica = replay.finish().unwrap().unwrap();
+        Recorded { leaves, root: scanned.tree.root().to_string(), state_hash: replica.market().state_hash() }
+    }
+
+    /// Checks that each receipt is true, and that nothing is recorded that has none, or twice.
+    fn check_receipts(&self, tally: &Tally) {
+        let mut commands = HashSet::new();
+        let mut recorded = BTreeMap::new();
+        for (index, leaf) in (0..).zip(&self.leaves) {
+            let leaf = Leaf::decode(leaf.as_slice()).unwrap();
+            let Some(Fact::Command(command)) = leaf.fact else { continue };
+            let (signed, outcome) = (command.signed.unwrap(), command.outcome.unwrap());
+            recorded.insert(index, leaf_digest(&signed, leaf.at_micros, outcome));
+            assert!(commands.insert((signed.public_key, signed.payload)), "leaf {index} is there twice");
+        }
+        let receipts: BTreeMap<u64, [u8; 32]> = tally.receipts.iter().copied().collect();
+        assert_eq!(receipts.len(), tally.receipts.len(), "no two commands share a leaf");
+        for (index, digest) in &receipts {
+            assert_eq!(
+                recorded.get(index),
+                Some(digest),
+                "the receipt of leaf {index} is not what is recorded"
+            );
+        }
+        assert_eq!(recorded.len(), receipts.len(), "every command was acknowledged");
+    }
+}

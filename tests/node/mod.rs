@@ -1,0 +1,133 @@
+//! A node as an operator runs it: the real `parkwattd`, a process of its own on a free port.
+//!
+//! Knows the program's command line and what it says first; does not know markets.
+//! Keeps: no process outlives its test.
+#![allow(dead_code, reason = "each test uses its part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+};
+
+/// The size of the demo's ledger.
+pub const DEMO_SIZE: u64 = 79_237;
+/// The root of the demo's ledger.
+pub const DEMO_ROOT: &str = "ER89I59JZYl6teZr6okJlx6vnviNWFqLQGlPon/rP0s=";
+
+/// Where a node's data and its log are, and how it is started.
+pub struct Place {
+    root: tempfile::TempDir,
+    args: Vec<String>,
+}
+
+/// A node that runs.
+pub struct Node {
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    /// Held, since a node that cannot greet would end.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Place {
+    /// Returns a place for a new node with these further arguments of `serve`.
+    pub fn new(args: &[&str]) -> Place {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("data")).unwrap();
+        Place { root, args: args.iter().map(ToString::to_string).collect() }
+    }
+
+    /// Returns a place for a new node with this configuration file, and these further arguments.
+    pub fn with_config(toml: &str, args: &[&str]) -> Place {
+        let mut place = Place::new(args);
+        let path = place.root.path().join("node.toml");
+        fs::write(&path, toml).unwrap();
+        place.args.extend(["--config".to_string(), path.display().to_string()]);
+        place
+    }
+
+    /// Returns the folder of keys and ledgers.
+    pub fn data(&self) -> PathBuf {
+        self.root.path().join("data")
+    }
+
+    /// Returns the file of the operator's key.
+    pub fn operator_key(&self) -> PathBuf {
+        self.data().join("operator.pem")
+    }
+
+    /// Starts a node, and returns when it listens.
+    pub fn start(&self) -> Node {
+        self.start_at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Starts a node that listens at `address`, and returns when it does.
+    pub fn start_at(&self, address: SocketAddr) -> Node {
+        let mut child = self.spawn_at(address);
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut greeting = String::new();
+        stdout.read_line(&mut greeting).unwrap();
+        let Some((_, address)) = greeting.trim_end().rsplit_once(" on http://") else {
+            let status = child.wait().unwrap();
+            panic!("the node did not start, {status}: {greeting}{}", self.log());
+        };
+        Node { address: address.parse().unwrap(), child, _stdout: stdout }
+    }
+
+    /// Starts a node at `address` without waiting for it.
+    pub fn spawn_at(&self, address: SocketAddr) -> Child {
+        let log = File::options().create(true).append(true).open(self.root.path().join("log")).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_parkwattd"))
+            .args(["serve", "--listen", &address.to_string(), "--data"])
+            .arg(self.data())
+            .args(&self.args)
+            .env_remove("PARKWATT_CONFIG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+
+    /// Returns what the nodes of this place have logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Node {
+    /// Returns its address as clients write it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Kills it at once, whatever it is doing.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Inbox it to end as a service manager does, and returns how it did.
+    pub fn stop(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // OK because: a node that has ended already cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns what the auditor says of the ledger in `dir`.
+pub fn audit(depth: &str, dir: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_parkwatt-audit")).arg(depth).arg(dir).output().unwrap()
+}

@@ -1,0 +1,214 @@
+//! The path of an owner and of a factory on fresh machines: the real command `parkwatt` against a real node, from the
+//! first key to a claimed certificate.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod node;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use ed25519_dalek::SigningKey;
+use node::{Node, Place};
+use parkwatt_client::{Connection, Signer, public_key_text};
+use parkwatt_proto::v1::{Quality, SubmitReading, command::Kind, outcome};
+use serde_json::Value;
+
+/// The market's time: eleven o'clock in Shanghai.
+const NOW: &str = "2026-06-01T03:00:00Z";
+/// The slot that begins at the next noon in Shanghai.
+const NOON: u32 = 1_978_096;
+const MICROS_PER_SLOT: u64 = 900_000_000;
+
+/// Somebody's machine: a home of its own, and the address of the node.
+struct Machine {
+    home: tempfile::TempDir,
+    node: String,
+}
+
+/// Returns the program `parkwatt`, which stands beside `parkwattd`.
+///
+/// `cargo test --workspace` builds it; a test of this package alone does not, so it is built here if it is missing.
+fn parkwatt() -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_parkwattd")).parent().unwrap();
+    let program = beside.join("parkwatt");
+    if !program.exists() {
+        let profile = match beside.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            other => other,
+        };
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--package", "parkwatt-client", "--bin", "parkwatt", "--profile", profile])
+            .arg("--target-dir")
+            .arg(beside.parent().unwrap())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.unwrap().success());
+    }
+    program
+}
+
+impl Machine {
+    fn new(node: &Node) -> Machine {
+        Machine { home: tempfile::tempdir().unwrap(), node: node.url() }
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(parkwatt())
+            .args(args)
+            .env("HOME", self.home.path())
+            .env("TZ", "Asia/Shanghai")
+            .env("PARKWATT_NODE", &self.node)
+            .env_remove("PARKWATT_KEY")
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that must be done, and returns what it says.
+    #[track_caller]
+    fn says(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that must be done, and returns the document that it prints.
+    #[track_caller]
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.says(&[args, &["--output", "json"]].concat())).unwrap()
+    }
+
+    /// Runs a command that must fail with this exit code, and returns what it says.
+    #[track_caller]
+    fn fails(&self, args: &[&str], exit_code: i32) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(exit_code), "{args:?}: {said}");
+        said
+    }
+}
+
+/// Hands in a meter's readings: its baseline before noon, and what it measured in the quarter hour from noon on.
+async fn read_meter(connection: &Connection, meter: SigningKey, [import_wh, export_wh]: [u64; 2]) {
+    let mut meter = Signer::new(meter, "park");
+    for (counter, slot, import, export) in [(1, NOON - 1, 0, 0), (2, NOON, import_wh, export_wh)] {
+        let reading = Kind::SubmitReading(SubmitReading {
+            slot,
+            import_register_wh: 5_000 + import,
+            export_register_wh: 7_000 + export,
+            counter,
+            quality: Quality::Measured.into(),
+        });
+        let now = u64::from(NOON + 1) * MICROS_PER_SLOT;
+        let receipt = connection.submit(meter.sign(reading, now, Duration::from_mins(1))).await.unwrap();
+        let taken = receipt.outcome.unwrap().kind.unwrap();
+        assert!(matches!(taken, outcome::Kind::ReadingTaken(_)), "{taken:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_sells_a_factory_buys_and_what_was_delivered_is_claimed_as_green() {
+    let place = Place::new(&["--simulated-from", NOW]);
+    let node = place.start();
+    let (roof, mill) = (Machine::new(&node), Machine::new(&node));
+    let operator_key = place.operator_key().display().to_string();
+    let meters = [SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32])];
+    let meter_keys = meters.each_ref().map(|meter| public_key_text(&meter.verifying_key()));
+
+    // The path of the README, and the factory's.
+    assert!(roof.says(&["key", "new"]).contains("Next: parkwatt enrol"));
+    let enrol = ["enrol", "--name", "sunny-roof", "--pv", "8kW", "--operator-key", &operator_key];
+    let said = roof.says(&[&enrol[..], &["--meter-key", &meter_keys[0]]].concat());
+    assert!(said.contains("sunny-roof") && said.contains("Next: parkwatt sell"), "{said}");
+    let said = roof.says(&["sell", "1.5kWh", "--at", "12:00", "--price", "0.45"]);
+    assert!(said.contains("accepted, waits in the book"), "{said}");
+    mill.says(&["key", "new"]);
+    let enrol =
+        ["enrol", "--name", "mill", "--roles", "consumer", "--connection", "500kW", "--credit", "2000"];
+    let enrol = [&enrol[..], &["--meter-key", &meter_keys[1], "--operator-key", &operator_key]].concat();
+    assert_eq!(mill.json(&enrol)["enrolled"]["participant"], 1);
+
+    let book = mill.json(&["book", "--at", "12:00"]);
+    assert_eq!((&book["slot"], &book["phase"]), (&NOON.into(), &"continuous".into()));
+    assert_eq!(book["offers"][0]["energy_wh"], 1_500);
+    assert_eq!(book["offers"][0]["limit_price_micros_per_kwh"], 450_000);
+    let bought = mill.json(&["buy", "1kWh", "--at", "12:00", "--price", "0.55"]);
+    assert_eq!(
+        (&bought["orders"][0]["outcome"], &bought["orders"][0]["traded_wh"]),
+        (&"accepted".into(), &1_000.into())
+    );
+    assert_eq!(bought["trades"][0]["price_micros_per_kwh"], 450_000);
+
+    let orders = roof.json(&["orders", "--open"]);
+    let order = orders["orders"][0]["order_id"].as_str().unwrap().to_owned();
+    assert_eq!(orders["orders"][0]["traded_wh"], 1_000);
+    assert_eq!(roof.json(&["cancel", &order])["cancelled"]["energy_wh"], 500);
+    assert_eq!(roof.json(&["orders"])["orders"][0]["state"], "cancelled");
+    assert_eq!(roof.json(&["trades"])["trades"][0]["energy_wh"], 1_000);
+    assert_eq!(mill.json(&["trades", "--tape"])["trades"].as_array().unwrap().len(), 1);
+    assert_eq!(mill.json(&["certificates"])["certificates"], Value::Array(vec![]));
+
+    // Noon passes. The roof fed in 200 Wh more than it had sold, the mill drew all that it had bought.
+    let connection = Connection::open(&node.url()).await.unwrap();
+    connection.advance_to(u64::from(NOON + 1) * MICROS_PER_SLOT).await.unwrap();
+    let [roof_meter, mill_meter] = meters;
+    read_meter(&connection, roof_meter, [0, 1_200]).await;
+    read_meter(&connection, mill_meter, [1_000, 0]).await;
+
+    let account = roof.json(&["account"])["account"].clone();
+    assert_eq!((&account["sold_wh"], &account["certificates_held_wh"]), (&1_000.into(), &200.into()));
+    // 1 kWh at 0.45, and 0.2 kWh at the feed-in tariff of 0.391.
+    assert_eq!(account["balance_yuan"], "0.528200000");
+    let account = mill.json(&["account"])["account"].clone();
+    assert_eq!((&account["bought_wh"], &account["reserved_yuan"]), (&1_000.into(), &"0.000000000".into()));
+    // 0.45 for energy, 0.05 for wheeling, 0.002 for the market.
+    assert_eq!(account["balance_yuan"], "-0.502000000");
+    let retire =
+        ["certificates", "retire", "--at", "12:00", "--energy", "1kWh", "--beneficiary", "Mill No. 3"];
+    assert_eq!(mill.json(&retire)["retired"]["energy_wh"], 1_000);
+    assert!(mill.fails(&retire, 1).contains("R14"));
+    let certificates = mill.json(&["certificates"]);
+    assert_eq!(certificates["certificates"][0]["retired_wh"], 1_000);
+    assert!(mill.says(&["account"]).contains("mill"));
+}
+
+#[test]
+fn each_mistake_is_answered_with_what_is_wrong_and_what_to_do() {
+    let place = Place::new(&["--simulated-from", NOW]);
+    let node = place.start();
+    let roof = Machine::new(&node);
+    let sell = ["sell", "1kWh", "--at", "12:00", "--price", "0.45"];
+    let said = roof.fails(&sell, 5);
+    assert!(said.contains("no key file") && said.contains("parkwatt key new"), "{said}");
+
+    roof.says(&["key", "new"]);
+    let said = roof.fails(&sell, 4);
+    assert!(said.contains("not enrolled in market 'park'") && said.contains("parkwatt enrol"), "{said}");
+
+    let operator_key = place.operator_key().display().to_string();
+    roof.says(&["enrol", "--name", "sunny-roof", "--pv", "8kW", "--operator-key", &operator_key]);
+    let cases: [(&[&str], i32, &[&str]); 6] = [
+        (&["sell", "1kWh", "--at", "12:00", "--price", "0.45005"], 1, &["tick", "R3", "--price"]),
+        (&["sell", "1kWh", "--at", "11:15", "--price", "0.45"], 0, &["accepted"]),
+        (&["sell", "3kWh", "--at", "12:00", "--price", "0.45"], 1, &["R8", "can still deliver"]),
+        (&["sell", "1kW", "--at", "12:00", "--price", "0.45"], 2, &["<ENERGY>", "1kW"]),
+        (&["buy", "1kWh", "--at", "12:15", "--price", "0.55"], 1, &["R8", "credit"]),
+        (&["cancel", "99.0"], 1, &["R9", "99.0", "parkwatt orders --open"]),
+    ];
+    for (args, exit_code, words) in cases {
+        let said = roof.fails(args, exit_code);
+        for word in words {
+            assert!(said.contains(word), "{args:?}: {said:?} lacks {word:?}");
+        }
+    }
+
+    let url = node.url();
+    drop(node);
+    let said = roof.fails(&["account"], 3);
+    assert!(said.contains(&url) && said.contains("--node"), "{said}");
+    let said = roof.fails(&["account", "--output", "json"], 3);
+    let document: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(document["error"]["kind"], "unreachable");
+}

@@ -1,0 +1,93 @@
+//! How a node starts and ends: one at a time on a ledger, cleanly, and by a deadline whoever is still connected.
+
+use std::{io::Read, net::TcpStream, process::Command};
+
+use parkwatt::EXIT_CANNOT_OPEN;
+use parkwatt_client::{ClientError, Connection};
+use parkwatt_proto::v1::Side;
+use tonic::Code;
+
+use super::{
+    market::{Market, order, place},
+    node::Place,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_told_to_stop_ends_cleanly_though_somebody_never_sent_his_preface() {
+    let mut market = Market::found_with("drain_ms = 200").await;
+    let mut ann = market.enrol_trader("ann").await;
+    market.connection.submit(ann.sign(place(&[order(Side::Offer)]))).await.unwrap();
+    let size = market.size().await;
+    let silent = TcpStream::connect(market.node.address).unwrap();
+
+    let status = market.node.stop();
+    assert_eq!(status.code(), Some(0), "{}", market.place.log());
+    let said = market.place.log();
+    assert!(said.contains("calls were still under way at the drain's deadline"), "{said}");
+    assert!(said.contains("stopped: everything acknowledged is durable"), "{said}");
+    assert!(market.connection.checkpoint("").await.is_err(), "nobody listens any more");
+    drop(silent);
+
+    market.node = market.place.start();
+    market.connection = Connection::open(&market.node.url()).await.unwrap();
+    assert_eq!(market.size().await, size);
+    assert!(market.place.log().contains("store=Equal"), "{}", market.place.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_asks_nothing_does_not_hold_a_node_up() {
+    let mut market = Market::found().await;
+    market.connection.checkpoint("").await.unwrap();
+    assert_eq!(market.node.stop().code(), Some(0));
+    assert!(!market.place.log().contains("deadline"), "{}", market.place.log());
+}
+
+#[test]
+fn a_second_node_on_the_same_ledger_is_refused_by_name() {
+    let place = Place::new(&[]);
+    let _first = place.start();
+    let mut second = place.spawn_at(([127, 0, 0, 1], 0).into());
+    assert_eq!(second.wait().unwrap().code(), Some(i32::from(EXIT_CANNOT_OPEN)));
+    let mut said = String::new();
+    second.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "");
+    assert!(place.log().contains("another process has this ledger open"), "{}", place.log());
+}
+
+#[test]
+fn a_wrong_setting_is_refused_with_file_and_name() {
+    for (toml, word) in [
+        ("lisen = '127.0.0.1:1'", "lisen"),
+        ("[market]\ntick_micros_per_kwh = 0", "market.tick"),
+        ("[market]\nname = 'The Park'", "market.name"),
+        ("[market]\nzones = [{ name = 'a', parent = 'b' }]", "zones.parent: 'b'"),
+    ] {
+        let place = Place::with_config(toml, &[]);
+        let mut node = place.spawn_at(([127, 0, 0, 1], 0).into());
+        assert_ne!(node.wait().unwrap().code(), Some(0));
+        assert!(place.log().contains(word), "{}", place.log());
+    }
+}
+
+#[tokio::test]
+async fn real_time_is_nobodys_to_move_and_simulated_time_goes_forward_only() {
+    let place = Place::new(&[]);
+    let node = place.start();
+    let refused = Connection::open(&node.url()).await.unwrap().advance_to(1).await.unwrap_err();
+    assert!(matches!(refused, ClientError::Refused { status: Code::Unimplemented, .. }), "{refused}");
+
+    let market = Market::found().await;
+    let refused = market.connection.advance_to(1).await.unwrap_err().to_string();
+    assert!(refused.contains("to_micros: 1 us is not between the market's time"), "{refused}");
+}
+
+#[test]
+fn the_program_says_what_it_can_do() {
+    for (args, word) in
+        [(&["--help"][..], "demo"), (&["serve", "--help"], "Examples:"), (&["demo", "--help"], "--seed")]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_parkwattd")).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&output.stdout).contains(word));
+    }
+}

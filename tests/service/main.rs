@@ -1,0 +1,11 @@
+//! One real node, asked over real sockets: what it answers, what it refuses and how, and how it ends.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod commands;
+mod ending;
+mod envelopes;
+mod market;
+#[path = "../node/mod.rs"]
+mod node;
+mod proofs;
+mod sessions;
