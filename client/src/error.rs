@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_reason_and_its_delay() {
         let mut details = ErrorDetails::new();
-        details.set_error_info("QUEUE_IS_FULL", "parkwatt", std::collections::HashMap::new());
+        details.set_error_info("QUEUE_FULL", "parkwatt", std::collections::HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(20)));
         let status = Status::with_error_details(Code::ResourceExhausted, "the queue is full", details);
         let ClientError::Refused { status, reason, message, retry_after } =
@@ -135,7 +135,7 @@ mod tests {
             panic!("a refusal");
         };
         assert_eq!(status, Code::ResourceExhausted);
-        assert_eq!(reason, "QUEUE_IS_FULL");
+        assert_eq!(reason, "QUEUE_FULL");
         assert_eq!(message, "the queue is full");
         assert_eq!(retry_after, Some(Duration::from_millis(20)));
     }
