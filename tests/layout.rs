@@ -81,7 +81,8 @@ fn naming(name: &str) -> Vec<String> {
 
 /// Returns a source without its comments.
 fn code(text: &str) -> String {
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    lines.join("\n")
 }
 
 /// Returns what of a file is built outside tests: nothing of a module that its parent declares for tests only.

@@ -2,7 +2,7 @@
 
 use ed25519_dalek::{Signer, SigningKey};
 use parkwatt_client::{Connection, read_key};
-use parkwatt_engine::{SECONDS_PER_SLOT, Slot};
+use parkwatt_engine::Slot;
 use parkwatt_proto::{
     COMMAND_TYPE, SESSION_TYPE, pre_authentication_encoding,
     v1::{
@@ -21,8 +21,8 @@ use super::node::{Node, Place};
 const NOW: &str = "2026-06-01T03:00:00Z";
 /// The same in microseconds.
 pub const NOW_MICROS: u64 = 1_780_282_800_000_000;
-/// A slot that begins in an hour: it trades continuously.
-pub const SLOT: Slot = Slot((NOW_MICROS / 1_000_000 / SECONDS_PER_SLOT) as u32 + 4);
+/// A slot that begins an hour later: it trades continuously.
+pub const SLOT: Slot = Slot(1_978_096);
 /// A limit between feed-in and retail tariff.
 pub const LIMIT: i64 = 500_000;
 
@@ -180,7 +180,7 @@ pub fn check_refusal(status: &Status, code: Code, reason: &str, field: &str, wor
                 reasons.push(info.reason);
             }
             ErrorDetail::BadRequest(bad) => {
-                fields.extend(bad.field_violations.into_iter().map(|it| it.field))
+                fields.extend(bad.field_violations.into_iter().map(|it| it.field));
             }
             other => panic!("{said}: {other:?}"),
         }
