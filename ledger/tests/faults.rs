@@ -8,11 +8,11 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use sample::{audit, leaves, make, open, segments, signer, verifier};
 use parkwatt_ledger::{
     JournalOptions, Ledger, OpenError, ReadError, Signatures, Tail, journal_dir, leaf_hash, scan,
 };
 use proptest::prelude::*;
+use sample::{audit, leaves, make, open, segments, signer, verifier};
 
 const SECTOR: usize = 512;
 const BLOCK: usize = 4096;

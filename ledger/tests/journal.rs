@@ -5,11 +5,11 @@ mod sample;
 
 use std::fs;
 
-use sample::{audit, leaves, make, open, segments, signer, small, verifier};
 use parkwatt_ledger::{
     AppendError, CheckpointSigner, Ledger, OpenError, Origin, ReadError, SigningKey, Tail, journal_dir,
 };
 use proptest::prelude::*;
+use sample::{audit, leaves, make, open, segments, signer, small, verifier};
 
 #[test]
 fn groups_come_back_as_they_were_returned() {

@@ -9,12 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
-use sample::{audit, leaves, make, open, verifier};
 use parkwatt_ledger::{
     Group, IndexRow, ReadError, ReopenError, Reopened, Store, StoreError, StoreState, answer_probe, compare,
     journal_dir, leaf_hash, open_or_rebuild, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,
 };
+use sample::{audit, leaves, make, open, verifier};
 
 /// Where the probe finds the ledger it is asked about.
 const PROBED: &str = "PARKWATT_LEDGER_PROBED";
