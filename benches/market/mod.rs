@@ -43,9 +43,9 @@ pub fn founded(config: &MarketConfig) -> Market {
             meter_key: None,
             zone,
             roles: Roles { producer: side == Side::Offer, consumer: side == Side::Bid, ..Roles::default() },
-            pv_capacity_w: 1 << 50,
-            connection_capacity_w: 1 << 50,
-            credit_limit_fen: 1 << 50,
+            pv_capacity_w: 1_000_000_000_000,
+            connection_capacity_w: 1_000_000_000_000,
+            credit_limit_fen: 1_000_000_000_000,
         };
         let command = Command::EnrolParticipant(new);
         let request = Request { key: OPERATOR, nonce, expires_at: START, command };

@@ -50,9 +50,9 @@ impl Park {
             meter_public_key: Vec::new(),
             zone: MarketFile::default().zones[0].name.clone(),
             roles: vec![if number % 2 == 0 { v1::Role::Producer } else { v1::Role::Consumer }.into()],
-            pv_capacity_w: 1 << 50,
-            connection_capacity_w: 1 << 50,
-            credit_limit_fen: 1 << 50,
+            pv_capacity_w: 1_000_000_000_000,
+            connection_capacity_w: 1_000_000_000_000,
+            credit_limit_fen: 1_000_000_000_000,
         };
         let enrolments = self.owners.iter().enumerate().map(enrol);
         enrolments.map(|it| operator.sign(Kind::EnrolParticipant(it), now.0, LIFETIME)).collect()
