@@ -30,8 +30,9 @@ use crate::{
     wire::Malformed,
 };
 
-/// How much longer than a payload an envelope may be: its key, its signature, its framing.
-const ENVELOPE_OVERHEAD_BYTES: usize = 64 << 10;
+/// How much longer than a payload's limit an envelope may be, and still be read: so far a payload that is too long is
+/// refused by its name; beyond, the transport refuses it.
+const ENVELOPE_OVERHEAD_BYTES: usize = 4 << 20;
 
 /// A node that listens.
 pub struct Node {

@@ -190,11 +190,11 @@ async fn repeats_and_new_commands_of_one_stream_are_answered_in_its_order() {
 async fn an_envelope_beyond_what_the_transport_reads_ends_its_stream_with_an_error() {
     let mut market = Market::found().await;
     let mut ann = market.enrol_trader("ann").await;
-    let commands = vec![ann.sign(place(&[order(Side::Offer)])), ann.seal(vec![0; 300_000])];
+    let commands = vec![ann.sign(place(&[order(Side::Offer)])), ann.seal(vec![0; 5_000_000])];
     let answers = market.connection.submit_stream(tokio_stream::iter(commands)).await.unwrap();
     let mut answers: Vec<_> = answers.collect().await;
     let ended = answers.pop().unwrap().unwrap_err();
-    assert!(ended.to_string().contains("131072"), "{ended}");
+    assert!(ended.to_string().contains("4259840"), "{ended}");
     assert!(matches!(answers[..], [Ok(_)]), "{answers:?}");
 }
 

@@ -167,8 +167,8 @@ async fn an_envelope_beyond_what_the_transport_reads_is_refused_with_the_limit()
     let mut market = Market::found().await;
     let ann = market.enrol_trader("ann").await;
     let size = market.size().await;
-    let status = market.exchange().await.submit(ann.seal(vec![0; 300_000])).await.unwrap_err();
+    let status = market.exchange().await.submit(ann.seal(vec![0; 5_000_000])).await.unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange);
-    assert!(status.message().contains("131072"), "{}", status.message());
+    assert!(status.message().contains("4259840"), "{}", status.message());
     assert_eq!(market.size().await, size);
 }
