@@ -5,7 +5,7 @@ use ed25519_dalek::SigningKey;
 use parkwatt::{
     clock::Clock,
     config::NodeConfig,
-    host::{self, Hosted},
+    host::{self, Door, Hosted},
     keys::NodeKeys,
     refusal::Refused,
     sequence::PendingCommand,
@@ -109,4 +109,43 @@ fn commands_that_overtake_a_gate_on_a_clock_that_stands_let_it_close_first() {
     }
     assert_eq!(answers, ["accepted", "accepted", "gate closed", "gate closed", "gate closed"]);
     hosted.stop();
+}
+
+#[test]
+fn a_ledger_that_does_not_fit_leaves_its_market_read_only_as_far_as_it_was_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = Slot(1_628_736).start();
+    let (hosted, mut operator) = market(dir.path(), now);
+    let ann = Signer::new(SigningKey::from_bytes(&[5; 32]), "park");
+    let enrol = Kind::EnrolParticipant(EnrolParticipant {
+        name: "ann".into(),
+        public_key: ann.public_key().to_bytes().to_vec(),
+        zone: "park".into(),
+        ..EnrolParticipant::default()
+    });
+    let lifetime = Duration::from_mins(1);
+    hand_in(&hosted, operator.sign(enrol, now.0, lifetime));
+    let deposit = Kind::Deposit(Deposit { participant: "ann".into(), amount_fen: 100 });
+    let paid = hand_in(&hosted, operator.sign(deposit, now.0, lifetime));
+    hosted.stop();
+
+    // Behind the header, the founding and the enrolment lies the deposit's group: a bit behind its mark is flipped.
+    let segment = dir.path().join("park/journal/00000000000000000000.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[3 * 4096 + 1] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+
+    let (hosted, _) = market(dir.path(), now);
+    let Door::ReadOnly(why) = &hosted.market.door else { panic!("the market takes commands") };
+    assert!(why.contains("00000000000000000000.seg") && why.contains("12288"), "{why}");
+    let views = hosted.market.views();
+    assert_eq!((views.tree_size, views.participants.len()), (paid.leaf_index, 1));
+    assert_eq!(hosted.market.checkpoint().size(), paid.leaf_index);
+    drop(views);
+    let Err(refused) = hosted.market.door.queue() else { panic!("the market takes commands") };
+    assert_eq!(refused.reason(), "READ_ONLY");
+    assert!(hosted.market.store().is_err());
+    hosted.stop();
+    // Nothing was written: what was there is there.
+    assert_eq!(std::fs::read(&segment).unwrap(), bytes);
 }
