@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use parkwatt_engine::PublicKey;
 use parkwatt_ledger::StoreError;
-use parkwatt_proto::v1;
+use parkwatt_proto::{SESSION_METADATA, v1};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -42,7 +42,7 @@ pub enum Refused {
         market: String,
     },
     /// The call needs a session.
-    #[error("parkwatt-session-bin: {0}")]
+    #[error("{SESSION_METADATA}: {0}")]
     NoSession(&'static str),
     /// The caller may not do this.
     #[error("{0}")]

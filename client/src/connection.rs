@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use parkwatt_proto::SESSION_METADATA;
 use parkwatt_proto::v1::account_client::AccountClient;
 use parkwatt_proto::v1::exchange_client::ExchangeClient;
 use parkwatt_proto::v1::ledger_client::LedgerClient;
@@ -31,8 +32,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer that is read: a thousand entries of the ledger, each with a whole schedule.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// The metadata that carries a session.
-const SESSION_METADATA: &str = "parkwatt-session-bin";
 
 /// A connection to a node; its copies share it.
 #[derive(Clone, Debug)]

@@ -59,15 +59,12 @@ impl Market {
         self.slots.hold(order.slot, stamp.at, &self.config.timeline, self.grid.zone_count());
         self.slots.remember(id, Placed { slot: order.slot, owner });
         let slot = self.slots.get_mut(order.slot);
-        let standing = slot.standings.entry(owner).or_default();
-        match order.side {
-            Side::Bid => {
-                standing.bids = standing.bids.plus(order.energy);
-                self.accounts.reserve(owner, order.limit.times(order.energy));
-            }
-            Side::Offer => standing.offers = standing.offers.plus(order.energy),
-        }
         let NewOrder { side, limit, energy, .. } = *order;
+        let open = slot.standings.entry(owner).or_default().open_on(side);
+        *open = open.plus(energy);
+        if side == Side::Bid {
+            self.accounts.reserve(owner, limit.times(energy));
+        }
         slot.book.insert(OpenOrder { id, owner, zone, side, limit, remaining: energy });
         if slot.phase == Phase::Continuous {
             self.match_incoming(stamp, order.slot, id, events);
@@ -142,15 +139,13 @@ impl Market {
         let open = slot.book.remove(order).ok_or(Rejection::OrderMustBeOpen { order })?;
 
         // Every check is above; from here the cancellation is accepted, and the order is out of the book.
-        let standing = slot.standings.entry(owner).or_default();
-        match open.side {
-            Side::Bid => {
-                standing.bids = standing.bids.minus(open.remaining);
-                self.accounts.release(owner, open.limit.times(open.remaining));
-            }
-            Side::Offer => standing.offers = standing.offers.minus(open.remaining),
+        let OpenOrder { side, limit, remaining, .. } = open;
+        let standing = slot.standings.entry(owner).or_default().open_on(side);
+        *standing = standing.minus(remaining);
+        if side == Side::Bid {
+            self.accounts.release(owner, limit.times(remaining));
         }
-        Ok(Outcome::Cancelled(open.remaining))
+        Ok(Outcome::Cancelled(remaining))
     }
 }
 

@@ -111,6 +111,16 @@ pub(crate) struct Standing {
     pub(crate) sold: Energy,
 }
 
+impl Standing {
+    /// Returns the energy of the open orders on one side.
+    pub(crate) fn open_on(&mut self, side: Side) -> &mut Energy {
+        match side {
+            Side::Bid => &mut self.bids,
+            Side::Offer => &mut self.offers,
+        }
+    }
+}
+
 impl SlotState {
     /// Returns what an owner has standing; nothing where he never placed an order.
     pub(crate) fn standing(&self, owner: ParticipantId) -> Standing {

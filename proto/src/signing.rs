@@ -5,6 +5,9 @@ pub const COMMAND_TYPE: &str = "application/vnd.parkwatt.command.v1+protobuf";
 /// The type under which sessions are signed.
 pub const SESSION_TYPE: &str = "application/vnd.parkwatt.session.v1+protobuf";
 
+/// The metadata in which a call carries its `SignedSession`.
+pub const SESSION_METADATA: &str = "parkwatt-session-bin";
+
 /// Returns the bytes that are signed for `payload` of type `payload_type`.
 ///
 /// Source: DSSE v1.0, "PAE": `"DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload`.

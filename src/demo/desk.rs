@@ -207,7 +207,7 @@ impl<'a> Desk<'a> {
     /// Comes back to a node that went away, at the market's time.
     async fn come_back_after(&mut self, problem: &ClientError) -> anyhow::Result<()> {
         self.reconnect_after(problem).await?;
-        Box::pin(self.advance_to(self.now_micros)).await
+        self.advance_to(self.now_micros).await
     }
 
     async fn reconnect_after(&mut self, problem: &ClientError) -> anyhow::Result<()> {

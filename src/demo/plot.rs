@@ -40,9 +40,7 @@ pub fn lines(lines: &[Line], height: usize) -> String {
     let (low, high) = (values().min().unwrap_or(0), values().max().unwrap_or(1));
     let span = (high - low).max(1);
     let steps = i64::try_from(height).expect("a plot is a few rows high") - 1;
-    let row_of = |value: i64| {
-        (value - low) * steps * 2 / span / 2 + i64::from((value - low) * steps * 2 / span % 2 != 0)
-    };
+    let row_of = |value: i64| ((value - low) * steps * 2 / span + 1) / 2;
     let mut text = String::new();
     for row in (0..=steps).rev() {
         let at = low + span * row / steps.max(1);

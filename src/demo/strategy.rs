@@ -66,11 +66,12 @@ impl Strategy {
     ) -> Option<NewOrder> {
         let side = if energy_wh > 0 { Side::Offer } else { Side::Bid };
         let temper = i64::try_from(self.draw(&point.name, Slot(0), "temper", 1001)).expect("at most 1000");
+        let (asked, paid) = (50 + temper * 300 / 1000, 550 + temper * 400 / 1000);
         let share = match (side, horizon) {
-            (Side::Offer, Horizon::DayAhead) => 50 + temper * 300 / 1000,
-            (Side::Offer, Horizon::Intraday) => i64::midpoint(0, 50 + temper * 300 / 1000),
-            (_, Horizon::DayAhead) => 550 + temper * 400 / 1000,
-            (_, Horizon::Intraday) => i64::midpoint(1000, 550 + temper * 400 / 1000),
+            (Side::Offer, Horizon::DayAhead) => asked,
+            (Side::Offer, Horizon::Intraday) => asked / 2,
+            (_, Horizon::DayAhead) => paid,
+            (_, Horizon::Intraday) => i64::midpoint(1000, paid),
         };
         let tariff = config.tariff(slot);
         let limit = tariff.feed_in.0 + (tariff.retail.0 - tariff.feed_in.0) * share / 1000;

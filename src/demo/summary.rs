@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
-use parkwatt_engine::{Account, Energy, MarketConfig, ParticipantId, Phase, Price, Slot, Trade, Worth};
+use parkwatt_engine::{Account, Energy, MarketConfig, ParticipantId, Phase, Slot, Trade, Worth};
 
 use super::{
     park::{Kind, Park, Point},
@@ -338,7 +338,7 @@ fn mean_price(worth: Worth, energy_wh: u64) -> String {
     mean_micros(worth, energy_wh).map_or_else(
         || "-".into(),
         |micros| {
-            let tenths_of_fen = (Price(micros).0 + 500) / 1000;
+            let tenths_of_fen = (micros + 500) / 1000;
             format!("{}.{:03} yuan/kWh", tenths_of_fen / 1000, tenths_of_fen % 1000)
         },
     )

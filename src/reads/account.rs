@@ -106,13 +106,6 @@ fn decimal(worth: Worth) -> Result<String, Refused> {
     money.map(|money| money.to_string()).map_err(|problem| Refused::Unreadable(problem.to_string()))
 }
 
-fn side(it: Side) -> v1::Side {
-    match it {
-        Side::Bid => v1::Side::Bid,
-        Side::Offer => v1::Side::Offer,
-    }
-}
-
 fn order(view: &OrderView) -> v1::Order {
     let state = match view.state {
         OrderState::Open => v1::OrderState::Open,
@@ -122,12 +115,7 @@ fn order(view: &OrderView) -> v1::Order {
     };
     v1::Order {
         id: Some(wire::order_id(view.id)),
-        order: Some(v1::NewOrder {
-            side: side(view.order.side).into(),
-            slot: view.order.slot.0,
-            limit_price_micros_per_kwh: view.order.limit.0,
-            energy_wh: view.order.energy.0,
-        }),
+        order: Some(wire::new_order(view.order)),
         traded_wh: view.traded.0,
         state: state.into(),
     }
@@ -141,12 +129,9 @@ fn own_trade(view: &TradeView, reader: ParticipantId) -> v1::OwnTrade {
         Side::Bid => (trade.seller, trade.offer) = (None, None),
         Side::Offer => (trade.buyer, trade.bid) = (None, None),
     }
-    let delivery = view.delivery.map(|it| v1::TradeDelivered {
-        trade: view.trade.id.0.0,
-        delivered_wh: it.delivered.0,
-        seller_deviation_wh: it.seller_deviation.0,
-        buyer_deviation_wh: it.buyer_deviation.0,
-        estimated: it.estimated,
+    let delivery = view.delivery.map(|it| {
+        let parts = [it.delivered, it.seller_deviation, it.buyer_deviation];
+        wire::trade_delivered(view.trade.id, parts, it.estimated)
     });
-    v1::OwnTrade { trade: Some(trade), side: side(own_side).into(), delivery }
+    v1::OwnTrade { trade: Some(trade), side: wire::side(own_side).into(), delivery }
 }

@@ -1,14 +1,11 @@
 //! Sessions: a participant's signed word that he reads for himself, carried by every private call.
 
 use parkwatt_engine::{KeyHolder, MICROS_PER_SECOND, ParticipantId, Timestamp};
-use parkwatt_proto::{SESSION_TYPE, v1};
+use parkwatt_proto::{SESSION_METADATA, SESSION_TYPE, v1};
 use prost::Message;
 use tonic::metadata::MetadataMap;
 
 use crate::{authenticate::authenticate, host::Market, refusal::Refused, wire::Malformed};
-
-/// The metadata that carries a session.
-const SESSION_METADATA: &str = "parkwatt-session-bin";
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ mod genesis;
 mod outcome;
 mod parse;
 
-pub use events::{auction, certificate_id, event_fact, trade};
+pub use events::{auction, certificate_id, event_fact, trade, trade_delivered};
 pub use genesis::{config_of, genesis};
-pub use outcome::{order_id, outcome, phase};
+pub use outcome::{new_order, order_id, outcome, phase, side};
 pub use parse::{Malformed, parse};

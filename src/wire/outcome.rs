@@ -41,6 +41,24 @@ pub fn order_id(id: engine::OrderId) -> v1::OrderId {
     v1::OrderId { index: id.index.0, position: u32::from(id.position) }
 }
 
+/// Returns the contract's form of an order as it is placed.
+pub fn new_order(it: engine::NewOrder) -> v1::NewOrder {
+    v1::NewOrder {
+        side: side(it.side).into(),
+        slot: it.slot.0,
+        limit_price_micros_per_kwh: it.limit.0,
+        energy_wh: it.energy.0,
+    }
+}
+
+/// Returns the contract's form of a side.
+pub fn side(it: engine::Side) -> v1::Side {
+    match it {
+        engine::Side::Bid => v1::Side::Bid,
+        engine::Side::Offer => v1::Side::Offer,
+    }
+}
+
 /// Returns the contract's form of a phase.
 pub fn phase(it: engine::Phase) -> v1::Phase {
     match it {
