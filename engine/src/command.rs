@@ -28,10 +28,16 @@ pub enum Command {
     EnrolParticipant(NewParticipant),
     /// Pays money in to a participant's account (R8). For the operator.
     Deposit(Deposit),
-    /// Places a schedule of orders, each judged by itself (R3). Not empty.
-    PlaceOrders(Vec<NewOrder>),
+    /// Lets another key speak for the owner, or the meter, whose key signs this (R1).
+    RotateKey(KeyRotation),
+    /// Places a schedule of orders (R3).
+    PlaceOrders(Schedule),
     /// Withdraws what is left of an own order (R9).
     CancelOrder(OrderId),
+    /// Changes limit and energy of an own order (R9).
+    ReplaceOrder(Replacement),
+    /// Withdraws what is left of many orders (R9).
+    CancelOrders(Withdrawal),
     /// States a meter's registers at the end of a slot (R10). For meters.
     SubmitReading(Reading),
     /// Claims own certificates for own consumption (R14).
@@ -91,7 +97,34 @@ pub enum Side {
     Offer,
 }
 
-/// An order as it is placed; it stands until gate closure.
+impl Side {
+    /// Returns the side that this one trades with.
+    #[must_use]
+    pub fn opposite(self) -> Side {
+        match self {
+            Side::Bid => Side::Offer,
+            Side::Offer => Side::Bid,
+        }
+    }
+}
+
+/// A new key, which has proved that it agrees: its signature was verified before the engine hears of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyRotation {
+    /// The key that speaks from now on.
+    pub new_key: PublicKey,
+}
+
+/// Orders that are placed under one signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The orders, in the order in which they are judged. Not empty.
+    pub orders: Vec<NewOrder>,
+    /// Whether one refused order refuses them all; else each is judged by itself.
+    pub all_or_none: bool,
+}
+
+/// An order as it is placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewOrder {
     /// Bid or offer.
@@ -102,6 +135,56 @@ pub struct NewOrder {
     pub limit: Price,
     /// How much.
     pub energy: Energy,
+    /// How long it stands.
+    pub time_in_force: TimeInForce,
+    /// Whether it is refused if it would trade as it comes.
+    pub post_only: bool,
+    /// The least that must trade as it comes, or it is refused; zero for any order that may rest.
+    pub minimum_fill: Energy,
+}
+
+impl NewOrder {
+    /// Returns an order that stands until gate closure, under no further condition.
+    pub fn resting(side: Side, slot: Slot, limit: Price, energy: Energy) -> NewOrder {
+        let time_in_force = TimeInForce::GoodUntilGate;
+        NewOrder { side, slot, limit, energy, time_in_force, post_only: false, minimum_fill: Energy::ZERO }
+    }
+}
+
+/// How long an order stands (R3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimeInForce {
+    /// Until the gate closes.
+    #[default]
+    GoodUntilGate,
+    /// Until this moment, or until the gate closes if that is earlier.
+    GoodUntil(Timestamp),
+    /// It trades as it comes, and what is left of it never rests.
+    ImmediateOrCancel,
+    /// It trades whole as it comes, or is refused.
+    FillOrKill,
+}
+
+/// A change of an open order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Replacement {
+    /// Which one.
+    pub order: OrderId,
+    /// Its limit from now on.
+    pub limit: Price,
+    /// How much it is for altogether, what has traded of it included.
+    pub energy: Energy,
+}
+
+/// Which orders are withdrawn: those that fit everything that is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Withdrawal {
+    /// Whose, by his name tag: one's own without it; another's only for the operator.
+    pub participant: Option<String>,
+    /// Of which slot; of every one without it.
+    pub slot: Option<Slot>,
+    /// Of which side; of both without it.
+    pub side: Option<Side>,
 }
 
 /// How a reading came about.

@@ -5,6 +5,14 @@ use alloc::vec::Vec;
 
 use crate::{Energy, Price, PublicKey, ZoneId};
 
+/// The greatest capacity of a plant, a connection or an edge: 1 TW. With [`CREDIT_LIMIT_FEN_MAX`] and the
+/// bounds on prices it keeps every balance within [`Money`](crate::Money), whatever is signed.
+pub(crate) const CAPACITY_W_MAX: u64 = 1_000_000_000_000;
+/// The greatest credit limit: 10^10 yuan.
+pub(crate) const CREDIT_LIMIT_FEN_MAX: u64 = 1_000_000_000_000;
+/// The most prices that orders can have, as many as a ladder has levels.
+pub(crate) const PRICES_MAX: i64 = 262_144;
+
 /// Everything that a market's rules leave open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MarketConfig {
@@ -57,6 +65,10 @@ pub struct Zone {
     pub wheeling_up: Price,
     /// The charge from the parent to this zone.
     pub wheeling_down: Price,
+    /// The most power from this zone to its parent, in W; none where nothing limits it.
+    pub capacity_up_w: Option<u64>,
+    /// The most power from the parent to this zone, in W; none where nothing limits it.
+    pub capacity_down_w: Option<u64>,
 }
 
 /// When a slot's phases begin, in seconds relative to the slot (R2).
@@ -128,13 +140,20 @@ impl MarketConfig {
                 "zones.wheeling_down",
                 "must be a multiple of the tick, 0 to 1,000 yuan/kWh",
             )?;
+            let capacities = [zone.capacity_up_w, zone.capacity_down_w];
+            let within = capacities.iter().flatten().all(|watts| *watts <= CAPACITY_W_MAX);
+            must(within, "zones.capacity_up_w, zones.capacity_down_w", "must be at most 1 TW")?;
         }
         must(self.price_floor < self.price_cap, "price_floor", "must be less than price_cap")?;
+        let bounds_are_on_tick = [self.price_floor, self.price_cap].iter().all(|it| it.0 % self.tick.0 == 0);
+        must(bounds_are_on_tick, "price_floor", "must be, like price_cap, a multiple of the tick")?;
         must(
             is_near(self.price_cap) && is_near(self.price_floor),
             "price_cap",
             "must be within 1,000 yuan/kWh",
         )?;
+        let ticks = self.price_cap.minus(self.price_floor).0 / self.tick.0;
+        must(ticks < PRICES_MAX, "price_cap", "must lie less than 262,144 ticks above price_floor")?;
         must(self.lot.0 > 0, "lot", "must be more than 0")?;
         must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
         must((1..=1000).contains(&self.schedule_len_max), "schedule_len_max", "must be 1 to 1000")?;
@@ -198,6 +217,8 @@ mod tests {
             base_wheeling: charge,
             wheeling_up: charge,
             wheeling_down: charge,
+            capacity_up_w: None,
+            capacity_down_w: None,
         }
     }
 
@@ -251,8 +272,12 @@ mod tests {
         check("zones.base_wheeling", |it, _| it.zones[2].base_wheeling = Price(150));
         check("zones.wheeling_up", |it, _| it.zones[2].wheeling_up = Price(-100));
         check("zones.wheeling_down", |it, far| it.zones[2].wheeling_down = far);
+        let capacities = "zones.capacity_up_w, zones.capacity_down_w";
+        check(capacities, |it, _| it.zones[1].capacity_up_w = Some(1_000_000_000_001));
         check("price_floor", |it, _| it.price_floor = it.price_cap);
+        check("price_floor", |it, _| it.price_floor = Price(-150));
         check("price_cap", |it, far| it.price_cap = far);
+        check("price_cap", |it, _| it.price_cap = Price(262_144 * 100 + it.price_floor.0));
         check("lot", |it, _| it.lot = Energy::ZERO);
         check("order_energy_max", |it, _| it.order_energy_max = Energy(1_000_000_000_001));
         check("schedule_len_max", |it, _| it.schedule_len_max = 0);

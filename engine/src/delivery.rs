@@ -113,6 +113,7 @@ mod tests {
             energy: Energy(energy),
             price: Price::ZERO,
             wheeling: Price::ZERO,
+            congestion: Price::ZERO,
             fee: Price::ZERO,
             tariff_version: 1,
             matching: Matching::Continuous,

@@ -4,6 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use smallvec::SmallVec;
+
 use crate::{
     CertificateId, Energy, LeafIndex, OrderId, ParticipantId, Price, Reading, Rejection, Slot, Timestamp,
     TradeId, Worth,
@@ -18,15 +20,29 @@ pub enum Outcome {
     Enrolled(ParticipantId),
     /// The deposit is booked.
     Deposited,
+    /// The new key speaks from now on, and the old one never again.
+    KeyRotated,
     /// One answer for each order, in the schedule's order.
-    Placed(Vec<Result<OrderId, Rejection>>),
+    Placed(Answers),
     /// The order is out of the book; this much of it had not traded.
     Cancelled(Energy),
+    /// The order is changed, and has this id from now on: the same where it kept its place in time.
+    Replaced(OrderId),
+    /// So many orders are out of the book; this much of them had not traded. Each has its own event.
+    CancelledAll {
+        /// How many.
+        orders: u32,
+        /// How much of them had not traded.
+        energy: Energy,
+    },
     /// The reading is taken.
     ReadingTaken,
     /// The certificates are claimed.
     Retired,
 }
+
+/// The answers to a schedule; a single one needs no allocation.
+pub type Answers = SmallVec<[Result<OrderId, Rejection>; 1]>;
 
 /// A fact that followed from a command or from time; each is a leaf of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +58,20 @@ pub enum Event {
     AuctionCleared(Clearing),
     /// Two orders traded (R5, R6). Its id is its own leaf's index.
     TradeMade(Trade),
+    /// What was left of an order is out of the book (R3, R9); not said where its own cancellation, its
+    /// replacement or gate closure took it out.
+    OrderLapsed {
+        /// The order.
+        order: OrderId,
+        /// Whose it was.
+        owner: ParticipantId,
+        /// The quarter hour that it was for.
+        slot: Slot,
+        /// How much of it had not traded.
+        energy: Energy,
+        /// Why.
+        cause: Lapse,
+    },
     /// What a meter measured in a slot: the difference of two readings (R10).
     Metered {
         /// Whose meter.
@@ -103,6 +133,17 @@ pub enum Event {
     },
 }
 
+/// Why what was left of an order is out of the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lapse {
+    /// It was immediate, and never rested.
+    Immediate,
+    /// The moment until which it was good has come.
+    Expired,
+    /// It was cancelled with others.
+    Cancelled,
+}
+
 /// Where a slot is in its life (R2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
@@ -160,6 +201,8 @@ pub struct Trade {
     pub price: Price,
     /// What the buyer pays the network: the base charge of his zone and the edges on the path (R4).
     pub wheeling: Price,
+    /// What the buyer pays for room on the full edges of the path (R6); zero in continuous trading.
+    pub congestion: Price,
     /// What the buyer pays the market.
     pub fee: Price,
     /// The tariffs in force.
@@ -171,23 +214,43 @@ pub struct Trade {
 impl Trade {
     /// Returns what the buyer pays all-in for a kWh.
     pub fn buyer_price(&self) -> Price {
-        self.price.plus(self.wheeling).plus(self.fee)
+        self.price.plus(self.wheeling).plus(self.congestion).plus(self.fee)
     }
 }
 
-/// The result of a slot's call auction (R6).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The result of a slot's call auction, with the proof that there is no better one (R6).
+///
+/// [`check_clearing`](crate::check_clearing) checks it. All lists are in the zones' order; `exports_wh` and
+/// `rents` are about each zone's edge to its parent, and zero for the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Clearing {
     /// The slot.
     pub slot: Slot,
     /// What was traded.
     pub energy: Energy,
-    /// One price per zone, in the zones' order: what sellers there are paid, and what buyers there pay before
-    /// the base charge and the fee. Empty where nothing traded.
+    /// What sellers in each zone are paid, and what buyers there pay before the base charge and the fee.
+    /// Empty where nothing traded.
     pub prices: Vec<Price>,
-    /// What each zone sent to its parent, in the zones' order (the root sends nothing); negative where it
-    /// drew, in Wh.
+    /// What each zone sent to its parent; negative where it drew, in Wh.
     pub exports_wh: Vec<i64>,
+    /// What a full edge costs on top of its charge, in the direction of its flow. Empty where nothing traded.
+    pub rents: Vec<Price>,
+    /// Where own bids and offers would have traded with each other, and were passed over (R7).
+    pub passed_over: Vec<Pair>,
+    /// Prices, in halves of a micro-yuan per kWh, that prove the volume: with every price and charge doubled
+    /// and one added to each bid they support the result.
+    pub proof_halves: Vec<i64>,
+}
+
+/// A bid and an offer that met in an auction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pair {
+    /// The bid.
+    pub bid: OrderId,
+    /// The offer.
+    pub offer: OrderId,
+    /// How much.
+    pub energy: Energy,
 }
 
 /// An account that money moves between (R12).
@@ -199,6 +262,8 @@ pub enum Account {
     Supplier,
     /// The network operator's, who is paid for wheeling.
     Network,
+    /// Where what full edges earn is kept apart, for whom the regulator says.
+    Congestion,
     /// The market's, who takes the fee.
     Market,
     /// The bank, where deposits come from.
@@ -214,6 +279,8 @@ pub enum Purpose {
     Energy(TradeId),
     /// Wheeling of delivered energy.
     Wheeling(TradeId),
+    /// Room on full edges for delivered energy.
+    Congestion(TradeId),
     /// The market's fee on delivered energy.
     Fee(TradeId),
     /// The liable side's charge for what was not delivered.

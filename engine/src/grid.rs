@@ -1,16 +1,20 @@
-//! The grid: a tree of zones, and what the way between two of them costs (R4).
+//! The grid: a tree of zones, what the way between two of them costs, and what it carries (R4).
 //!
-//! Knows the charges of the configuration; does not know orders, prices or who is connected where.
+//! Knows charges and capacities of the configuration; does not know orders, prices or who is connected where.
 //! Keeps: the way of a kWh is the one path in the tree, and its charge is the sum over the path's edges.
 
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use crate::{MarketConfig, Price, Zone, ZoneId};
+use crate::{Energy, MarketConfig, Price, Zone, ZoneId};
+
+/// More than any sum of orders, and far from the ends of 63 bits: the capacity of an edge that has no limit.
+pub(crate) const UNLIMITED_WH: i64 = i64::MAX / 4;
 
 /// The tree of zones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
+    /// The edges in the order of their lower ends' zones: the one of zone 1 first.
     edges: Vec<Edge>,
     /// What a buyer pays for wheeling, by the seller's zone and then the buyer's.
     wheeling: Vec<Price>,
@@ -27,12 +31,21 @@ pub(crate) struct Edge {
     pub(crate) up: Price,
     /// The charge from the parent to the zone.
     pub(crate) down: Price,
+    /// The most energy from the zone to its parent in a slot, in Wh, a multiple of the lot.
+    pub(crate) capacity_up_wh: i64,
+    /// The most energy from the parent to the zone in a slot, in Wh, a multiple of the lot.
+    pub(crate) capacity_down_wh: i64,
 }
+
+/// What trades of one slot send up each zone's edge, less what they send down it, in Wh.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Flows(Vec<i64>);
 
 impl Grid {
     /// Builds the grid of a configuration that holds.
     pub(crate) fn new(config: &MarketConfig) -> Grid {
-        let edges = config.zones.iter().enumerate().filter_map(|(zone, it)| edge_of(zone, it)).collect();
+        let zones = config.zones.iter().enumerate();
+        let edges = zones.filter_map(|(zone, it)| edge_of(config.lot, zone, it)).collect();
         let mut grid = Grid { edges, wheeling: Vec::new() };
         grid.wheeling = grid.all_pairs(&config.zones);
         grid
@@ -52,6 +65,44 @@ impl Grid {
     /// Returns what a buyer pays the network for a kWh: his zone's base charge, and the edges on the path.
     pub(crate) fn wheeling(&self, seller: ZoneId, buyer: ZoneId) -> Price {
         self.wheeling[usize::from(seller.0) * self.zone_count() + usize::from(buyer.0)]
+    }
+
+    /// Returns the flows of a slot without trades.
+    pub(crate) fn no_flows(&self) -> Flows {
+        Flows(alloc::vec![0; self.zone_count()])
+    }
+
+    /// Returns how much the path from a seller to a buyer still carries.
+    pub(crate) fn room(&self, flows: &Flows, seller: ZoneId, buyer: ZoneId) -> Energy {
+        let mut room = UNLIMITED_WH;
+        self.walk(seller, buyer, |edge, is_up| room = room.min(edge.room(flows.0[edge.zone], is_up)));
+        Energy(room.unsigned_abs())
+    }
+
+    /// Sends `energy` from a seller to a buyer.
+    ///
+    /// # Panics
+    /// If the path has no room for it.
+    pub(crate) fn send(&self, flows: &mut Flows, seller: ZoneId, buyer: ZoneId, energy: Energy) {
+        let wh = i64::try_from(energy.0).expect("limits on orders keep a slot's energy below 2^63 Wh");
+        self.walk(seller, buyer, |edge, is_up| {
+            let flow = &mut flows.0[edge.zone];
+            assert!(wh <= edge.room(*flow, is_up), "a flow stays within its edge's capacity");
+            *flow += if is_up { wh } else { -wh };
+        });
+    }
+
+    /// Visits the edges between two zones, each with whether it is passed upwards.
+    #[inline]
+    fn walk(&self, from: ZoneId, to: ZoneId, mut visit: impl FnMut(&Edge, bool)) {
+        let (mut from, mut to) = (usize::from(from.0), usize::from(to.0));
+        // A parent has the lower number, so the greater of two different zones is never where the path turns.
+        while from != to {
+            let is_up = from > to;
+            let edge = &self.edges[from.max(to) - 1];
+            visit(edge, is_up);
+            if is_up { from = edge.parent } else { to = edge.parent }
+        }
     }
 
     /// Returns the table of charges, each one edge longer than one that stands before it.
@@ -76,7 +127,29 @@ impl Hash for Grid {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-fn edge_of(zone: usize, it: &Zone) -> Option<Edge> {
+impl Edge {
+    /// Returns how much it still carries one way, where so much flows up it.
+    pub(crate) fn room(&self, flow_wh: i64, is_up: bool) -> i64 {
+        if is_up { self.capacity_up_wh - flow_wh } else { self.capacity_down_wh + flow_wh }
+    }
+}
+
+impl Flows {
+    /// Returns the flows in the zones' order, in Wh; the root's is zero.
+    pub(crate) fn as_slice(&self) -> &[i64] {
+        &self.0
+    }
+}
+
+fn edge_of(lot: Energy, zone: usize, it: &Zone) -> Option<Edge> {
     let parent = usize::from(it.parent?.0);
-    Some(Edge { zone, parent, up: it.wheeling_up, down: it.wheeling_down })
+    let [capacity_up_wh, capacity_down_wh] =
+        [it.capacity_up_w, it.capacity_down_w].map(|watts| capacity_wh(lot, watts));
+    Some(Edge { zone, parent, up: it.wheeling_up, down: it.wheeling_down, capacity_up_wh, capacity_down_wh })
+}
+
+/// Returns what an edge carries in a quarter hour, in whole lots.
+fn capacity_wh(lot: Energy, watts: Option<u64>) -> i64 {
+    let whole_lots = |watts: u64| watts / 4 / lot.0 * lot.0;
+    watts.map_or(UNLIMITED_WH, |watts| i64::try_from(whole_lots(watts)).expect("capacities are checked"))
 }

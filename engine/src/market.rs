@@ -133,7 +133,7 @@ impl Market {
             }
             (Command::Deposit(deposit), _) if self.is_operator(holder) => self.deposit(deposit, events),
             (Command::PlaceOrders(orders), KeyHolder::Owner(owner)) => {
-                self.place_orders(stamp, owner, orders, events)
+                self.place_orders(stamp, owner, &orders.orders, events)
             }
             (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel_order(owner, *order),
             (Command::SubmitReading(reading), KeyHolder::Meter(of)) => {

@@ -56,7 +56,7 @@ impl Market {
         let orders: Vec<OpenOrder> = self.slots.get_mut(slot).book.orders().copied().collect();
         let Cleared { prices, exports_wh, pairs } = clearing::clear(&self.config, &self.grid, &orders);
         let energy = pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy));
-        events.push(Event::AuctionCleared(Clearing { slot, energy, prices: prices.clone(), exports_wh }));
+        events.push(Event::AuctionCleared(Clearing { slot, energy, prices: prices.clone(), exports_wh, ..Clearing::default() }));
         for pair in pairs {
             let book = &self.slots.get_mut(slot).book;
             let [bid, offer] =
@@ -82,6 +82,7 @@ impl Market {
             energy,
             price,
             wheeling: self.grid.wheeling(offer.zone, bid.zone),
+            congestion: Price::ZERO,
             fee: self.config.market_fee,
             tariff_version: self.config.tariff_version,
             matching,

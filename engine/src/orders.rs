@@ -50,7 +50,7 @@ impl Market {
         self.check_energy_and_limit(order)?;
         let standing = self.slots.get(order.slot).map_or(Standing::default(), |slot| slot.standing(owner));
         match order.side {
-            Side::Bid => self.check_bid(owner, participant, standing, order)?,
+            Side::Bid => self.check_bid(owner, participant, order)?,
             Side::Offer => check_offer(participant, standing, order)?,
         }
 
@@ -106,18 +106,14 @@ impl Market {
         &self,
         owner: ParticipantId,
         participant: &NewParticipant,
-        standing: Standing,
         bid: &NewOrder,
     ) -> Result<(), Rejection> {
-        if !standing.offers.is_zero() {
-            return Err(Rejection::OwnOrdersMustBeOnOneSide { slot: bid.slot });
-        }
         let need = bid.limit.times(bid.energy);
         let available = self.accounts.available(owner, participant.credit_limit_fen);
         // A bid at a negative price needs nothing, whatever is available.
         if need > Worth::ZERO && need > available {
             let (need, available) = (need.micros_rounded_up(), available.micros_rounded_down());
-            return Err(Rejection::BidMustBeCovered { need, available });
+            return Err(Rejection::OrderMustBeCovered { need, available });
         }
         Ok(())
     }
@@ -150,9 +146,6 @@ impl Market {
 }
 
 fn check_offer(participant: &NewParticipant, standing: Standing, offer: &NewOrder) -> Result<(), Rejection> {
-    if !standing.bids.is_zero() {
-        return Err(Rejection::OwnOrdersMustBeOnOneSide { slot: offer.slot });
-    }
     // A quarter hour at full power, of the weaker of the plant and its connection.
     let deliverable = Energy(participant.pv_capacity_w.min(participant.connection_capacity_w) / 4);
     let free = deliverable.saturating_minus(standing.offers).saturating_minus(standing.sold);

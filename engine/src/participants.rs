@@ -7,13 +7,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::config::{CAPACITY_W_MAX, CREDIT_LIMIT_FEN_MAX};
 use crate::{MarketConfig, NewParticipant, ParticipantId, PublicKey, Rejection, is_name};
-
-/// The greatest capacity of a plant or a connection: 1 TW. With [`CREDIT_LIMIT_FEN_MAX`] and the bounds on prices it
-/// keeps every balance within [`Money`](crate::Money), whatever is signed.
-const CAPACITY_W_MAX: u64 = 1_000_000_000_000;
-/// The greatest credit limit: 10^10 yuan.
-const CREDIT_LIMIT_FEN_MAX: u64 = 1_000_000_000_000;
 
 /// An enrolled participant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

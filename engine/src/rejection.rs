@@ -86,12 +86,21 @@ rejections! {
     /// The schedule is too long.
     ScheduleMustNotBeTooLong { len: u64, max: u16 } = "SCHEDULE_MUST_NOT_BE_TOO_LONG", "R3", "orders",
         "a schedule of {len} orders exceeds the maximum of {max}";
+    /// There is no such order.
+    OrderMustExist { order: OrderId } = "ORDER_MUST_EXIST", "R9", "order",
+        "order {order} does not exist in any slot that is not settled";
+    /// The order is somebody else's.
+    OrderMustBeOwn { order: OrderId } = "ORDER_MUST_BE_OWN", "R9", "order",
+        "order {order} belongs to another participant";
     /// Trading in the slot has not opened, or lies in the past.
     SlotMustBeOpen { slot: Slot, phase: Phase } = "SLOT_MUST_BE_OPEN", "R2", "slot",
         "slot {slot} is not open for trading; its phase is {phase}";
     /// The gate has closed.
     GateMustBeOpen { slot: Slot } = "GATE_MUST_BE_OPEN", "R2", "slot",
         "the gate of slot {slot} has closed";
+    /// The order has traded, or was withdrawn.
+    OrderMustBeOpen { order: OrderId } = "ORDER_MUST_BE_OPEN", "R9", "order",
+        "order {order} is not in the book any more";
     /// Nothing is ordered.
     EnergyMustBePositive = "ENERGY_MUST_BE_POSITIVE", "R3", "energy_wh",
         "an order of 0 Wh orders nothing";
@@ -107,24 +116,39 @@ rejections! {
     /// The limit lies outside the market's bounds.
     PriceMustBeWithinBounds { limit: Price, floor: Price, cap: Price } = "PRICE_MUST_BE_WITHIN_BOUNDS", "R3", "limit_price_micros_per_kwh",
         "{limit} is not between the floor of {floor} and the cap of {cap}";
-    /// The owner has open orders on the other side of the slot.
-    OwnOrdersMustBeOnOneSide { slot: Slot } = "OWN_ORDERS_MUST_BE_ON_ONE_SIDE", "R7", "side",
-        "own orders of the other side stand in slot {slot}; cancel them first";
-    /// Balance and credit do not cover the bid.
-    BidMustBeCovered { need: MicroYuan, available: MicroYuan } = "BID_MUST_BE_COVERED", "R8", "energy_wh",
-        "the bid needs {need}, and {available} of balance and credit are available";
+    /// A replaced order would be for no more than has traded of it.
+    EnergyMustExceedWhatHasTraded { energy: Energy, traded: Energy } = "ENERGY_MUST_EXCEED_WHAT_HAS_TRADED", "R9", "energy_wh",
+        "{energy} in all leave nothing open of an order of which {traded} have traded";
+    /// The order would be over before it begins.
+    GoodUntilMustBeInTheFuture { until: Timestamp, now: Timestamp } = "GOOD_UNTIL_MUST_BE_IN_THE_FUTURE", "R3", "good_until_micros",
+        "the order is good until {until}, and it is {now}";
+    /// More would have to trade than is ordered.
+    MinimumFillMustNotExceedTheEnergy { minimum: Energy, energy: Energy } = "MINIMUM_FILL_MUST_NOT_EXCEED_THE_ENERGY", "R3", "minimum_fill_wh",
+        "a minimum fill of {minimum} exceeds the order's {energy}";
+    /// The order must not trade as it comes, and must.
+    PostOnlyMustRest = "POST_ONLY_MUST_REST", "R3", "post_only",
+        "a post-only order cannot be immediate-or-cancel or fill-or-kill, or have a minimum fill";
+    /// Nothing trades as it comes in an auction.
+    ContinuousTradingMustHaveBegun { slot: Slot } = "CONTINUOUS_TRADING_MUST_HAVE_BEGUN", "R3", "time_in_force, minimum_fill_wh",
+        "slot {slot} is in its auction, where no order can trade as it comes";
+    /// A condition that others of the schedule could spoil.
+    ConditionalOrderMustBeAloneInItsSlot { slot: Slot } = "CONDITIONAL_ORDER_MUST_BE_ALONE_IN_ITS_SLOT", "R3", "all_or_none",
+        "an all-or-none schedule has other orders for slot {slot} besides one that is post-only, fill-or-kill or has a minimum fill";
+    /// Balance and credit do not cover what the order may cost.
+    OrderMustBeCovered { need: MicroYuan, available: MicroYuan } = "ORDER_MUST_BE_COVERED", "R8", "energy_wh",
+        "the order needs {need}, and {available} of balance and credit are available";
     /// The plant cannot deliver the offer.
     OfferMustBeDeliverable { energy: Energy, free: Energy } = "OFFER_MUST_BE_DELIVERABLE", "R8", "energy_wh",
         "{energy} exceeds the {free} that PV and connection can still deliver in the slot";
-    /// There is no such order.
-    OrderMustExist { order: OrderId } = "ORDER_MUST_EXIST", "R9", "order",
-        "order {order} does not exist in any slot that is not settled";
-    /// The order is somebody else's.
-    OrderMustBeOwn { order: OrderId } = "ORDER_MUST_BE_OWN", "R9", "order",
-        "order {order} belongs to another participant";
-    /// The order has traded, or was withdrawn.
-    OrderMustBeOpen { order: OrderId } = "ORDER_MUST_BE_OPEN", "R9", "order",
-        "order {order} is not in the book any more";
+    /// The order would take instead of waiting.
+    PostOnlyMustNotTrade { other: OrderId } = "POST_ONLY_MUST_NOT_TRADE", "R3", "post_only",
+        "the order would trade with order {other} as it comes";
+    /// Too little would trade at once.
+    MinimumFillMustBeReached { minimum: Energy, fillable: Energy } = "MINIMUM_FILL_MUST_BE_REACHED", "R3", "time_in_force, minimum_fill_wh",
+        "{minimum} must trade at once, and {fillable} can";
+    /// Another order of an all-or-none schedule was refused.
+    ScheduleMustHoldWhole { refused: u16 } = "SCHEDULE_MUST_HOLD_WHOLE", "R3", "all_or_none",
+        "the schedule is all-or-none, and its order {refused} was refused";
     /// The slot is not over.
     SlotMustBeOver { slot: Slot, now: Timestamp } = "SLOT_MUST_BE_OVER", "R10", "slot",
         "slot {slot} ends after {now}";

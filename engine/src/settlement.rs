@@ -151,6 +151,8 @@ mod tests {
             base_wheeling: Price::ZERO,
             wheeling_up: Price::ZERO,
             wheeling_down: Price::ZERO,
+            capacity_up_w: None,
+            capacity_down_w: None,
         };
         MarketConfig {
             name: String::from("test"),
@@ -191,6 +193,7 @@ mod tests {
             energy: Energy(energy),
             price: Price(price),
             wheeling: Price(20_000),
+            congestion: Price::ZERO,
             fee: Price(10_000),
             tariff_version: 1,
             matching: Matching::Auction,
