@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use crate::grid::Grid;
-use crate::{Energy, OrderId, ParticipantId, Price, Side, ZoneId};
+use crate::{Energy, LeafIndex, OrderId, ParticipantId, Price, Side, ZoneId};
 
 /// An order that stands in a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,15 @@ pub struct OpenOrder {
     pub limit: Price,
     /// What has not traded.
     pub remaining: Energy,
+}
+
+/// What stands at one limit of one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Level {
+    /// The limit.
+    pub(crate) limit: Price,
+    /// What the orders there have together.
+    pub(crate) energy: Energy,
 }
 
 /// The open orders of one slot.
@@ -55,6 +64,43 @@ impl Book {
     /// Returns the open orders in order of arrival.
     pub(crate) fn orders(&self) -> impl Iterator<Item = &OpenOrder> {
         self.orders.values()
+    }
+
+    /// Returns a zone's levels of one side, best limit first.
+    pub(crate) fn levels(&self, zone: ZoneId, side: Side) -> impl Iterator<Item = Level> {
+        let mut levels: Vec<Level> = Vec::new();
+        for id in self.queued(zone, side) {
+            let OpenOrder { limit, remaining, .. } = self.orders[&id];
+            match levels.last_mut().filter(|level| level.limit == limit) {
+                Some(level) => level.energy = level.energy.plus(remaining),
+                None => levels.push(Level { limit, energy: remaining }),
+            }
+        }
+        levels.into_iter()
+    }
+
+    /// Returns the open orders at one level, in order of arrival.
+    pub(crate) fn queue(&self, zone: ZoneId, side: Side, limit: Price) -> impl Iterator<Item = OpenOrder> {
+        let first = OrderId { index: LeafIndex(0), position: 0 };
+        let last = OrderId { index: LeafIndex(u64::MAX), position: u16::MAX };
+        let queues = &self.zones[usize::from(zone.0)];
+        let ids: Vec<OrderId> = match side {
+            Side::Bid => queues
+                .bids
+                .range((Reverse(limit), first)..=(Reverse(limit), last))
+                .map(|(_, id)| *id)
+                .collect(),
+            Side::Offer => queues.offers.range((limit, first)..=(limit, last)).map(|(_, id)| *id).collect(),
+        };
+        ids.into_iter().map(|id| self.orders[&id])
+    }
+
+    fn queued(&self, zone: ZoneId, side: Side) -> Vec<OrderId> {
+        let queues = &self.zones[usize::from(zone.0)];
+        match side {
+            Side::Bid => queues.bids.iter().map(|(_, id)| *id).collect(),
+            Side::Offer => queues.offers.iter().map(|(_, id)| *id).collect(),
+        }
     }
 
     /// Adds an order, behind those of its price.
@@ -97,15 +143,6 @@ impl Book {
             Side::Offer => self.best_bid_for(zone, grid)?,
         };
         Some((self.orders[&id], effective))
-    }
-
-    /// Returns whether some bid and some offer could trade.
-    pub(crate) fn is_crossed(&self, grid: &Grid, fee: Price) -> bool {
-        self.numbered().any(|(zone, queues)| {
-            let bid = queues.bids.first().map(|(Reverse(limit), _)| *limit);
-            let offer = self.best_offer_for(zone, grid).map(|(effective, _)| effective.plus(fee));
-            bid.zip(offer).is_some_and(|(bid, offer)| bid >= offer)
-        })
     }
 
     fn best_offer_for(&self, buyer: ZoneId, grid: &Grid) -> Option<(Price, OrderId)> {

@@ -39,6 +39,7 @@ mod state_hash;
 pub use accounts::Accounts;
 pub use book::OpenOrder;
 pub use certificates::Certificates;
+pub use clearing::{ClearingError, check_clearing};
 pub use command::*;
 pub use config::*;
 pub use event::*;

@@ -8,9 +8,7 @@ use alloc::vec::Vec;
 
 use crate::book::OpenOrder;
 use crate::clearing::{self, Cleared};
-use crate::{
-    Clearing, Energy, Event, LeafIndex, Market, Matching, OrderId, Price, Side, Slot, Stamp, Trade, TradeId,
-};
+use crate::{Energy, Event, LeafIndex, Market, Matching, OrderId, Price, Side, Slot, Stamp, Trade, TradeId};
 
 /// What two orders agree on.
 struct Deal {
@@ -19,6 +17,8 @@ struct Deal {
     energy: Energy,
     /// What the seller is paid.
     price: Price,
+    /// What the buyer pays for room on full edges.
+    congestion: Price,
     matching: Matching,
 }
 
@@ -48,30 +48,33 @@ impl Market {
             Side::Offer => (resting, incoming, effective.minus(fee), effective.minus(fee) >= incoming.limit),
         };
         let energy = bid.remaining.min(offer.remaining);
-        suits.then_some(Deal { bid, offer, energy, price, matching: Matching::Continuous })
+        let congestion = Price::ZERO;
+        suits.then_some(Deal { bid, offer, energy, price, congestion, matching: Matching::Continuous })
     }
 
     /// Holds the call auction of a slot.
     pub(crate) fn uncross(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
-        let orders: Vec<OpenOrder> = self.slots.get_mut(slot).book.orders().copied().collect();
-        let Cleared { prices, exports_wh, pairs } = clearing::clear(&self.config, &self.grid, &orders);
-        let energy = pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy));
-        events.push(Event::AuctionCleared(Clearing { slot, energy, prices: prices.clone(), exports_wh, ..Clearing::default() }));
+        let book = &self.slots.get_mut(slot).book;
+        let Cleared { clearing, pairs } = clearing::clear(&self.config, &self.grid, slot, book);
+        let prices = clearing.prices.clone();
+        events.push(Event::AuctionCleared(clearing));
         for pair in pairs {
             let book = &self.slots.get_mut(slot).book;
             let [bid, offer] =
                 [pair.bid, pair.offer].map(|id| *book.get(id).expect("the auction pairs open orders"));
             let price = prices[usize::from(offer.zone.0)];
-            let deal = Deal { bid, offer, energy: pair.energy, price, matching: Matching::Auction };
+            let edges =
+                self.grid.wheeling(offer.zone, bid.zone).minus(self.grid.wheeling(bid.zone, bid.zone));
+            let congestion = prices[usize::from(bid.zone.0)].minus(price).minus(edges);
+            let energy = pair.energy;
+            let deal = Deal { bid, offer, energy, price, congestion, matching: Matching::Auction };
             self.trade(stamp, slot, &deal, events);
         }
-        let best_bids_suit = self.slots.get_mut(slot).book.is_crossed(&self.grid, self.config.market_fee);
-        assert!(!best_bids_suit, "a greatest volume leaves no pair that could trade");
     }
 
     /// Makes one trade of two open orders.
     fn trade(&mut self, stamp: Stamp, slot: Slot, deal: &Deal, events: &mut Vec<Event>) {
-        let Deal { bid, offer, energy, price, matching } = *deal;
+        let Deal { bid, offer, energy, price, congestion, matching } = *deal;
         let trade = Trade {
             id: TradeId(LeafIndex(stamp.index.0 + 1 + events.len() as u64)),
             slot,
@@ -82,7 +85,7 @@ impl Market {
             energy,
             price,
             wheeling: self.grid.wheeling(offer.zone, bid.zone),
-            congestion: Price::ZERO,
+            congestion,
             fee: self.config.market_fee,
             tariff_version: self.config.tariff_version,
             matching,
