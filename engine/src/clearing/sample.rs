@@ -5,7 +5,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use proptest::prelude::*;
-use proptest::sample::Index;
 
 use super::{Cleared, clear};
 use crate::book::Book;
@@ -16,24 +15,26 @@ use crate::{
 };
 
 pub(super) const TICK: i64 = 10;
+/// Wrapped around anything up to 12, each number is as likely.
+const ANY: core::ops::Range<usize> = 0..27_720;
 /// No two zones share an owner.
 const OWNERS_PER_ZONE: u16 = 1000;
 
-/// A zone's parent, its charges in ticks (base, up, down), and its edge's capacities in lots.
-pub(super) type ZoneDraft = (Index, [i64; 3], [Option<u64>; 2]);
-/// An order's zone, owner among that zone's, side, limit in ticks and energy in lots.
-pub(super) type OrderDraft = (Index, u16, bool, i64, u64);
+/// A zone's parent (wrapped around the zones before), its charges in ticks (base, up, down), and its edge's capacities in lots.
+pub(super) type ZoneDraft = (usize, [i64; 3], [Option<u64>; 2]);
+/// An order's zone (wrapped around the zones), owner among that zone's, side, limit in ticks and energy in lots.
+pub(super) type OrderDraft = (usize, u16, bool, i64, u64);
 
 /// Draws up to `count` zones, with capacities below `capacity` lots or none.
 pub(super) fn zones(count: usize, capacity: u64) -> impl Strategy<Value = Vec<ZoneDraft>> {
     let charges = [0..2_i64, 0..4_i64, 0..4_i64];
     let capacity = || prop::option::weighted(0.7, 0..capacity);
-    prop::collection::vec((any::<Index>(), charges, [capacity(), capacity()]), 1..=count)
+    prop::collection::vec((ANY, charges, [capacity(), capacity()]), 1..=count)
 }
 
 /// Draws up to `count` orders of up to `energy` lots, of up to `owners` owners a zone.
 pub(super) fn orders(count: usize, owners: u16, energy: u64) -> impl Strategy<Value = Vec<OrderDraft>> {
-    let order = (any::<Index>(), 0..owners, any::<bool>(), -3..12_i64, 1..=energy);
+    let order = (ANY, 0..owners, any::<bool>(), -3..12_i64, 1..=energy);
     prop::collection::vec(order, 0..=count)
 }
 
@@ -114,7 +115,7 @@ fn config(drafts: &[ZoneDraft], lot: u64, point: u32) -> MarketConfig {
         let [base_wheeling, wheeling_up, wheeling_down] = charges.map(|ticks| Price(ticks * TICK));
         // A bit more than whole lots, which is not used.
         let [capacity_up_w, capacity_down_w] = capacities.map(|lots| Some(4 * lots? * lot + 3));
-        let parent = (number > 0).then(|| ZoneId(u16::try_from(parent.index(number.max(1))).unwrap()));
+        let parent = (number > 0).then(|| ZoneId(u16::try_from(parent % number.max(1)).unwrap()));
         let name = String::from("z");
         Zone { name, parent, base_wheeling, wheeling_up, wheeling_down, capacity_up_w, capacity_down_w }
     };
@@ -142,7 +143,7 @@ fn config(drafts: &[ZoneDraft], lot: u64, point: u32) -> MarketConfig {
 
 fn open_orders(drafts: &[OrderDraft], zone_count: usize, lot: u64) -> Vec<OpenOrder> {
     let order = |(position, (zone, owner, is_bid, limit, energy)): (u16, &OrderDraft)| {
-        let zone = u16::try_from(zone.index(zone_count)).unwrap();
+        let zone = u16::try_from(zone % zone_count).unwrap();
         OpenOrder {
             id: OrderId { index: LeafIndex(0), position },
             owner: ParticipantId(u32::from(zone * OWNERS_PER_ZONE + owner)),

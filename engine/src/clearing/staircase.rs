@@ -129,8 +129,7 @@ fn earliest_parts(tie: &[Step], earliest: Energy, book: &Book, interests: &[Inte
             let after = before.plus(order.remaining);
             let (from, to) = (before.max(begin), after.min(end));
             if from < to {
-                // An order that was parted before has two steps: the earlier part of it comes first.
-                arrivals.push((order.id, from, to.minus(from), place));
+                arrivals.push((order.id, place, to.minus(from)));
             }
             before = after;
         }
@@ -138,7 +137,7 @@ fn earliest_parts(tie: &[Step], earliest: Energy, book: &Book, interests: &[Inte
     arrivals.sort_unstable();
     let mut left = earliest;
     let mut parts = alloc::vec![Energy::ZERO; tie.len()];
-    for (_, _, energy, place) in arrivals {
+    for (_, place, energy) in arrivals {
         let taken = energy.min(left);
         parts[place] = parts[place].plus(taken);
         left = left.minus(taken);
