@@ -61,3 +61,34 @@ fn decide(interests: &mut [Interest], below: &[Step], above: &[Step]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::clearing::sample::{Case, OrderDraft};
+
+    /// Checks what trades of four orders: in a park, and behind a farm's edge that costs one tick each way.
+    fn check(orders: [OrderDraft; 4], executed: [u64; 4]) {
+        let zones = [(0, [0, 0, 0], [None, None]), (0, [0, 1, 1], [None, None])];
+        let case = Case::new(&zones, &orders, 1, 500);
+        assert_eq!(case.executed(&case.clear()), executed);
+    }
+
+    #[test]
+    fn of_equal_limits_also_after_charges_the_earlier_trades_first() {
+        let bid = (0, 0, true, 9, 10);
+        let [at_farm, in_park, too_dear] = [(1, 1, false, 2, 6), (0, 1, false, 3, 6), (0, 2, false, 4, 6)];
+        check([at_farm, in_park, too_dear, bid], [6, 4, 0, 10]);
+        check([bid, too_dear, in_park, at_farm], [10, 0, 6, 4]);
+        let offer = (0, 0, false, 2, 10);
+        let [at_farm, in_park, too_low] = [(1, 1, true, 7, 6), (0, 1, true, 6, 6), (0, 2, true, 5, 6)];
+        check([at_farm, in_park, too_low, offer], [6, 4, 0, 10]);
+        check([offer, too_low, in_park, at_farm], [10, 0, 6, 4]);
+    }
+
+    #[test]
+    fn of_orders_at_one_level_the_earlier_trades_first() {
+        let offer = (0, 0, false, 2, 10);
+        let bid = (0, 1, true, 6, 4);
+        check([bid, bid, offer, bid], [4, 4, 10, 2]);
+    }
+}
