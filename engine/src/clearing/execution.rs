@@ -5,9 +5,9 @@
 //! staircase in which it imports lies lower by the charge down, and the part in which it exports lies higher
 //! by the charge up; in between the edge is idle. Of each part the parent sees as much as the edge carries,
 //! the steps nearest to idleness; the steps beyond lie below or above whatever price the parent has, and so
-//! are decided. What is seen of every level can be carried to the root, where one cut decides: below it as
-//! much lies as is imported at the bottom, so that exports sum to zero. Offers below the cut trade, and bids
-//! above it.
+//! are decided. What is seen of every level can be carried to the root, where one cut decides the rest: below
+//! it as much lies as is imported at the bottom, so that exports sum to zero. Offers below the price trade,
+//! and bids above it.
 //!
 //! The volume comes second by a doubling: twice every price and charge, and one on top of each bid, make the
 //! welfare 2 W + V. From a greatest 2 W + V no cycle of single Wh improves, each of which changes V by at
@@ -20,7 +20,7 @@
 use alloc::vec::Vec;
 
 use super::Interest;
-use super::staircase::{Staircase, Step, part, total};
+use super::staircase::{Staircase, Step};
 use crate::book::Book;
 use crate::grid::Grid;
 use crate::{Energy, Side};
@@ -34,20 +34,13 @@ pub(super) fn execute(grid: &Grid, book: &Book, interests: &mut [Interest]) {
         first += own.len();
     }
     for edge in grid.edges().iter().rev() {
-        let (importing, exporting) = core::mem::take(&mut zones[edge.zone]).cut(book, interests);
-        let imported = total(&importing);
-        let [capacity_up, capacity_down] =
-            [edge.capacity_up_wh, edge.capacity_down_wh].map(|wh| Energy(wh.unsigned_abs()));
-        let beyond = imported.saturating_minus(capacity_down);
-        let (below, importing) = part(importing, beyond, book, interests);
-        let (exporting, above) = part(exporting, capacity_up, book, interests);
-        decide(interests, &below, &above);
-        let parent = &mut zones[edge.parent];
-        parent.add_child(&importing, -2 * edge.down.0, imported.minus(beyond));
-        parent.add_child(&exporting, 2 * edge.up.0, Energy::ZERO);
+        let [up, down] = [edge.capacity_up_wh, edge.capacity_down_wh].map(|wh| Energy(wh.unsigned_abs()));
+        let seen = core::mem::take(&mut zones[edge.zone]).cut(up, down, book, interests);
+        decide(interests, seen.below(), seen.above());
+        zones[edge.parent].add_child(&seen, 2 * edge.up.0, 2 * edge.down.0);
     }
-    let (below, above) = core::mem::take(&mut zones[0]).cut(book, interests);
-    decide(interests, &below, &above);
+    let seen = core::mem::take(&mut zones[0]).cut(Energy::ZERO, Energy::ZERO, book, interests);
+    decide(interests, seen.below(), seen.above());
 }
 
 /// Executes what is decided: offers of which the steps lie below the price, and bids of which they lie above.

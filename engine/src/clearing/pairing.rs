@@ -39,14 +39,7 @@ struct Part {
     energy: Energy,
 }
 
-/// What is to be paired in one zone.
-#[derive(Debug, Default)]
-struct Lists {
-    bids: Vec<Part>,
-    offers: Vec<Part>,
-}
-
-/// What is left of a zone's lists.
+/// What a zone or its children leave over.
 #[derive(Debug, Default)]
 struct Left {
     bids: VecDeque<Part>,
@@ -55,49 +48,50 @@ struct Left {
 
 /// Pairs what trades.
 pub(super) fn pair(grid: &Grid, book: &Book, interests: &[Interest]) -> Pairing {
-    let mut zones = lists(grid, book, interests);
+    let mut zones: Vec<Left> = (0..grid.zone_count()).map(|_| Left::default()).collect();
     let mut pairing = Pairing::default();
-    for edge in grid.edges().iter().rev() {
-        let left = pairing.pair_zone(&core::mem::take(&mut zones[edge.zone]));
-        zones[edge.parent].bids.extend(left.bids);
-        zones[edge.parent].offers.extend(left.offers);
+    let mut rest = interests;
+    for zone in (0..zones.len()).rev() {
+        let (others, own) = rest.split_at(rest.partition_point(|it| usize::from(it.zone.0) < zone));
+        rest = others;
+        let of_children = core::mem::take(&mut zones[zone]);
+        let mut left = pairing.pair_zone(book, own, of_children);
+        if zone > 0 {
+            let parent = &mut zones[grid.edges()[zone - 1].parent];
+            parent.bids.append(&mut left.bids);
+            parent.offers.append(&mut left.offers);
+        }
+        assert!(left.bids.is_empty() && left.offers.is_empty(), "bought energy equals sold energy");
     }
-    let left = pairing.pair_zone(&zones[0]);
-    assert!(left.bids.is_empty() && left.offers.is_empty(), "bought energy equals sold energy");
     pairing
 }
 
-fn lists(grid: &Grid, book: &Book, interests: &[Interest]) -> Vec<Lists> {
-    let mut zones: Vec<Lists> = (0..grid.zone_count()).map(|_| Lists::default()).collect();
-    for interest in interests.iter().filter(|interest| !interest.executed.is_zero()) {
-        let lists = &mut zones[usize::from(interest.zone.0)];
-        let list = match interest.side {
-            Side::Bid => &mut lists.bids,
-            Side::Offer => &mut lists.offers,
-        };
-        let mut left = interest.executed;
-        for OpenOrder { id, owner, remaining, .. } in book.queue(interest.zone, interest.side, interest.limit)
-        {
+/// Returns what trades of a zone's orders of one side, best limit first and then in order of arrival.
+fn parts(book: &Book, own: &[Interest], side: Side) -> impl Iterator<Item = Part> {
+    let trading = own.iter().filter(move |it| it.side == side && !it.executed.is_zero());
+    trading.flat_map(|it| {
+        let mut left = it.executed;
+        let queue = book.queue(it.zone, it.side, it.limit);
+        queue.map_while(move |OpenOrder { id, owner, remaining, .. }| {
             let energy = remaining.min(left);
-            list.push(Part { order: id, owner, energy });
             left = left.minus(energy);
-            if left.is_zero() {
-                break;
-            }
-        }
-    }
-    zones
+            Some(Part { order: id, owner, energy }).filter(|part| !part.energy.is_zero())
+        })
+    })
 }
 
 impl Pairing {
-    /// Pairs one zone's lists, and returns what is left of them, of one side only.
-    fn pair_zone(&mut self, lists: &Lists) -> Left {
+    /// Pairs what trades of one zone's own orders and what its children left, and returns what is left of it,
+    /// of one side only.
+    fn pair_zone(&mut self, book: &Book, own: &[Interest], of_children: Left) -> Left {
         let first = self.pairs.len();
-        let mut left = self.pair_strangers(lists);
+        let [bids, offers] = [Side::Bid, Side::Offer].map(|side| parts(book, own, side));
+        let mut left = self.pair_strangers(bids.chain(of_children.bids), offers.chain(of_children.offers));
         if let (Some(bid), Some(_)) = (left.bids.front(), left.offers.front()) {
             let owner = bid.owner;
-            let own = lists.bids.iter().chain(&lists.offers).filter(|part| part.owner == owner);
-            self.exchange(first, &own.map(|part| part.order).collect(), &mut left);
+            let parts = parts(book, own, Side::Bid).chain(parts(book, own, Side::Offer));
+            let his = parts.filter(|part| part.owner == owner).map(|part| part.order).collect();
+            self.exchange(first, &his, &mut left);
             self.pass_over(&mut left);
         }
         left
@@ -105,43 +99,52 @@ impl Pairing {
 
     /// Pairs each bid with the first offers that are not its owner's. If bids and offers are left, all are of
     /// one owner.
-    fn pair_strangers(&mut self, lists: &Lists) -> Left {
-        let mut rest: VecDeque<Part> = lists.offers.iter().copied().collect();
+    fn pair_strangers(
+        &mut self,
+        bids: impl Iterator<Item = Part>,
+        mut offers: impl Iterator<Item = Part>,
+    ) -> Left {
         // Offers that a bid of their owner went past: before the rest, for every bid but his.
         let mut aside: VecDeque<Part> = VecDeque::new();
+        let mut next = offers.next();
         let mut waiting = VecDeque::new();
-        for mut bid in lists.bids.iter().copied() {
+        for mut bid in bids {
             while !bid.energy.is_zero() {
-                let is_own = |offer: Option<&Part>| offer.is_some_and(|offer| offer.owner == bid.owner);
-                if !aside.is_empty() && !is_own(aside.front()) {
-                    self.meet(&mut bid, &mut aside);
-                } else if is_own(rest.front()) {
-                    // OK because what stands aside, if anything, is of the same owner.
-                    aside.extend(rest.pop_front());
-                } else if !rest.is_empty() {
-                    self.meet(&mut bid, &mut rest);
+                if let Some(offer) = aside.front_mut().filter(|offer| offer.owner != bid.owner) {
+                    if self.meet(&mut bid, offer) {
+                        aside.pop_front();
+                    }
+                } else if let Some(offer) = &mut next {
+                    if offer.owner == bid.owner {
+                        // OK because what stands aside already, if anything, is of the same owner.
+                        aside.push_back(*offer);
+                        next = offers.next();
+                    } else if self.meet(&mut bid, offer) {
+                        next = offers.next();
+                    }
                 } else {
                     waiting.push_back(bid);
                     break;
                 }
             }
         }
-        aside.append(&mut rest);
+        aside.extend(next.into_iter().chain(offers));
         Left { bids: waiting, offers: aside }
     }
 
-    /// Pairs a bid with the first of some offers.
-    fn meet(&mut self, bid: &mut Part, offers: &mut VecDeque<Part>) {
-        let energy = bid.energy.min(offers[0].energy);
-        self.pairs.push(Pair { bid: bid.order, offer: offers[0].order, energy });
+    /// Pairs a bid with an offer, and returns whether that is used up.
+    fn meet(&mut self, bid: &mut Part, offer: &mut Part) -> bool {
+        let energy = bid.energy.min(offer.energy);
+        self.pairs.push(Pair { bid: bid.order, offer: offer.order, energy });
         bid.energy = bid.energy.minus(energy);
-        take(offers, energy);
+        offer.energy = offer.energy.minus(energy);
+        offer.energy.is_zero()
     }
 
     /// Exchanges one owner's bids and offers with the pairs from `first` on that have no part of his.
-    fn exchange(&mut self, first: usize, own: &BTreeSet<OrderId>, left: &mut Left) {
+    fn exchange(&mut self, first: usize, his: &BTreeSet<OrderId>, left: &mut Left) {
         for mut pair in self.pairs.split_off(first) {
-            let is_strangers = !own.contains(&pair.bid) && !own.contains(&pair.offer);
+            let is_strangers = !his.contains(&pair.bid) && !his.contains(&pair.offer);
             while let (true, Some(bid), Some(offer)) = (is_strangers, left.bids.front(), left.offers.front())
             {
                 let energy = pair.energy.min(bid.energy).min(offer.energy);

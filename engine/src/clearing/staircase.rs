@@ -35,7 +35,6 @@ impl Staircase {
     /// Adds a zone's own levels, which stand from `first` on among the interests.
     pub(super) fn add_own(&mut self, first: usize, own: &[Interest]) {
         let bids = own.iter().take_while(|interest| interest.side == Side::Bid).count();
-        self.steps.reserve(own.len());
         let rising = (0..bids).rev().chain(bids..own.len());
         self.steps.extend(rising.map(|place| {
             let interest = &own[place];
@@ -48,49 +47,84 @@ impl Staircase {
         self.imported = own[..bids].iter().fold(self.imported, |sum, bid| sum.plus(bid.wanted));
     }
 
-    /// Adds a part of a child's staircase, with the edge's doubled charge on its prices.
-    pub(super) fn add_child(&mut self, steps: &[Step], charge: i64, imported: Energy) {
-        self.steps.extend(steps.iter().map(|step| Step { price: step.price + charge, ..*step }));
-        self.imported = self.imported.plus(imported);
+    /// Adds what is seen of a child, with the edge's doubled charges on its prices.
+    pub(super) fn add_child(&mut self, seen: &Seen, up: i64, down: i64) {
+        let from_parent = seen.importing().iter().map(|step| Step { price: step.price - down, ..*step });
+        self.steps.extend(from_parent);
+        self.steps.extend(seen.exporting().iter().map(|step| Step { price: step.price + up, ..*step }));
+        self.imported = self.imported.plus(seen.imported);
     }
 
-    /// Cuts the staircase where its export is zero: into the steps at which the zone imports, and those at
-    /// which it exports.
-    pub(super) fn cut(mut self, book: &Book, interests: &[Interest]) -> (Vec<Step>, Vec<Step>) {
+    /// Cuts the staircase where its export is zero, and at most so far from there as an edge carries up and
+    /// down.
+    pub(super) fn cut(mut self, up: Energy, down: Energy, book: &Book, interests: &[Interest]) -> Seen {
         // OK because it makes use of the runs: a stable sort merges them.
         self.steps.sort_by_key(|step| step.price);
-        part(self.steps, self.imported, book, interests)
+        let imported = self.imported.min(down);
+        let mut steps = self.steps;
+        let bottom = part(&mut steps, 0, self.imported.minus(imported), book, interests);
+        let idle = part(&mut steps, bottom, imported, book, interests);
+        let top = part(&mut steps, idle, up, book, interests);
+        Seen { steps, bottom, idle, top, imported }
     }
 }
 
-/// Parts sorted steps, so that so much lies below.
-pub(super) fn part(
-    mut steps: Vec<Step>,
-    below: Energy,
-    book: &Book,
-    interests: &[Interest],
-) -> (Vec<Step>, Vec<Step>) {
-    if below.is_zero() {
-        return (Vec::new(), steps);
+/// A sorted staircase in four: what is beyond what an edge carries down, where the zone imports, where it
+/// exports, and what is beyond what the edge carries up.
+#[derive(Debug)]
+pub(super) struct Seen {
+    steps: Vec<Step>,
+    bottom: usize,
+    idle: usize,
+    top: usize,
+    /// What is imported at the bottom of what is seen.
+    imported: Energy,
+}
+
+impl Seen {
+    /// Returns the steps below whatever price the parent has.
+    pub(super) fn below(&self) -> &[Step] {
+        &self.steps[..self.bottom]
     }
+
+    /// Returns the steps at which the zone imports.
+    pub(super) fn importing(&self) -> &[Step] {
+        &self.steps[self.bottom..self.idle]
+    }
+
+    /// Returns the steps at which the zone exports.
+    pub(super) fn exporting(&self) -> &[Step] {
+        &self.steps[self.idle..self.top]
+    }
+
+    /// Returns the steps above whatever price the parent has.
+    pub(super) fn above(&self) -> &[Step] {
+        &self.steps[self.top..]
+    }
+}
+
+/// Parts the sorted steps from a place on so that so much lies below, and returns where the rest begins.
+fn part(steps: &mut Vec<Step>, from: usize, below: Energy, book: &Book, interests: &[Interest]) -> usize {
     let mut left = below;
-    let first_above = steps.iter().position(|step| {
+    let first_above = steps[from..].iter().position(|step| {
         let is_above = step.energy > left;
         left = if is_above { left } else { left.minus(step.energy) };
         is_above
     });
-    let Some(at) = first_above else {
-        return (steps, Vec::new());
+    let Some(at) = first_above.map(|place| from + place) else {
+        return steps.len();
     };
     let price = steps[at].price;
-    let start = steps[..at].partition_point(|step| step.price < price);
+    let start = from + steps[from..at].partition_point(|step| step.price < price);
     let end = at + steps[at..].partition_point(|step| step.price == price);
     let below_of_tie = total(&steps[start..at]).plus(left);
+    if below_of_tie.is_zero() {
+        return at;
+    }
     let (below, above) = part_tie(&steps[start..end], below_of_tie, book, interests);
-    let above = above.into_iter().chain(steps.drain(end..)).collect();
-    steps.truncate(start);
-    steps.extend(below);
-    (steps, above)
+    let middle = start + below.len();
+    steps.splice(start..end, below.into_iter().chain(above));
+    middle
 }
 
 /// Parts steps of one price, and so of one side, by the time of their orders.
@@ -146,6 +180,6 @@ fn earliest_parts(tie: &[Step], earliest: Energy, book: &Book, interests: &[Inte
 }
 
 /// Returns the energy of all steps together.
-pub(super) fn total(steps: &[Step]) -> Energy {
+fn total(steps: &[Step]) -> Energy {
     steps.iter().fold(Energy::ZERO, |sum, step| sum.plus(step.energy))
 }
