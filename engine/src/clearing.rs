@@ -68,7 +68,7 @@ pub(crate) fn clear(config: &MarketConfig, grid: &Grid, slot: Slot, book: &Book)
         prices = prices::between(config, &support);
         rents = prices::rents(grid, &prices);
     }
-    let pairing::Pairing { pairs, passed_over } = pairing::pair(grid, book, &interests);
+    let pairing::Pairing { pairs, passed_over, .. } = pairing::pair(grid, book, &interests);
     let energy = pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy));
     let clearing = Clearing { slot, energy, prices, exports_wh, rents, passed_over, proof_halves };
     Cleared { clearing, pairs }

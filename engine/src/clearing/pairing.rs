@@ -14,7 +14,7 @@
 //!
 //! An owner is connected in one zone, so his bids and offers can meet only there.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::Interest;
@@ -29,6 +29,8 @@ pub(super) struct Pairing {
     pub(super) pairs: Vec<Pair>,
     /// Own bids and offers that nobody else is left for.
     pub(super) passed_over: Vec<Pair>,
+    /// The buyers and sellers of the pairs of the zone at hand, as they were made.
+    owners: Vec<[ParticipantId; 2]>,
 }
 
 /// What trades of one order.
@@ -81,19 +83,14 @@ fn parts(book: &Book, own: &[Interest], side: Side) -> impl Iterator<Item = Part
 }
 
 impl Pairing {
-    /// Pairs what trades of one zone's own orders and what its children left, and returns what is left of it,
-    /// of one side only.
+    /// Pairs what trades of one zone's own orders and what its children left, and returns what is left of it, of
+    /// one side only.
     fn pair_zone(&mut self, book: &Book, own: &[Interest], of_children: Left) -> Left {
-        let first = self.pairs.len();
+        self.owners.clear();
         let [bids, offers] = [Side::Bid, Side::Offer].map(|side| parts(book, own, side));
         let mut left = self.pair_strangers(bids.chain(of_children.bids), offers.chain(of_children.offers));
-        if let (Some(bid), Some(_)) = (left.bids.front(), left.offers.front()) {
-            let owner = bid.owner;
-            let parts = parts(book, own, Side::Bid).chain(parts(book, own, Side::Offer));
-            let his = parts.filter(|part| part.owner == owner).map(|part| part.order).collect();
-            self.exchange(first, &his, &mut left);
-            self.pass_over(&mut left);
-        }
+        self.exchange(&mut left);
+        self.pass_over(&mut left);
         left
     }
 
@@ -136,26 +133,27 @@ impl Pairing {
     fn meet(&mut self, bid: &mut Part, offer: &mut Part) -> bool {
         let energy = bid.energy.min(offer.energy);
         self.pairs.push(Pair { bid: bid.order, offer: offer.order, energy });
+        self.owners.push([bid.owner, offer.owner]);
         bid.energy = bid.energy.minus(energy);
         offer.energy = offer.energy.minus(energy);
         offer.energy.is_zero()
     }
 
-    /// Exchanges one owner's bids and offers with the pairs from `first` on that have no part of his.
-    fn exchange(&mut self, first: usize, his: &BTreeSet<OrderId>, left: &mut Left) {
-        for mut pair in self.pairs.split_off(first) {
-            let is_strangers = !his.contains(&pair.bid) && !his.contains(&pair.offer);
-            while let (true, Some(bid), Some(offer)) = (is_strangers, left.bids.front(), left.offers.front())
-            {
-                let energy = pair.energy.min(bid.energy).min(offer.energy);
+    /// Exchanges the bids and offers of one owner, if both are left, with the zone's pairs in which he has no
+    /// part.
+    fn exchange(&mut self, left: &mut Left) {
+        let Some((owner, _)) = left.both() else { return };
+        let made = self.pairs.split_off(self.pairs.len() - self.owners.len());
+        for (mut pair, owners) in made.into_iter().zip(&self.owners) {
+            while let Some((_, together)) = left.both().filter(|_| !owners.contains(&owner)) {
+                let energy = pair.energy.min(together);
                 if energy.is_zero() {
                     break;
                 }
-                self.pairs.push(Pair { bid: bid.order, energy, ..pair });
-                self.pairs.push(Pair { offer: offer.order, energy, ..pair });
+                self.pairs.push(Pair { bid: left.bids[0].order, energy, ..pair });
+                self.pairs.push(Pair { offer: left.offers[0].order, energy, ..pair });
                 pair.energy = pair.energy.minus(energy);
-                take(&mut left.bids, energy);
-                take(&mut left.offers, energy);
+                left.take(energy);
             }
             self.pairs.extend(Some(pair).filter(|pair| !pair.energy.is_zero()));
         }
@@ -163,19 +161,27 @@ impl Pairing {
 
     /// Passes over what is left on both sides.
     fn pass_over(&mut self, left: &mut Left) {
-        while let (Some(bid), Some(offer)) = (left.bids.front(), left.offers.front()) {
-            let energy = bid.energy.min(offer.energy);
-            self.passed_over.push(Pair { bid: bid.order, offer: offer.order, energy });
-            take(&mut left.bids, energy);
-            take(&mut left.offers, energy);
+        while let Some((_, energy)) = left.both() {
+            self.passed_over.push(Pair { bid: left.bids[0].order, offer: left.offers[0].order, energy });
+            left.take(energy);
         }
     }
 }
 
-/// Takes `energy` from the first of some parts.
-fn take(parts: &mut VecDeque<Part>, energy: Energy) {
-    parts[0].energy = parts[0].energy.minus(energy);
-    if parts[0].energy.is_zero() {
-        parts.pop_front();
+impl Left {
+    /// Returns whose are the first of both sides, if both have one, and how much both of these have.
+    fn both(&self) -> Option<(ParticipantId, Energy)> {
+        let (bid, offer) = (self.bids.front()?, self.offers.front()?);
+        Some((bid.owner, bid.energy.min(offer.energy)))
+    }
+
+    /// Takes so much from the first of both sides.
+    fn take(&mut self, energy: Energy) {
+        for side in [&mut self.bids, &mut self.offers] {
+            side[0].energy = side[0].energy.minus(energy);
+            if side[0].energy.is_zero() {
+                side.pop_front();
+            }
+        }
     }
 }
