@@ -195,7 +195,9 @@ fn greatest_matching(bids: &[ParticipantId], offers: &[ParticipantId]) -> usize 
     }
     let mut holders = alloc::vec![(false, None); offers.len()];
     let try_bid = |bid: &usize| {
-        holders.iter_mut().for_each(|state| state.0 = false);
+        for state in &mut holders {
+            state.0 = false;
+        }
         augment(*bid, bids, offers, &mut holders)
     };
     (0..bids.len()).filter(try_bid).count()

@@ -207,7 +207,7 @@ fn who_meets_whom_is_refused_by_its_name() {
     check(foreign, |it| it.orders.push(it.orders[1]));
     check(ClearingError::TradeMustBeOfThisAuction { trade }, |it| it.trades[1].slot = Slot(8));
     check(ClearingError::TradeMustBeOfThisAuction { trade }, |it| {
-        it.trades[1].matching = Matching::Continuous
+        it.trades[1].matching = Matching::Continuous;
     });
     let no_pair = ClearingError::PairMustBeOfOpenOrders { bid: order(2), offer: order(0) };
     check(no_pair, |it| it.trades[1].energy = Energy(0));
