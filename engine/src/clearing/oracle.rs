@@ -29,8 +29,8 @@ impl Case {
         exports
     }
 
-    /// Returns what executing so much of each order is worth; nothing where more is bought than sold, or less,
-    /// or where it does not fit an edge.
+    /// Returns what executing so much of each order is worth; nothing where more is bought than sold, or
+    /// less, or where it does not fit an edge.
     fn value(&self, executed: &[u64]) -> Option<Value> {
         let exports = self.exports(executed);
         let (mut welfare, mut volume, mut lateness) = (0, 0, 0);
@@ -67,8 +67,8 @@ impl Case {
         }
     }
 
-    /// Returns whether prices leave nobody a reason to trade more or less, and no flow a reason to be another,
-    /// where every price and charge counts `scale` times, and a bid's worth has `per_bid` on top.
+    /// Returns whether prices leave nobody a reason to trade more or less, and no flow a reason to be
+    /// another, where every price and charge counts `scale` times, and a bid's worth has `per_bid` on top.
     pub(super) fn is_supported(&self, executed: &[u64], prices: &[i64], [scale, per_bid]: [i64; 2]) -> bool {
         let price = |zone: ZoneId| prices[usize::from(zone.0)];
         let orders_are_content = self.orders.iter().zip(executed).all(|(order, energy)| {
@@ -284,7 +284,9 @@ fn with_energy(list: Vec<Part>) -> Vec<Part> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, max_global_rejects: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 20_000, max_global_rejects: 100_000, failure_persistence: None, ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_way_to_execute_the_orders_is_better_than_the_auctions(

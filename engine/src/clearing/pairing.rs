@@ -83,8 +83,8 @@ fn parts(book: &Book, own: &[Interest], side: Side) -> impl Iterator<Item = Part
 }
 
 impl Pairing {
-    /// Pairs what trades of one zone's own orders and what its children left, and returns what is left of it, of
-    /// one side only.
+    /// Pairs what trades of one zone's own orders and what its children left, and returns what is left of
+    /// it, of one side only.
     fn pair_zone(&mut self, book: &Book, own: &[Interest], of_children: Left) -> Left {
         self.owners.clear();
         let [bids, offers] = [Side::Bid, Side::Offer].map(|side| parts(book, own, side));

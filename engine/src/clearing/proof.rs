@@ -24,11 +24,11 @@ struct Check<'a> {
     orders: BTreeMap<OrderId, (&'a OpenOrder, i128)>,
 }
 
-/// Checks that a result is an auction's of `orders`, the open ones as the auction met them, and that no better
-/// one exists: none with a greater welfare, and none of the same with a greater volume.
+/// Checks that a result is an auction's of `orders`, the open ones as the auction met them, and that no
+/// better one exists: none with a greater welfare, and none of the same with a greater volume.
 ///
-/// `trades` are the auction's, in any order. Which of equal orders trades, who of several is paired with whom,
-/// and where in a range of prices they lie is not checked. `config` is one that holds.
+/// `trades` are the auction's, in any order. Which of equal orders trades, who of several is paired with
+/// whom, and where in a range of prices they lie is not checked. `config` is one that holds.
 ///
 /// # Errors
 /// The first thing that does not hold, with its numbers.
@@ -186,8 +186,8 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// Checks each edge's flow: that it follows from what is executed, fits the edge, and has no trade against
-    /// it.
+    /// Checks each edge's flow: that it follows from what is executed, fits the edge, and has no trade
+    /// against it.
     fn flows(&self) -> Result<(), ClearingError> {
         let count = self.config.zones.len();
         let mut exports = alloc::vec![0; count];
@@ -225,8 +225,8 @@ impl<'a> Check<'a> {
     /// Checks that each owner's orders are passed over only as far as they exceed what meets in his zone or
     /// goes on.
     fn passed_over_is_unavoidable(&self) -> Result<(), ClearingError> {
-        // What is bid, and what is offered, where it meets: by the zone's own orders and by what children send
-        // or draw.
+        // What is bid, and what is offered, where it meets: by the zone's own orders and by what children
+        // send or draw.
         let mut bids = alloc::vec![0; self.config.zones.len()];
         let mut offers = bids.clone();
         let mut owners: BTreeMap<(ParticipantId, ZoneId), i128> = BTreeMap::new();

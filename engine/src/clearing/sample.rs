@@ -20,9 +20,11 @@ const ANY: core::ops::Range<usize> = 0..27_720;
 /// No two zones share an owner.
 const OWNERS_PER_ZONE: u16 = 1000;
 
-/// A zone's parent (wrapped around the zones before), its charges in ticks (base, up, down), and its edge's capacities in lots.
+/// A zone's parent (wrapped around the zones before), its charges in ticks (base, up, down), and its edge's
+/// capacities in lots.
 pub(super) type ZoneDraft = (usize, [i64; 3], [Option<u64>; 2]);
-/// An order's zone (wrapped around the zones), owner among that zone's, side, limit in ticks and energy in lots.
+/// An order's zone (wrapped around the zones), owner among that zone's, side, limit in ticks and energy in
+/// lots.
 pub(super) type OrderDraft = (usize, u16, bool, i64, u64);
 
 /// Draws up to `count` zones, with capacities below `capacity` lots or none.

@@ -58,7 +58,7 @@ impl Staircase {
     /// Cuts the staircase where its export is zero, and at most so far from there as an edge carries up and
     /// down.
     pub(super) fn cut(mut self, up: Energy, down: Energy, book: &Book, interests: &[Interest]) -> Seen {
-        // OK because it makes use of the runs: a stable sort merges them.
+        // The steps stand in sorted runs, which a stable sort finds and merges.
         self.steps.sort_by_key(|step| step.price);
         let imported = self.imported.min(down);
         let mut steps = self.steps;

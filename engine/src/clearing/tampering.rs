@@ -94,7 +94,8 @@ proptest! {
 
     #[test]
     fn a_result_with_one_number_changed_is_refused_or_has_other_prices_that_prove_it(
-        zones in zones(4, 6), orders in orders(12, 2, 5), which in any::<prop::sample::Index>(), by in change(),
+        zones in zones(4, 6), orders in orders(12, 2, 5),
+        which in any::<prop::sample::Index>(), by in change(),
     ) {
         let case = Case::new(&zones, &orders, 1, 500);
         let mut told = Told::by(&case);
@@ -264,11 +265,12 @@ fn flows_and_optimality_are_refused_by_their_name() {
     check(error, |it| it.clearing.rents[1] = Price(31));
     let error = ClearingError::EdgeWithoutCapacityMustEarnNothing { zone: farm };
     check(error, |it| it.config.zones[1].capacity_up_w = None);
-    // 40 Wh gain 70 less 20 and the charge of 10, 10 Wh gain 70 less 60, and Pat's 5 Wh 70 less 40; an offer of
-    // 60 Wh at 10 would gain 10 at the farm's price.
+    // 40 Wh gain 70 less 20 and the charge of 10, 10 Wh gain 70 less 60, and Pat's 5 Wh 70 less 40; an offer
+    // of 60 Wh at 10 would gain 10 at the farm's price.
     let error = ClearingError::WelfareMustReachTheBound { welfare: 1850, bound: 2450 };
     check(error, |it| it.orders[1].limit = Price(10));
-    // Twice that and 55 Wh; a price one half lower gives the farm's sellers no less, and its edge's 40 Wh more.
+    // Twice that and 55 Wh; a price one half lower gives the farm's sellers no less, and its edge's 40 Wh
+    // more.
     let error = ClearingError::VolumeMustReachTheBound { value: 3755, bound: 3795 };
     check(error, |it| it.clearing.proof_halves[1] -= 1);
 }
