@@ -209,6 +209,11 @@ impl Book {
         crossing
     }
 
+    /// Adds an order that lets itself not trade as it comes.
+    pub(crate) fn gather(&mut self, order: &OpenOrder) -> Handle {
+        self.insert(&self.incoming(order), order.remaining)
+    }
+
     /// Adds what is left of an order, behind those of its price.
     ///
     /// # Panics

@@ -68,7 +68,7 @@ impl StandaloneBook {
 
     /// Adds an order to those that gather, and lets it trade with none.
     pub fn gather(&mut self, order: &OpenOrder) {
-        self.book.insert(&self.book.incoming(order), order.remaining);
+        self.book.gather(order);
     }
 
     /// Lets an order trade as it comes, and says with whom; what is left of it rests.
