@@ -262,8 +262,7 @@ impl Book {
             *freed = entry;
             handle
         } else {
-            self.entries.push(entry);
-            u32::try_from(self.entries.len() - 1).expect("a slot has less than 2^32 open orders")
+            push_sparingly(&mut self.entries, entry)
         };
         level.energy += remaining.0;
         level.tail = handle;
@@ -441,6 +440,17 @@ impl Hash for Book {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.orders().hash(state);
     }
+}
+
+/// Appends to a list that grows by a quarter, and returns where.
+#[cold]
+#[inline(never)]
+fn push_sparingly<T>(list: &mut Vec<T>, item: T) -> u32 {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 4 + 8);
+    }
+    list.push(item);
+    u32::try_from(list.len() - 1).expect("a slot has less than 2^32 open orders")
 }
 
 /// Returns how good a limit is: the lower the better.
