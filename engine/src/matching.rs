@@ -56,7 +56,13 @@ impl Market {
         let orders: Vec<OpenOrder> = self.slots.get_mut(slot).book.orders().copied().collect();
         let Cleared { prices, exports_wh, pairs } = clearing::clear(&self.config, &self.grid, &orders);
         let energy = pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy));
-        events.push(Event::AuctionCleared(Clearing { slot, energy, prices: prices.clone(), exports_wh, ..Clearing::default() }));
+        events.push(Event::AuctionCleared(Clearing {
+            slot,
+            energy,
+            prices: prices.clone(),
+            exports_wh,
+            ..Clearing::default()
+        }));
         for pair in pairs {
             let book = &self.slots.get_mut(slot).book;
             let [bid, offer] =
