@@ -40,7 +40,7 @@ impl History {
             engine: Market::found(config.clone()),
             twin: Twin::found(config.clone()),
             lot: config.lot.0,
-            now: Timestamp(FIRST.start().0 - 5_400 * MICROS_PER_SECOND),
+            now: Timestamp(FIRST.start().0 - 110 * 60 * MICROS_PER_SECOND),
             next_index: 0,
             owners: (0..PEOPLE).map(|who| [who + 1; 32]).chain([FOUNDER]).collect(),
             meters: (0..PEOPLE).map(|who| [100 + who; 32]).collect(),
@@ -61,8 +61,8 @@ impl History {
 
     fn participant(&self, who: u8, config: &MarketConfig) -> NewParticipant {
         let zones = u16::try_from(config.zones.len()).unwrap();
-        // Participants 2 and 3 have one role, the others both; the last one operates, and has no meter.
-        let (producer, consumer, operator) = (who != 2, who != 3, who == PEOPLE - 1);
+        // The last one operates, and has no meter.
+        let (producer, consumer, operator) = (who != CONSUMER, who != PRODUCER, who == PEOPLE - 1);
         NewParticipant {
             name: name(who),
             key: self.owners[usize::from(who)],
@@ -79,7 +79,7 @@ impl History {
         let signing = step.signing;
         match &step.act {
             Act::Place { who, orders, all_or_none } => {
-                let orders = orders.iter().map(|wish| self.new_order(wish)).collect();
+                let orders = orders.iter().map(|wish| self.new_order(*who, wish)).collect();
                 self.place(*who, signing, Schedule { orders, all_or_none: *all_or_none });
             }
             Act::Cancel { which } => {
@@ -106,6 +106,12 @@ impl History {
                 let reading = self.reading(usize::from(*who), *import, *export, *quality, *flaw);
                 self.read(signing, usize::from(*who), reading);
             }
+            Act::ReadAll { energies } => {
+                for (who, (import, export)) in energies.iter().enumerate() {
+                    let reading = self.reading(who, *import, *export, Quality::Measured, 0);
+                    self.read(signing, who, reading);
+                }
+            }
             Act::Retire { who, slot, energy, slots_later } => {
                 let slot = Slot(FIRST.0 + slot);
                 let consumption_slot = Slot(slot.0 + slots_later);
@@ -121,19 +127,36 @@ impl History {
     /// Lets everything that is still due happen, and compares what is left.
     pub fn end(&mut self) {
         self.wait(24 * 60);
-        assert_eq!(self.engine.next_due(), None, "everything ends");
+        assert_eq!(Machine::next_due(&self.engine), None, "everything ends");
+        for name in ["p0", "late", "later"] {
+            let id = Machine::by_name(&self.engine, name);
+            assert_eq!(id, self.twin.by_name(name), "who {name} is");
+            assert!(id.is_none_or(|id| Machine::name_of(&self.engine, id) == self.twin.person(id).name));
+        }
+        for id in (0..u32::from(PEOPLE)).map(ParticipantId) {
+            for slot in (FIRST.0..=FIRST.0 + SLOTS).map(Slot) {
+                let held = Machine::held(&self.engine, id, slot);
+                assert_eq!(held, Machine::held(&self.twin, id, slot), "certificates");
+            }
+        }
         for account in [Account::Supplier, Account::Network, Account::Congestion, Account::Market] {
             assert_eq!(Machine::balance(&self.engine, account), self.twin.balance(account), "{account:?}");
         }
     }
 
-    fn new_order(&self, wish: &NewWish) -> NewOrder {
+    fn new_order(&self, who: u8, wish: &NewWish) -> NewOrder {
         let NewWish { side, slot, ticks, lots, time, post_only, minimum_lots, flaw } = *wish;
+        let side = match who {
+            _ if flaw == Flaw::Side => side,
+            CONSUMER => Side::Bid,
+            PRODUCER => Side::Offer,
+            _ => side,
+        };
         NewOrder {
             side,
             slot: Slot(FIRST.0 + slot),
-            limit: Price(ticks * TICK + i64::from(flaw == 2)),
-            energy: Energy(lots * self.lot + u64::from(flaw == 1)),
+            limit: Price(ticks * TICK + i64::from(flaw == Flaw::Limit)),
+            energy: Energy(lots * self.lot + u64::from(flaw == Flaw::Energy)),
             time_in_force: match time {
                 WishedTime::Gate => TimeInForce::GoodUntilGate,
                 WishedTime::Minutes(minutes) => {
@@ -297,16 +320,13 @@ impl History {
     /// Compares how both stand, and counts the leaves.
     fn compare(&mut self, events: &[Event]) {
         self.next_index += 1 + events.len() as u64;
-        assert_eq!(self.engine.next_due(), self.twin.next_due(), "the next moment");
-        for slot in (FIRST.0..FIRST.0 + SLOTS).map(Slot) {
+        assert_eq!(Machine::next_due(&self.engine), self.twin.next_due(), "the next moment");
+        for slot in (FIRST.0..=FIRST.0 + SLOTS).map(Slot) {
             let open = Machine::open_orders(&self.engine, slot);
             assert_eq!(open, Machine::open_orders(&self.twin, slot), "open orders");
             assert_eq!(Machine::phase(&self.engine, slot), self.twin.phase(slot), "phase");
         }
         for id in (0..u32::from(PEOPLE)).map(ParticipantId) {
-            if Machine::by_name(&self.engine, &name(u8::try_from(id.0).unwrap())) != Some(id) {
-                continue;
-            }
             assert_eq!(Machine::reserved(&self.engine, id), self.twin.reserved(id), "reservations");
             let account = Account::Participant(id);
             assert_eq!(Machine::balance(&self.engine, account), self.twin.balance(account), "balances");

@@ -7,6 +7,10 @@ use proptest::prelude::*;
 
 /// How many participants there are from the beginning.
 pub const PEOPLE: u8 = 5;
+/// Who only bids.
+pub const CONSUMER: u8 = 2;
+/// Who only offers.
+pub const PRODUCER: u8 = 3;
 /// The first slot that orders are for.
 pub const FIRST: Slot = Slot(40_000);
 /// For how many slots orders are.
@@ -51,6 +55,7 @@ pub enum Act {
     Enrol { who: u8, flaw: u8 },
     Deposit { who: u8, to: u8, fen: u64 },
     Read { who: u8, import: u64, export: u64, quality: Quality, flaw: u8 },
+    ReadAll { energies: Vec<(u64, u64)> },
     Retire { who: u8, slot: u32, energy: u64, slots_later: u32 },
     Wait { minutes: u64 },
 }
@@ -73,8 +78,17 @@ pub struct NewWish {
     pub time: WishedTime,
     pub post_only: bool,
     pub minimum_lots: u64,
-    /// What is wrong with it: 0 and from 3 on nothing, 1 the energy, 2 the limit.
-    pub flaw: u8,
+    pub flaw: Flaw,
+}
+
+/// What is wrong with an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    None,
+    Energy,
+    Limit,
+    /// It is on the drawn side even if its owner does not trade on that.
+    Side,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,21 +108,23 @@ pub fn history(emphasis: Emphasis) -> impl Strategy<Value = (MarketConfig, Vec<S
     let wait = |minutes: u64| Step { signing: Signing::Well, act: Act::Wait { minutes } };
     let parts = (vec(order_step(), gathering), vec(order_step(), trading), vec(meter_step(), 10..40));
     (market(emphasis), parts).prop_map(move |(market, (gathering, trading, metering))| {
-        let steps = gathering.into_iter().chain([wait(60)]).chain(trading);
-        (market, steps.chain([wait(75)]).chain(metering).collect())
+        let steps = gathering.into_iter().chain([wait(50)]).chain(trading);
+        (market, steps.chain([wait(80)]).chain(metering).collect())
     })
 }
 
 fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
     let ticks = |range: std::ops::Range<i64>| range.prop_map(|ticks| Price(ticks * TICK));
-    let capacity = || option::weighted(0.6, prop_oneof![0..6_u64, 4..40_u64]);
+    let capacity = || option::weighted(0.75, prop_oneof![3 => 0..6_u64, 1 => 4..30_u64]);
     let zone =
-        (any::<prop::sample::Index>(), [ticks(0..2), ticks(0..3), ticks(0..3)], [capacity(), capacity()]);
+        (any::<prop::sample::Index>(), [ticks(0..2), ticks(0..2), ticks(0..3)], [capacity(), capacity()]);
     let gate_s = prop_oneof![3 => Just(900), 1 => Just(0_u32)];
-    let hour = 3600;
+    let minutes = |opens: u32, uncross: u32| Just((opens * 60, uncross * 60));
     let timeline = match emphasis {
-        Emphasis::Continuous => prop_oneof![Just((3 * hour, 2 * hour)), Just((2 * hour, 2 * hour))].boxed(),
-        Emphasis::Auction => prop_oneof![3 => Just((3 * hour, hour)), 1 => Just((3 * hour, 900))].boxed(),
+        Emphasis::Continuous => {
+            prop_oneof![3 => minutes(150, 120), 1 => minutes(120, 120), 2 => minutes(180, 75)]
+        }
+        Emphasis::Auction => prop_oneof![3 => minutes(180, 60), 1 => minutes(150, 15), 1 => minutes(180, 90)],
     };
     let points = prop_oneof![Just(500_u32), Just(0), Just(1000), Just(333)];
     let lot = prop_oneof![Just(1_u64), Just(5)];
@@ -158,7 +174,8 @@ fn new_zone(place: u16, lot: u64, (parent, charges, capacities): DrawnZone) -> Z
 
 fn order_step() -> impl Strategy<Value = Step> {
     let who = 0..=PEOPLE;
-    let orders = prop_oneof![9 => vec(wish(), 1..=2), 2 => vec(wish(), 3), 1 => vec(wish(), 4)];
+    let operator = prop_oneof![3 => Just(PEOPLE), 1 => who.clone()];
+    let orders = prop_oneof![20 => vec(wish(), 1..=2), 5 => vec(wish(), 3), 1 => vec(wish(), 4)];
     let act = prop_oneof![
         30 => (0..PEOPLE, orders, prop::bool::weighted(0.3))
             .prop_map(|(who, orders, all_or_none)| Act::Place { who, orders, all_or_none }),
@@ -169,8 +186,9 @@ fn order_step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, of, slot, side)| Act::CancelMany { who, of, slot, side }),
         1 => (who.clone(), any::<bool>(), 0..6_u8)
             .prop_map(|(who, is_meter, to)| Act::Rotate { who, is_meter, to }),
-        1 => (who.clone(), 0..11_u8).prop_map(|(who, flaw)| Act::Enrol { who, flaw }),
-        2 => (who.clone(), 0..=PEOPLE, 0..40_u64).prop_map(|(who, to, fen)| Act::Deposit { who, to, fen }),
+        1 => (operator.clone(), prop_oneof![0..9_u8, 9..11_u8])
+            .prop_map(|(who, flaw)| Act::Enrol { who, flaw }),
+        2 => (operator, 0..=PEOPLE, 0..40_u64).prop_map(|(who, to, fen)| Act::Deposit { who, to, fen }),
         3 => (0..12_u64).prop_map(|minutes| Act::Wait { minutes }),
     ];
     (signing(), act).prop_map(|(signing, act)| Step { signing, act })
@@ -182,12 +200,13 @@ fn meter_step() -> impl Strategy<Value = Step> {
         1 => Just(Quality::Estimated),
         1 => Just(Quality::Substituted)
     ];
-    let (energy, flaw) = (|| prop_oneof![Just(0), 0..30_u64], prop_oneof![12 => Just(0), 1 => 1..6_u8]);
+    let (energy, flaw) = (|| prop_oneof![Just(0), 0..30_u64], prop_oneof![12 => Just(0), 1 => 1..5_u8]);
     let act = prop_oneof![
         12 => (0..PEOPLE, energy(), energy(), quality, flaw).prop_map(
             |(who, import, export, quality, flaw)| Act::Read { who, import, export, quality, flaw }
         ),
-        5 => (0..PEOPLE, 0..SLOTS, 0..12_u64, prop_oneof![9 => Just(0), 1 => Just(1_u32)]).prop_map(
+        4 => vec((energy(), energy()), usize::from(PEOPLE - 1)).prop_map(|energies| Act::ReadAll { energies }),
+        6 => (0..PEOPLE, 0..SLOTS, 0..12_u64, prop_oneof![9 => Just(0), 1 => Just(1_u32)]).prop_map(
             |(who, slot, energy, slots_later)| Act::Retire { who, slot, energy, slots_later }
         ),
         1 => vec(wish(), 1..=2)
@@ -230,16 +249,22 @@ fn wish() -> impl Strategy<Value = NewWish> {
     ];
     let post_only = prop::bool::weighted(0.12);
     let minimum = prop_oneof![8 => Just(0), 1 => 1..8_u64];
-    let ticks = prop_oneof![12 => 0..6_i64, 2 => -3..1_i64, 1 => -5..14_i64];
+    let ticks = prop_oneof![12 => 0..6_i64, 2 => -3..1_i64, 1 => -6..13_i64];
     let lots = prop_oneof![20 => 1..8_u64, 1 => 0..12_u64];
     // Mostly one slot, so that orders meet.
     let slot = prop_oneof![6 => Just(0), 2 => Just(1), 1 => 2..SLOTS + 1];
-    let flaw = prop_oneof![60 => Just(0), 1 => 1..3_u8];
+    let flaw = prop_oneof![
+        90 => Just(Flaw::None),
+        1 => Just(Flaw::Energy),
+        1 => Just(Flaw::Limit),
+        4 => Just(Flaw::Side)
+    ];
     (side(), slot, ticks, lots, time, post_only, minimum, flaw).prop_map(
         |(side, slot, ticks, lots, time, post_only, minimum_lots, flaw)| NewWish {
             side,
             slot,
-            ticks,
+            // So that bids and offers cross in spite of the charges.
+            ticks: if side == Side::Bid { ticks + 2 } else { ticks },
             lots,
             time,
             post_only,

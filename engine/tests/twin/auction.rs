@@ -2,8 +2,8 @@
 
 use parkwatt_engine::*;
 
-use super::flow::{self, Executed};
-use super::grid::{self, Flows, Passage};
+use super::flow;
+use super::grid::{self, Passage};
 use super::pairing::{self, Paired};
 use super::trading::Deal;
 use super::{Twin, prices};
