@@ -1,37 +1,36 @@
 //! The engine against its naive twin, command by command: whatever is asked, both say the same.
 //!
-//! The twin restates the rules without cleverness. Histories are short and crowded: few people, small
-//! energies, prices few ticks apart, narrow edges, so that ties, full edges, own crossings and refusals are
-//! common. `PARKWATT_TWIN_CASES` says how many histories each test lets happen.
+//! The twin restates the rules without cleverness. `PARKWATT_TWIN_CASES` says how many histories each test lets
+//! happen.
 #![allow(clippy::unwrap_used, reason = "a test says plainly what it expects")]
 
 #[path = "naive/coverage.rs"]
 mod coverage;
-#[path = "naive/history.rs"]
-mod history;
-#[path = "naive/steps.rs"]
-mod steps;
+mod histories;
+#[path = "naive/pair.rs"]
+mod pair;
 mod twin;
 
 use std::cell::RefCell;
 
 use coverage::Coverage;
-use history::History;
+use histories::{Emphasis, History};
+use pair::Pair;
 use proptest::test_runner::{Config, TestRunner};
-use steps::Emphasis;
 
 /// Lets random histories happen, and checks that between them everything occurred.
 fn compare(emphasis: Emphasis) {
-    let cases = std::env::var("PARKWATT_TWIN_CASES").map_or(5_000, |cases| cases.parse().unwrap());
+    let cases = std::env::var("PARKWATT_TWIN_CASES").map_or(15_000, |cases| cases.parse().unwrap());
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let coverage = RefCell::new(Coverage::default());
-    let compared = TestRunner::new(config).run(&steps::history(emphasis), |(market, steps)| {
-        let mut history = History::begin(&market);
+    let compared = TestRunner::new(config).run(&histories::history(emphasis), |(market, steps)| {
+        let mut history = History::begin(&market, Pair::found(&market));
         for step in &steps {
             history.take(step);
         }
         history.end();
-        coverage.borrow_mut().add(&history.coverage);
+        history.subject.compare_ends();
+        coverage.borrow_mut().add(&history.subject.coverage);
         Ok(())
     });
     if let Err(difference) = compared {

@@ -32,6 +32,8 @@ fn config() -> MarketConfig {
         base_wheeling: Price(20_000),
         wheeling_up: Price(up),
         wheeling_down: Price(down),
+        capacity_up_w: None,
+        capacity_down_w: None,
     };
     MarketConfig {
         name: "laws".to_owned(),
@@ -101,8 +103,9 @@ impl History {
         match *step {
             Step::Place { who, side, slot, price, energy } => {
                 let (limit, energy) = (Price(price * 10_000), Energy(energy));
-                let order = NewOrder { side, slot: Slot(FIRST + slot), limit, energy };
-                self.apply([who; 32], Command::PlaceOrders(vec![order]));
+                let orders = vec![NewOrder::resting(side, Slot(FIRST + slot), limit, energy)];
+                let schedule = Schedule { orders, all_or_none: false };
+                self.apply([who; 32], Command::PlaceOrders(schedule));
             }
             Step::Wait { seconds } => self.wait(seconds),
             Step::Read { who, import, export, quality } => {
@@ -219,7 +222,7 @@ impl Facts {
                 let metered = of_slot.map(|(&(_, participant), &energies)| (participant, energies)).collect();
                 assert_eq!(self.settled.insert(slot, metered), None, "a slot was settled twice");
             }
-            Event::PhaseBegan { .. } | Event::AuctionCleared(_) => {}
+            Event::PhaseBegan { .. } | Event::AuctionCleared(_) | Event::OrderLapsed { .. } => {}
         }
     }
 

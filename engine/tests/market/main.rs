@@ -4,7 +4,10 @@
 //! the engine's mistakes, nor the engine of the twin's.
 #![allow(clippy::unwrap_used, reason = "a test says plainly what it expects")]
 
+#[path = "../histories/mod.rs"]
+mod histories;
 mod laws;
+mod past;
 mod random;
 mod scenario;
 #[path = "../twin/mod.rs"]

@@ -76,7 +76,7 @@ impl Coverage {
         assert!(missing.is_empty(), "never occurred: {missing:?}");
     }
 
-    pub fn note_command(&mut self, stamp: Stamp, outcome: &Outcome, events: &[Event]) {
+    pub fn note_command(&mut self, stamp: Stamp, request: &Request, outcome: &Outcome, events: &[Event]) {
         self.commands += 1;
         match outcome {
             Outcome::Rejected(rejection) => self.count(rejection.code()),
@@ -87,13 +87,16 @@ impl Coverage {
                 for rejection in answers.iter().filter_map(|answer| answer.err()) {
                     self.count(rejection.code());
                 }
-                if answers.len() > 1 && answers.iter().all(Result::is_ok) {
+                if let Command::PlaceOrders(Schedule { all_or_none: true, .. }) = request.command
+                    && answers.len() > 1
+                    && answers.iter().all(Result::is_ok)
+                {
                     self.count("schedule that holds whole");
                 }
             }
             Outcome::Cancelled(_) => self.count("cancelled"),
-            // Counted where both ids are known.
-            Outcome::Replaced(_) => {}
+            Outcome::Replaced(id) if id.index == stamp.index => self.count("replaced anew"),
+            Outcome::Replaced(_) => self.count("replaced in its place"),
             Outcome::CancelledAll { .. } => self.count("cancelled many"),
             Outcome::ReadingTaken => self.count("reading taken"),
             Outcome::Retired => self.count("retired"),

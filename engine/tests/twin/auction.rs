@@ -34,9 +34,9 @@ impl Twin {
         self.trade_what_can(slot);
     }
 
-    /// Returns the result that a slot's auction would have now.
+    /// Returns the result that a slot's auction would have now, if one is to come.
     pub fn indicative(&self, slot: Slot) -> Option<Clearing> {
-        (self.phase(slot) == Phase::Auction).then(|| self.clear(slot).0)
+        self.slots.contains(&(slot, Phase::Auction)).then(|| self.clear(slot).0)
     }
 
     fn clear(&self, slot: Slot) -> (Clearing, Vec<Pair>) {

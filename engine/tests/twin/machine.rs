@@ -28,6 +28,7 @@ pub trait Machine {
     fn held(&self, holder: ParticipantId, slot: Slot) -> Energy;
     fn open_orders(&self, slot: Slot) -> Vec<Rest>;
     fn phase(&self, slot: Slot) -> Phase;
+    fn indicative(&self, slot: Slot) -> Option<Clearing>;
 }
 
 impl Machine for Market {
@@ -76,11 +77,15 @@ impl Machine for Market {
             let OpenOrder { id, owner, side, limit, remaining, .. } = *order;
             Rest { id, owner, side, limit, remaining }
         };
-        self.open_orders(slot).map(rest).collect()
+        self.open_orders(slot).iter().map(rest).collect()
     }
 
     fn phase(&self, slot: Slot) -> Phase {
         self.phase(slot, self.now())
+    }
+
+    fn indicative(&self, slot: Slot) -> Option<Clearing> {
+        self.indicative(slot)
     }
 }
 
@@ -135,5 +140,9 @@ impl Machine for Twin {
 
     fn phase(&self, slot: Slot) -> Phase {
         self.phase(slot)
+    }
+
+    fn indicative(&self, slot: Slot) -> Option<Clearing> {
+        self.indicative(slot)
     }
 }

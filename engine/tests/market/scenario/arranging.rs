@@ -40,15 +40,8 @@ impl<M: Machine> World<M> {
         let (wheeling_up, wheeling_down, base_wheeling) = (charge("up"), charge("down"), charge("base"));
         let mut capacity = |word| words.skip(word).then(|| words.watts());
         let (capacity_up_w, capacity_down_w) = (capacity("capacity-up"), capacity("capacity-down"));
-        let zone = Zone {
-            name,
-            parent,
-            base_wheeling,
-            wheeling_up,
-            wheeling_down,
-            capacity_up_w,
-            capacity_down_w,
-        };
+        let zone =
+            Zone { name, parent, base_wheeling, wheeling_up, wheeling_down, capacity_up_w, capacity_down_w };
         match parent {
             None => self.config.zones = vec![zone],
             Some(_) => self.config.zones.push(zone),

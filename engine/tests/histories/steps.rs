@@ -35,7 +35,7 @@ pub struct Step {
 }
 
 /// How a request is signed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signing {
     Well,
     WithAnOldNonce,

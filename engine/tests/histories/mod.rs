@@ -1,0 +1,10 @@
+//! Random histories of a market: what people ask, in whatever order, while time passes.
+//!
+//! Histories are short and crowded: few people, small energies, prices few ticks apart, narrow edges, so that
+//! ties, full edges, own crossings and refusals are common.
+
+mod history;
+mod steps;
+
+pub use history::{History, Subject};
+pub use steps::{Emphasis, FIRST, PEOPLE, SLOTS, Step, history};
