@@ -14,7 +14,8 @@ mod twin;
 use std::cell::RefCell;
 
 use coverage::Coverage;
-use histories::{Emphasis, History};
+use histories::history::History;
+use histories::steps::{self, Emphasis};
 use pair::Pair;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -23,7 +24,7 @@ fn compare(emphasis: Emphasis) {
     let cases = std::env::var("PARKWATT_TWIN_CASES").map_or(15_000, |cases| cases.parse().unwrap());
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let coverage = RefCell::new(Coverage::default());
-    let compared = TestRunner::new(config).run(&histories::history(emphasis), |(market, steps)| {
+    let compared = TestRunner::new(config).run(&steps::history(emphasis), |(market, steps)| {
         let mut history = History::begin(&market, Pair::found(&market));
         for step in &steps {
             history.take(step);

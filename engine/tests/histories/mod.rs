@@ -3,8 +3,5 @@
 //! Histories are short and crowded: few people, small energies, prices few ticks apart, narrow edges, so that
 //! ties, full edges, own crossings and refusals are common.
 
-mod history;
-mod steps;
-
-pub use history::{History, Subject};
-pub use steps::{Emphasis, FIRST, PEOPLE, SLOTS, Step, history};
+pub mod history;
+pub mod steps;

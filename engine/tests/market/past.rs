@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parkwatt_engine::*;
 
-use crate::histories::Subject;
+use crate::histories::history::Subject;
 use crate::laws;
 
 /// Everything that a history leaves behind.

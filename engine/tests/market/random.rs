@@ -4,10 +4,11 @@
 use parkwatt_engine::*;
 use proptest::prelude::*;
 
-use crate::histories::{self, Emphasis, History};
+use crate::histories::history::History;
+use crate::histories::steps::{self, Emphasis, Step};
 use crate::past::Past;
 
-fn happen(market: &MarketConfig, steps: &[histories::Step]) -> Past {
+fn happen(market: &MarketConfig, steps: &[Step]) -> Past {
     let mut history = History::begin(market, Past::new(market));
     for step in steps {
         history.take(step);
@@ -45,8 +46,8 @@ proptest! {
     #[test]
     fn whatever_is_asked_the_market_stays_sound_and_repeatable(
         (market, steps) in prop_oneof![
-            histories::history(Emphasis::Continuous),
-            histories::history(Emphasis::Auction)
+            steps::history(Emphasis::Continuous),
+            steps::history(Emphasis::Auction)
         ]
     ) {
         let past = happen(&market, &steps);

@@ -22,7 +22,7 @@ use arranging::ARRANGING;
 pub use arranging::config;
 use parkwatt_engine::*;
 
-use crate::twin::Machine;
+use crate::twin::machine::Machine;
 use crate::words::{self, Words};
 
 /// The slot that scenarios are about.

@@ -3,8 +3,10 @@
 use parkwatt_engine::*;
 
 use crate::coverage::Coverage;
-use crate::histories::{FIRST, PEOPLE, SLOTS, Subject};
-use crate::twin::{Machine, Twin};
+use crate::histories::history::Subject;
+use crate::histories::steps::{FIRST, PEOPLE, SLOTS};
+use crate::twin::Twin;
+use crate::twin::machine::Machine;
 
 pub struct Pair {
     engine: Market,

@@ -8,7 +8,7 @@ mod auction;
 mod certificates;
 mod flow;
 mod grid;
-mod machine;
+pub mod machine;
 mod meters;
 mod orders;
 mod pairing;
@@ -20,9 +20,8 @@ mod settlement;
 mod time;
 mod trading;
 
-pub use machine::{Machine, Rest};
-
 use parkwatt_engine::*;
+use people::{Key, Speaker};
 
 /// A market, as what happened in it.
 pub struct Twin {
@@ -32,7 +31,7 @@ pub struct Twin {
     /// Everyone, in order of enrolment.
     people: Vec<NewParticipant>,
     /// Every key that ever spoke for somebody.
-    keys: Vec<people::Key>,
+    keys: Vec<Key>,
     /// Every posting.
     postings: Vec<Posting>,
     /// Every order that was accepted, in order of arrival.
@@ -59,7 +58,7 @@ pub struct Twin {
 
 impl Twin {
     pub fn new(config: MarketConfig) -> Twin {
-        let founder = people::Key::new(config.operator_key, KeyHolder::FoundingOperator);
+        let founder = Key::new(config.operator_key, Speaker::Founder);
         Twin {
             ways: grid::all_ways(&config),
             config,
@@ -96,17 +95,17 @@ impl Twin {
     }
 
     fn judge(&mut self, request: &Request) -> Result<Outcome, Rejection> {
-        let holder = self.check_key(request)?;
-        match (&request.command, holder) {
-            (Command::EnrolParticipant(new), _) if self.is_operator(holder) => self.enrol(new),
-            (Command::Deposit(deposit), _) if self.is_operator(holder) => self.deposit(deposit),
+        let speaker = self.check_key(request)?;
+        match (&request.command, speaker) {
+            (Command::EnrolParticipant(new), _) if self.is_operator(speaker) => self.enrol(new),
+            (Command::Deposit(deposit), _) if self.is_operator(speaker) => self.deposit(deposit),
             (Command::RotateKey(rotation), _) => self.rotate(request.key, rotation.new_key),
-            (Command::PlaceOrders(schedule), KeyHolder::Owner(owner)) => self.place(owner, schedule),
-            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel(owner, *order),
-            (Command::ReplaceOrder(replacement), KeyHolder::Owner(owner)) => self.replace(owner, replacement),
-            (Command::CancelOrders(withdrawal), _) => self.cancel_many(holder, withdrawal),
-            (Command::SubmitReading(reading), KeyHolder::Meter(of)) => self.read(of, *reading),
-            (Command::RetireCertificates(retirement), KeyHolder::Owner(owner)) => {
+            (Command::PlaceOrders(schedule), Speaker::Owner(owner)) => self.place(owner, schedule),
+            (Command::CancelOrder(order), Speaker::Owner(owner)) => self.cancel(owner, *order),
+            (Command::ReplaceOrder(replacement), Speaker::Owner(owner)) => self.replace(owner, replacement),
+            (Command::CancelOrders(withdrawal), _) => self.cancel_many(speaker, withdrawal),
+            (Command::SubmitReading(reading), Speaker::Meter(of)) => self.read(of, *reading),
+            (Command::RetireCertificates(retirement), Speaker::Owner(owner)) => {
                 self.retire(owner, retirement)
             }
             _ => Err(Rejection::RoleMustPermit),

@@ -3,6 +3,7 @@
 use parkwatt_engine::*;
 
 use super::Twin;
+use super::people::Speaker;
 
 /// An order that was accepted.
 #[derive(Clone, Copy)]
@@ -153,14 +154,10 @@ impl Twin {
         Ok(*order)
     }
 
-    pub(super) fn cancel_many(
-        &mut self,
-        by: KeyHolder,
-        withdrawal: &Withdrawal,
-    ) -> Result<Outcome, Rejection> {
+    pub(super) fn cancel_many(&mut self, by: Speaker, withdrawal: &Withdrawal) -> Result<Outcome, Rejection> {
         let own = match by {
-            KeyHolder::Owner(id) => Some(id),
-            KeyHolder::FoundingOperator | KeyHolder::Meter(_) => None,
+            Speaker::Owner(id) => Some(id),
+            Speaker::Founder | Speaker::Meter(_) => None,
         };
         let named = withdrawal.participant.as_ref().map(|name| self.by_name(name));
         let owner = match named {
@@ -169,6 +166,9 @@ impl Twin {
             Some(_) if !self.is_operator(by) => return Err(Rejection::RoleMustPermit),
             Some(named) => named.ok_or(Rejection::ParticipantMustExist)?,
         };
+        if let Some(slot) = withdrawal.slot {
+            self.check_slot(slot)?;
+        }
         let is_meant = |order: &&Order| {
             order.owner == owner
                 && withdrawal.slot.is_none_or(|slot| slot == order.slot)

@@ -7,23 +7,31 @@ use super::Twin;
 const WATTS_MAX: u64 = 1_000_000_000_000;
 const FEN_MAX: u64 = 1_000_000_000_000;
 
+/// For whom a key speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    Founder,
+    Owner(ParticipantId),
+    Meter(ParticipantId),
+}
+
 /// A key that speaks, or spoke, for somebody.
 pub struct Key {
     key: PublicKey,
-    holder: KeyHolder,
+    speaker: Speaker,
     last_nonce: u64,
     was_rotated: bool,
 }
 
 impl Key {
-    pub fn new(key: PublicKey, holder: KeyHolder) -> Key {
-        Key { key, holder, last_nonce: 0, was_rotated: false }
+    pub fn new(key: PublicKey, speaker: Speaker) -> Key {
+        Key { key, speaker, last_nonce: 0, was_rotated: false }
     }
 }
 
 impl Twin {
     /// Checks what is checked of every command, uses up its nonce, and returns for whom its key speaks.
-    pub(super) fn check_key(&mut self, request: &Request) -> Result<KeyHolder, Rejection> {
+    pub(super) fn check_key(&mut self, request: &Request) -> Result<Speaker, Rejection> {
         let Request { nonce, expires_at, .. } = *request;
         let speaking = self.keys.iter_mut().find(|it| it.key == request.key && !it.was_rotated);
         let key = speaking.ok_or(Rejection::KeyMustBeEnrolled)?;
@@ -34,14 +42,14 @@ impl Twin {
         if expires_at <= self.stamp.at {
             return Err(Rejection::CommandMustNotHaveExpired { expires_at, now: self.stamp.at });
         }
-        Ok(key.holder)
+        Ok(key.speaker)
     }
 
-    pub(super) fn is_operator(&self, holder: KeyHolder) -> bool {
-        match holder {
-            KeyHolder::FoundingOperator => true,
-            KeyHolder::Owner(id) => self.person(id).roles.operator,
-            KeyHolder::Meter(_) => false,
+    pub(super) fn is_operator(&self, speaker: Speaker) -> bool {
+        match speaker {
+            Speaker::Founder => true,
+            Speaker::Owner(id) => self.person(id).roles.operator,
+            Speaker::Meter(_) => false,
         }
     }
 
@@ -77,8 +85,8 @@ impl Twin {
         }
 
         self.people.push(new.clone());
-        self.keys.push(Key::new(new.key, KeyHolder::Owner(id)));
-        self.keys.extend(new.meter_key.map(|meter| Key::new(meter, KeyHolder::Meter(id))));
+        self.keys.push(Key::new(new.key, Speaker::Owner(id)));
+        self.keys.extend(new.meter_key.map(|meter| Key::new(meter, Speaker::Meter(id))));
         Ok(Outcome::Enrolled(id))
     }
 
@@ -88,8 +96,8 @@ impl Twin {
         }
         let rotated = self.keys.iter_mut().find(|it| it.key == old).unwrap();
         rotated.was_rotated = true;
-        let holder = rotated.holder;
-        self.keys.push(Key::new(new, holder));
+        let speaker = rotated.speaker;
+        self.keys.push(Key::new(new, speaker));
         Ok(Outcome::KeyRotated)
     }
 

@@ -9,6 +9,11 @@ fn minimum(order: &NewOrder) -> Energy {
     if order.time_in_force == TimeInForce::FillOrKill { order.energy } else { order.minimum_fill }
 }
 
+/// Returns whether others of its schedule could spoil what an order relies on.
+fn has_condition(order: &NewOrder) -> bool {
+    order.post_only || !minimum(order).is_zero()
+}
+
 impl Twin {
     pub(super) fn place(&mut self, owner: ParticipantId, schedule: &Schedule) -> Result<Outcome, Rejection> {
         let (len, max) = (schedule.orders.len(), self.config.schedule_len_max);
@@ -61,8 +66,9 @@ impl Twin {
         self.check_slot(order.slot)?;
         self.check_amounts(order.energy, order.limit)?;
         self.check_conditions(order)?;
-        let has_condition = order.post_only || !minimum(order).is_zero();
-        if has_condition && before.iter().chain(after).any(|other| other.slot == order.slot) {
+        let others = before.iter().chain(after).filter(|other| other.slot == order.slot);
+        let others: Vec<&NewOrder> = others.collect();
+        if !others.is_empty() && (has_condition(order) || others.into_iter().any(has_condition)) {
             return Err(Rejection::ConditionalOrderMustBeAloneInItsSlot { slot: order.slot });
         }
         self.check_risk(owner, order, before)?;

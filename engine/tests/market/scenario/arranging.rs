@@ -3,7 +3,7 @@
 use parkwatt_engine::*;
 
 use super::{FOUNDER, Signing, World, key, meter_key};
-use crate::twin::Machine;
+use crate::twin::machine::Machine;
 use crate::words::Words;
 
 /// The words that arrange a market.
@@ -121,7 +121,7 @@ pub fn config() -> MarketConfig {
         lot: Energy(1),
         order_energy_max: Energy(1_000_000),
         schedule_len_max: 3,
-        participants_max: 6,
+        participants_max: 9,
         timeline: Timeline {
             opens_before_s: 48 * 3600,
             uncross_before_s: 24 * 3600,

@@ -3,7 +3,7 @@
 use parkwatt_engine::*;
 
 use super::{FOUNDER, SLOT, Signing, World, at, key, meter_key};
-use crate::twin::Machine;
+use crate::twin::machine::Machine;
 use crate::words::Words;
 
 impl<M: Machine> World<M> {

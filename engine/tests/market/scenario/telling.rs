@@ -3,7 +3,7 @@
 use parkwatt_engine::*;
 
 use super::{SLOT, World};
-use crate::twin::Machine;
+use crate::twin::machine::Machine;
 use crate::words::{self, Words};
 
 impl<M: Machine> World<M> {
@@ -69,8 +69,9 @@ impl<M: Machine> World<M> {
     pub(super) fn open(&self, words: &mut Words) -> String {
         let owner = self.id(words.next());
         let orders = self.market().open_orders(SLOT).into_iter().filter(|order| order.owner == owner);
-        let tell =
-            |it: crate::twin::Rest| format!("{} at {}", words::energy(it.remaining), words::price(it.limit));
+        let tell = |it: crate::twin::machine::Rest| {
+            format!("{} at {}", words::energy(it.remaining), words::price(it.limit))
+        };
         orders.map(tell).collect::<Vec<_>>().join(", ")
     }
 
