@@ -102,11 +102,11 @@ pub enum WishedTime {
 pub fn history(emphasis: Emphasis) -> impl Strategy<Value = (MarketConfig, Vec<Step>)> {
     // Where most of a history lies: trading in all three slots opens with an auction or without one.
     let (gathering, trading) = match emphasis {
-        Emphasis::Continuous => (0..20, 40..80),
-        Emphasis::Auction => (15..40, 5..20),
+        Emphasis::Continuous => (0..20, 0..110),
+        Emphasis::Auction => (0..60, 0..25),
     };
     let wait = |minutes: u64| Step { signing: Signing::Well, act: Act::Wait { minutes } };
-    let parts = (vec(order_step(), gathering), vec(order_step(), trading), vec(meter_step(), 10..40));
+    let parts = (vec(order_step(), gathering), vec(order_step(), trading), vec(meter_step(), 0..50));
     (market(emphasis), parts).prop_map(move |(market, (gathering, trading, metering))| {
         let steps = gathering.into_iter().chain([wait(50)]).chain(trading);
         (market, steps.chain([wait(80)]).chain(metering).collect())

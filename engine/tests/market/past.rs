@@ -13,7 +13,8 @@ pub struct Past {
     pub outcomes: Vec<Outcome>,
     pub events: Vec<Event>,
     asked: Vec<Asked>,
-    limits: BTreeMap<OrderId, Price>,
+    /// At which limit each order may trade, and what it is for altogether.
+    terms: BTreeMap<OrderId, (Price, Energy)>,
 }
 
 enum Asked {
@@ -35,7 +36,7 @@ impl Past {
             outcomes: Vec::new(),
             events: Vec::new(),
             asked: Vec::new(),
-            limits: BTreeMap::new(),
+            terms: BTreeMap::new(),
         }
     }
 
@@ -65,18 +66,29 @@ impl Past {
         })
     }
 
-    /// Remembers at which limit an order may trade from now on.
-    fn note_limits(&mut self, request: &Request, outcome: &Outcome) {
+    /// Remembers at which limit an order may trade from now on, and how much.
+    fn note_terms(&mut self, request: &Request, outcome: &Outcome) {
         match (&request.command, outcome) {
             (Command::PlaceOrders(schedule), Outcome::Placed(answers)) => {
                 let placed = answers.iter().zip(&schedule.orders);
-                self.limits.extend(placed.filter_map(|(answer, order)| Some((answer.ok()?, order.limit))));
+                let terms = |order: &NewOrder| (order.limit, order.energy);
+                self.terms.extend(placed.filter_map(|(answer, order)| Some((answer.ok()?, terms(order)))));
             }
             (Command::ReplaceOrder(replacement), Outcome::Replaced(order)) => {
-                self.limits.insert(*order, replacement.limit);
+                let Replacement { order: old, limit, energy } = *replacement;
+                // A new order is for what was still open of the old one.
+                let energy = if *order == old { energy } else { energy.minus(self.traded(old)) };
+                self.terms.insert(*order, (limit, energy));
             }
             _ => {}
         }
+    }
+
+    /// Returns what has traded of an order in a slot that is not settled.
+    fn traded(&self, order: OrderId) -> Energy {
+        let trades = self.market.unsettled_slots().flat_map(|slot| self.market.unsettled_trades(slot));
+        let own = trades.filter(|trade| trade.bid == order || trade.offer == order);
+        own.fold(Energy::ZERO, |sum, trade| sum.plus(trade.energy))
     }
 
     /// Checks the trades among what was said, and keeps it.
@@ -89,6 +101,13 @@ impl Past {
             }
         }
         laws::check(&self.market);
+        for order in self.market.unsettled_slots().flat_map(|slot| self.market.open_orders(slot)) {
+            let all = order.remaining.plus(self.traded(order.id));
+            assert_eq!(
+                all, self.terms[&order.id].1,
+                "an order is for what has traded of it and what is left"
+            );
+        }
         self.events.extend(events);
     }
 
@@ -97,8 +116,8 @@ impl Past {
             [trade.seller, trade.buyer].map(|id| self.market.participants().get(id).new.zone);
         let charge = laws::path_charge(self.market.config(), seller, buyer).plus(trade.congestion);
         assert_eq!(trade.buyer_price(), trade.price.plus(charge), "a trade pays for its path");
-        assert!(trade.buyer_price() <= self.limits[&trade.bid], "a buyer's total is at most his limit");
-        assert!(trade.price >= self.limits[&trade.offer], "a seller's price is at least his limit");
+        assert!(trade.buyer_price() <= self.terms[&trade.bid].0, "a buyer's total is at most his limit");
+        assert!(trade.price >= self.terms[&trade.offer].0, "a seller's price is at least his limit");
         assert!(trade.congestion >= Price::ZERO, "a rent is paid, not earned");
         assert_ne!(trade.buyer, trade.seller, "own orders never trade with each other");
     }
@@ -119,7 +138,7 @@ impl Past {
             let owner = if side == Side::Bid { trade.buyer } else { trade.seller };
             let zone = self.market.participants().get(owner).new.zone;
             let left_out = self.market.open_orders(trade.slot).into_iter().find(|open| {
-                (open.side, open.zone, open.limit) == (side, zone, self.limits[&traded])
+                (open.side, open.zone, open.limit) == (side, zone, self.terms[&traded].0)
                     && open.id < traded
                     && (trade.matching == Matching::Auction || open.owner != other_owner)
                     && !passed_over.contains(&open.id)
@@ -163,7 +182,7 @@ impl Subject for Past {
             }
         }
         let followed = events.len();
-        self.note_limits(request, &outcome);
+        self.note_terms(request, &outcome);
         self.keep(stamp, events);
         self.asked.push(Asked::Request(stamp, request.clone()));
         self.outcomes.push(outcome.clone());

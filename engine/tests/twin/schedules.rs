@@ -11,7 +11,7 @@ fn minimum(order: &NewOrder) -> Energy {
 
 /// Returns whether others of its schedule could spoil what an order relies on.
 fn has_condition(order: &NewOrder) -> bool {
-    order.post_only || !minimum(order).is_zero()
+    order.post_only || order.time_in_force == TimeInForce::FillOrKill || !order.minimum_fill.is_zero()
 }
 
 impl Twin {
