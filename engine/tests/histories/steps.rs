@@ -115,7 +115,7 @@ pub fn history(emphasis: Emphasis) -> impl Strategy<Value = (MarketConfig, Vec<S
 
 fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
     let ticks = |range: std::ops::Range<i64>| range.prop_map(|ticks| Price(ticks * TICK));
-    let capacity = || option::weighted(0.75, prop_oneof![3 => 0..6_u64, 1 => 4..30_u64]);
+    let capacity = || option::weighted(0.85, prop_oneof![4 => 0..6_u64, 1 => 4..30_u64]);
     let zone =
         (any::<prop::sample::Index>(), [ticks(0..2), ticks(0..2), ticks(0..3)], [capacity(), capacity()]);
     let gate_s = prop_oneof![3 => Just(900), 1 => Just(0_u32)];
@@ -264,7 +264,7 @@ fn wish() -> impl Strategy<Value = NewWish> {
             side,
             slot,
             // So that bids and offers cross in spite of the charges.
-            ticks: if side == Side::Bid { ticks + 2 } else { ticks },
+            ticks: if side == Side::Bid { ticks + 3 } else { ticks },
             lots,
             time,
             post_only,

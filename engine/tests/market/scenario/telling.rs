@@ -60,10 +60,12 @@ impl<M: Machine> World<M> {
     }
 
     pub(super) fn indicative(&self) -> String {
-        self.market().indicative(SLOT).map_or_else(
-            || "none".to_owned(),
-            |clearing| format!("{} at {}", words::energy(clearing.energy), words::prices(&clearing.prices)),
-        )
+        let Some(clearing) = self.market().indicative(SLOT) else { return "none".to_owned() };
+        let energy = words::energy(clearing.energy);
+        match clearing.prices.as_slice() {
+            [] => energy,
+            prices => format!("{energy} at {}", words::prices(prices)),
+        }
     }
 
     pub(super) fn open(&self, words: &mut Words) -> String {
