@@ -203,24 +203,26 @@ impl<S: Subject> History<S> {
     }
 
     fn enrol(&mut self, signing: Signing, who: u8, flaw: u8) {
-        let mut new = self.participant(0);
-        (new.name, new.key, new.meter_key) = ("late".to_owned(), [90; 32], Some([91; 32]));
-        match flaw {
-            0 => new.name = "Late".to_owned(),
-            1 => new.name = name(0),
-            2 => new.key = self.owners[0],
-            3 => new.meter_key = Some(self.meters[1]),
-            4 => new.meter_key = Some(new.key),
-            5 => new.zone = ZoneId(9),
-            6 => new.pv_capacity_w = 1_000_000_000_001,
-            7 => new.credit_limit_fen = 1_000_000_000_001,
-            8 => new.key = [1; 32],
+        let late = NewParticipant {
+            name: "late".to_owned(),
+            key: [90; 32],
+            meter_key: Some([91; 32]),
+            ..self.participant(0)
+        };
+        let new = match flaw {
+            0 => NewParticipant { name: "Late".to_owned(), ..late },
+            1 => NewParticipant { name: name(0), ..late },
+            2 => NewParticipant { key: self.owners[0], ..late },
+            3 => NewParticipant { meter_key: Some(self.meters[1]), ..late },
+            4 => NewParticipant { meter_key: Some(late.key), ..late },
+            5 => NewParticipant { zone: ZoneId(9), ..late },
+            6 => NewParticipant { pv_capacity_w: 1_000_000_000_001, ..late },
+            7 => NewParticipant { credit_limit_fen: 1_000_000_000_001, ..late },
+            8 => NewParticipant { key: [1; 32], ..late },
             // Somebody with a meter that is never read, or with none.
-            9 => {}
-            _ => {
-                (new.name, new.key, new.meter_key) = ("later".to_owned(), [92; 32], None);
-            }
-        }
+            9 => late,
+            _ => NewParticipant { name: "later".to_owned(), key: [92; 32], meter_key: None, ..late },
+        };
         self.ask(self.owners[usize::from(who)], signing, Command::EnrolParticipant(new));
     }
 

@@ -122,6 +122,7 @@ impl<M: Machine> World<M> {
             "passed-over" => self.passed_over(),
             "flow" => self.flow(&mut words),
             "indicative" => self.indicative(),
+            "phase" => self.market().phase(asking::relative_slot(&mut words)).to_string(),
             "open" => self.open(&mut words),
             "balance" => words::worth(self.market().balance(self.account(words.next()))),
             "reserved" => words::worth(self.market().reserved(self.id(words.next()))),
@@ -175,6 +176,7 @@ impl<M: Machine> World<M> {
         let stamp = self.stamp();
         let market = self.market.as_mut().expect("time passes once somebody is in the market");
         let events = market.tick(stamp);
+        assert!(market.next_due().is_none_or(|due| due > stamp.at), "what is due happens");
         self.note(&events)
     }
 

@@ -17,15 +17,15 @@ pub enum Speaker {
 
 /// A key that speaks, or spoke, for somebody.
 pub struct Key {
-    key: PublicKey,
+    bytes: PublicKey,
     speaker: Speaker,
     last_nonce: u64,
     was_rotated: bool,
 }
 
 impl Key {
-    pub fn new(key: PublicKey, speaker: Speaker) -> Key {
-        Key { key, speaker, last_nonce: 0, was_rotated: false }
+    pub fn new(bytes: PublicKey, speaker: Speaker) -> Key {
+        Key { bytes, speaker, last_nonce: 0, was_rotated: false }
     }
 }
 
@@ -33,7 +33,7 @@ impl Twin {
     /// Checks what is checked of every command, uses up its nonce, and returns for whom its key speaks.
     pub(super) fn check_key(&mut self, request: &Request) -> Result<Speaker, Rejection> {
         let Request { nonce, expires_at, .. } = *request;
-        let speaking = self.keys.iter_mut().find(|it| it.key == request.key && !it.was_rotated);
+        let speaking = self.keys.iter_mut().find(|it| it.bytes == request.key && !it.was_rotated);
         let key = speaking.ok_or(Rejection::KeyMustBeEnrolled)?;
         if nonce <= key.last_nonce {
             return Err(Rejection::NonceMustRise { nonce, last: key.last_nonce });
@@ -94,7 +94,7 @@ impl Twin {
         if self.is_known(new) {
             return Err(Rejection::KeyMustBeFree);
         }
-        let rotated = self.keys.iter_mut().find(|it| it.key == old).unwrap();
+        let rotated = self.keys.iter_mut().find(|it| it.bytes == old).unwrap();
         rotated.was_rotated = true;
         let speaker = rotated.speaker;
         self.keys.push(Key::new(new, speaker));
@@ -127,6 +127,6 @@ impl Twin {
     }
 
     fn is_known(&self, key: PublicKey) -> bool {
-        self.keys.iter().any(|known| known.key == key)
+        self.keys.iter().any(|known| known.bytes == key)
     }
 }

@@ -94,8 +94,8 @@ impl Twin {
         };
         let import = metered.import.minus(sum(|trade, id| trade.buyer == id));
         let export = metered.export.minus(sum(|trade, id| trade.seller == id));
-        let bands = self.config.tariffs.iter();
-        let tariff = *bands.filter(|band| u32::from(band.from_quarter) <= slot.0 % 96).next_back().unwrap();
+        let mut bands = self.config.tariffs.iter();
+        let tariff = *bands.rfind(|band| u32::from(band.from_quarter) <= slot.0 % 96).unwrap();
         let account = Account::Participant(id);
         self.pay(account, Account::Supplier, tariff.retail.times(import), Purpose::Retail(slot));
         self.pay(Account::Supplier, account, tariff.feed_in.times(export), Purpose::FeedIn(slot));

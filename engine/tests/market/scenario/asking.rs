@@ -154,7 +154,7 @@ fn new_order(side: &str, words: &mut Words) -> NewOrder {
 }
 
 /// Takes `in +1`: a slot counted from the scenarios' own, which it is without these words.
-fn relative_slot(words: &mut Words) -> Slot {
+pub(super) fn relative_slot(words: &mut Words) -> Slot {
     let offset = if words.skip("in") { words.number() } else { 0 };
     Slot(SLOT.0.checked_add_signed(offset).expect("a slot nearby"))
 }
