@@ -21,7 +21,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 /// Lets random histories happen, and checks that between them everything occurred.
 fn compare(emphasis: Emphasis) {
-    let cases = std::env::var("PARKWATT_TWIN_CASES").map_or(12_000, |cases| cases.parse().unwrap());
+    let cases = std::env::var("PARKWATT_TWIN_CASES").map_or(18_000, |cases| cases.parse().unwrap());
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let coverage = RefCell::new(Coverage::default());
     let compared = TestRunner::new(config).run(&steps::history(emphasis), |(market, steps)| {

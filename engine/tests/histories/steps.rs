@@ -159,8 +159,9 @@ type DrawnZone = (prop::sample::Index, [Price; 3], [Option<u64>; 2]);
 fn new_zone(place: u16, lot: u64, (parent, charges, capacities): DrawnZone) -> Zone {
     let parent = (place > 0).then(|| ZoneId(u16::try_from(parent.index(usize::from(place))).unwrap()));
     let [base_wheeling, wheeling_up, wheeling_down] = charges;
-    // A few watts more than whole lots: they carry nothing.
-    let [capacity_up_w, capacity_down_w] = capacities.map(|lots| lots.map(|lots| lots * lot * 4 + 3));
+    // As many watts more than whole lots as carry nothing.
+    let [capacity_up_w, capacity_down_w] =
+        capacities.map(|lots| lots.map(|lots| (lots * lot + lot - 1) * 4 + 3));
     Zone {
         name: format!("zone-{place}"),
         parent,
