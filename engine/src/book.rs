@@ -189,6 +189,28 @@ impl Book {
         self.linked(self.number(side, zone), key).map(|(_, entry)| self.open_order(entry))
     }
 
+    /// Visits the first orders at one level, up to so much energy together, each with what of it lies within.
+    #[inline]
+    pub(crate) fn visit_first(
+        &self,
+        (zone, side, limit): (ZoneId, Side, Price),
+        most: Energy,
+        mut visit: impl FnMut(OrderId, ParticipantId, Energy),
+    ) {
+        let key = self.scale.key(side, rank(side, limit));
+        let ladder = &self.ladders[self.number(side, zone)];
+        let mut next = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
+        let mut left = most.0;
+        while left > 0
+            && let Some(entry) = self.entries.get(next as usize)
+        {
+            let energy = entry.remaining.min(left);
+            visit(unpack(entry.id), ParticipantId(entry.owner), Energy(energy));
+            left -= energy;
+            next = entry.next;
+        }
+    }
+
     /// Returns every order that the best of the other side would suit, wherever that stands, in order of
     /// arrival: among them are all that could trade if the grid and their owners let them.
     pub(crate) fn crossing(&self, grid: &Grid) -> Vec<(OrderId, Handle)> {
