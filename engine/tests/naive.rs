@@ -1,7 +1,7 @@
 //! The engine against its naive twin, command by command: whatever is asked, both say the same.
 //!
-//! The twin restates the rules without cleverness. `PARKWATT_TWIN_CASES` says how many histories each test lets
-//! happen.
+//! The twin restates the rules without cleverness. `PARKWATT_TWIN_CASES` says how many histories each test
+//! lets happen.
 #![allow(clippy::unwrap_used, reason = "a test says plainly what it expects")]
 
 #[path = "naive/coverage.rs"]

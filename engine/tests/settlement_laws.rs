@@ -184,7 +184,11 @@ fn order() -> impl Strategy<Value = Step> {
 }
 
 fn reading(who: impl Strategy<Value = u8>) -> impl Strategy<Value = Step> {
-    let quality = prop_oneof![8 => Just(Quality::Measured), 1 => Just(Quality::Estimated), 1 => Just(Quality::Substituted)];
+    let quality = prop_oneof![
+        8 => Just(Quality::Measured),
+        1 => Just(Quality::Estimated),
+        1 => Just(Quality::Substituted)
+    ];
     (who, 0..100_u64, 0..100_u64, quality).prop_map(|(who, import, export, quality)| Step::Read {
         who,
         import,

@@ -206,7 +206,8 @@ fn meter_step() -> impl Strategy<Value = Step> {
         12 => (0..PEOPLE, energy(), energy(), quality, flaw).prop_map(
             |(who, import, export, quality, flaw)| Act::Read { who, import, export, quality, flaw }
         ),
-        4 => vec((energy(), energy()), usize::from(PEOPLE - 1)).prop_map(|energies| Act::ReadAll { energies }),
+        4 => vec((energy(), energy()), usize::from(PEOPLE - 1))
+            .prop_map(|energies| Act::ReadAll { energies }),
         6 => (0..PEOPLE, 0..SLOTS, 0..12_u64, prop_oneof![9 => Just(0), 1 => Just(1_u32)]).prop_map(
             |(who, slot, energy, slots_later)| Act::Retire { who, slot, energy, slots_later }
         ),

@@ -30,8 +30,8 @@ const SLOT: Slot = Slot(40_000);
 /// Who founded the market.
 const FOUNDER: &str = "founder";
 
-/// Runs every scenario of a file on a machine, `laws` after each line, and returns the codes of the rejections
-/// that occurred.
+/// Runs every scenario of a file on a machine, `laws` after each line, and returns the codes of the
+/// rejections that occurred.
 ///
 /// # Panics
 /// At the first line that is answered otherwise than it says.

@@ -71,7 +71,8 @@ impl Twin {
     }
 }
 
-/// Returns by how much each edge's price difference exceeds its charge, whichever way; nothing without prices.
+/// Returns by how much each edge's price difference exceeds its charge, whichever way; nothing without
+/// prices.
 fn rents(config: &MarketConfig, prices: &[Price]) -> Vec<Price> {
     let rent_of = |passage: Passage| {
         let rise = prices[passage.parent].minus(prices[passage.zone]);

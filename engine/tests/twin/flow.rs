@@ -1,9 +1,10 @@
 //! R6: which orders trade, by the best gain again and again, until nothing gains.
 //!
-//! Energy flows from offers over zones to bids. What one more Wh gains on a way is what its bid is worth, less
-//! what its offer asks, less the charges of the edges, where a flow that is turned back is refunded. The best
-//! way is found by relaxing every edge until nothing changes (Bellman and Ford); it is filled, and then the
-//! next best one is sought. A way whose order came later gains less, by less than any price is apart.
+//! Energy flows from offers over zones to bids. What one more Wh gains on a way is what its bid is worth,
+//! less what its offer asks, less the charges of the edges, where a flow that is turned back is refunded.
+//! The best way is found by relaxing every edge until nothing changes (Bellman and Ford); it is filled, and
+//! then the next best one is sought. A way whose order came later gains less, by less than any price is
+//! apart.
 
 use parkwatt_engine::*;
 

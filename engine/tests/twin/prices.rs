@@ -1,7 +1,7 @@
 //! R6: the prices that support a result, and those that prove it.
 //!
-//! Each is a least or a greatest list of numbers of which some are at least, some at most so much, and some lie
-//! so far apart: what is too low is raised, or what is too high lowered, until nothing changes.
+//! Each is a least or a greatest list of numbers of which some are at least, some at most so much, and some
+//! lie so far apart: what is too low is raised, or what is too high lowered, until nothing changes.
 
 use parkwatt_engine::*;
 

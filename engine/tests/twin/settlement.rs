@@ -102,8 +102,8 @@ impl Twin {
     }
 }
 
-/// Returns the share of each of `wanted` in what was metered: in whole Wh, in proportion, and then one Wh each
-/// to the largest remainders, of equal ones to the earlier.
+/// Returns the share of each of `wanted` in what was metered: in whole Wh, in proportion, and then one Wh
+/// each to the largest remainders, of equal ones to the earlier.
 fn allot(metered: u64, wanted: &[u64]) -> Vec<u64> {
     let total: u64 = wanted.iter().sum();
     if metered >= total {

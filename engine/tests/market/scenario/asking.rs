@@ -129,8 +129,8 @@ impl<M: Machine> World<M> {
     }
 }
 
-/// Takes `20 kWh at 3.00`, `in +1` for another slot, and conditions in any order: `until -23:30`, `immediate`,
-/// `fill-or-kill`, `post-only`, `at least 5 kWh`.
+/// Takes `20 kWh at 3.00`, `in +1` for another slot, and conditions in any order: `until -23:30`,
+/// `immediate`, `fill-or-kill`, `post-only`, `at least 5 kWh`.
 fn new_order(side: &str, words: &mut Words) -> NewOrder {
     let energy = words.energy();
     words.must("at");
