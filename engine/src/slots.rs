@@ -237,7 +237,7 @@ impl Slots {
     /// Returns where an order was placed, and by whom; nothing for an order of a settled slot.
     #[inline]
     pub(crate) fn placed(&self, order: OrderId) -> Option<Placement> {
-        self.placements.get(order)
+        self.placements.get(order).filter(|placed| self.get(placed.slot).is_some())
     }
 
     /// Lets an order that rests leave the book at a moment before gate closure.
