@@ -88,11 +88,12 @@ impl Replica {
         request: engine::Request,
     ) -> Applied {
         let mut events = Vec::new();
-        let outcome = self.market.apply(self.stamp(at), &request, &mut events);
+        // Before the command is applied: it may be the last one of its key.
         let participant = match self.market.participants().holder_of(&request.key) {
             Some(engine::KeyHolder::Owner(id) | engine::KeyHolder::Meter(id)) => Some(id.0),
             Some(engine::KeyHolder::FoundingOperator) | None => None,
         };
+        let outcome = self.market.apply(self.stamp(at), &request, &mut events);
         let fact = Fact::Command(v1::CommandLeaf {
             signed: Some(signed),
             outcome: Some(wire::outcome(&outcome)),

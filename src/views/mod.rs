@@ -6,11 +6,11 @@
 mod orders;
 mod slots;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parkwatt_engine::{
-    Account, CertificateId, Command, Event, KeyHolder, MarketConfig, NewParticipant, Outcome, ParticipantId,
-    PublicKey, Worth,
+    Account, CertificateId, Command, Event, KeyHolder, MarketConfig, NewParticipant, OpenOrder, Outcome,
+    ParticipantId, PublicKey, Slot, Worth,
 };
 
 pub use orders::{DeliveryView, OrderState, OrderView, Orders, TradeView};
@@ -24,7 +24,7 @@ pub struct Views {
     pub config: MarketConfig,
     /// How many leaves the picture shows.
     pub tree_size: u64,
-    /// The participants, by their numbers.
+    /// The participants, by their numbers, each with the keys that speak for him now.
     pub participants: Vec<NewParticipant>,
     /// Orders and trades.
     pub orders: Orders,
@@ -33,6 +33,8 @@ pub struct Views {
     /// What is held and claimed of each certificate.
     pub certificates: BTreeMap<(ParticipantId, CertificateId), Holding>,
     keys: BTreeMap<PublicKey, KeyHolder>,
+    /// The keys that spoke until others took their places.
+    retired_keys: BTreeSet<PublicKey>,
     balances: BTreeMap<Account, Worth>,
 }
 
@@ -56,6 +58,7 @@ impl Views {
             orders: Orders::default(),
             slots: Slots::default(),
             certificates: BTreeMap::new(),
+            retired_keys: BTreeSet::new(),
             balances: BTreeMap::new(),
         }
     }
@@ -76,6 +79,24 @@ impl Views {
         self.keys.get(key).copied()
     }
 
+    /// Returns whether a key spoke for somebody until another took its place.
+    pub fn has_retired(&self, key: &PublicKey) -> bool {
+        self.retired_keys.contains(key)
+    }
+
+    /// Returns the open orders of a slot as the engine holds them, in order of arrival.
+    pub fn book(&self, slot: Slot) -> Vec<OpenOrder> {
+        let open = |view: &OrderView| OpenOrder {
+            id: view.id,
+            owner: view.owner,
+            zone: self.participants[view.owner.0 as usize].zone,
+            side: view.order.side,
+            limit: view.order.limit,
+            remaining: view.open_energy(),
+        };
+        self.orders.open_in(slot).map(open).collect()
+    }
+
     /// Returns an account's balance.
     pub fn balance(&self, account: Account) -> Worth {
         self.balances.get(&account).copied().unwrap_or_default()
@@ -90,16 +111,31 @@ impl Views {
                 }
                 self.participants.push(new.clone());
             }
-            (Command::PlaceOrders(orders), Outcome::Placed(answers)) => {
+            (Command::RotateKey(rotation), Outcome::KeyRotated) => self.rotate_key(*key, rotation.new_key),
+            (Command::PlaceOrders(schedule), Outcome::Placed(answers)) => {
                 let Some(KeyHolder::Owner(owner)) = self.holder_of(key) else { return };
-                for (order, answer) in orders.iter().zip(answers) {
+                for (order, answer) in schedule.orders.iter().zip(answers) {
                     if let Ok(id) = answer {
                         self.orders.placed(*id, owner, *order);
                     }
                 }
             }
             (Command::CancelOrder(order), Outcome::Cancelled(_)) => self.orders.cancelled(*order),
+            (Command::ReplaceOrder(replacement), Outcome::Replaced(id)) => {
+                self.orders.replaced(replacement, *id);
+            }
             _ => {}
+        }
+    }
+
+    fn rotate_key(&mut self, old: PublicKey, new: PublicKey) {
+        let Some(holder) = self.keys.remove(&old) else { return };
+        self.retired_keys.insert(old);
+        self.keys.insert(new, holder);
+        match holder {
+            KeyHolder::Owner(id) => self.participants[id.0 as usize].key = new,
+            KeyHolder::Meter(id) => self.participants[id.0 as usize].meter_key = Some(new),
+            KeyHolder::FoundingOperator => {}
         }
     }
 
