@@ -6,7 +6,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::{Account, Event, Money, ParticipantId, Posting, Worth};
+use crate::{Account, Energy, Event, Money, ParticipantId, Posting, Price, Side, Worth};
 
 /// 1e-9 yuan in one fen.
 const NANOS_PER_FEN: i128 = 10_000_000;
@@ -14,24 +14,40 @@ const NANOS_PER_FEN: i128 = 10_000_000;
 /// Every account's balance, and every participant's reservation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Accounts {
-    balances: BTreeMap<Account, Money>,
-    reserved: BTreeMap<ParticipantId, Worth>,
+    /// The participants', by their numbers.
+    purses: Vec<Purse>,
+    /// The market's own.
+    others: BTreeMap<Account, Money>,
+}
+
+/// What a participant has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Purse {
+    /// None as long as nothing ever moved.
+    balance: Option<Money>,
+    reserved: Worth,
 }
 
 impl Accounts {
     /// Returns an account's balance; zero where nothing ever moved.
     pub fn balance(&self, account: Account) -> Money {
-        self.balances.get(&account).copied().unwrap_or_else(Money::zero)
+        let balance = match account {
+            Account::Participant(id) => self.purse(id).balance,
+            other => self.others.get(&other).copied(),
+        };
+        balance.unwrap_or_else(Money::zero)
     }
 
     /// Returns every account on which money ever moved, with its balance, in the accounts' order.
     pub fn balances(&self) -> impl Iterator<Item = (Account, Money)> {
-        self.balances.iter().map(|(account, balance)| (*account, *balance))
+        let ids = (0..).map(|number| Account::Participant(ParticipantId(number)));
+        let purses = ids.zip(&self.purses).filter_map(|(id, purse)| Some((id, purse.balance?)));
+        purses.chain(self.others.iter().map(|(account, balance)| (*account, *balance)))
     }
 
-    /// Returns what a participant's open bids and unsettled purchases need.
+    /// Returns what a participant's open orders and unsettled trades need.
     pub fn reserved(&self, participant: ParticipantId) -> Worth {
-        self.reserved.get(&participant).copied().unwrap_or(Worth::ZERO)
+        self.purse(participant).reserved
     }
 
     /// Returns what a participant may still spend: balance and credit, less what is reserved.
@@ -39,7 +55,8 @@ impl Accounts {
     /// Negative where deliveries that did not come, or tariffs, cost more than there was.
     pub fn available(&self, participant: ParticipantId, credit_limit_fen: u64) -> Worth {
         let credit = Worth(i128::from(credit_limit_fen) * NANOS_PER_FEN);
-        self.balance(Account::Participant(participant)).worth().plus(credit).minus(self.reserved(participant))
+        let Purse { balance, reserved } = self.purse(participant);
+        balance.map_or(Worth::ZERO, Money::worth).plus(credit).minus(reserved)
     }
 
     /// Moves money between two accounts, and says so in `events`; an amount of zero moves nothing and says
@@ -57,24 +74,56 @@ impl Accounts {
         events.push(Event::Posted(posting));
     }
 
-    /// Reserves `need`; a negative one, at a negative price, reserves nothing.
+    /// Reserves `need`, which is not negative.
+    #[inline]
     pub(crate) fn reserve(&mut self, participant: ParticipantId, need: Worth) {
-        let reserved = self.reserved(participant).plus(need.max(Worth::ZERO));
-        self.reserved.insert(participant, reserved);
+        let reserved = &mut self.purse_mut(participant).reserved;
+        *reserved = reserved.plus(need);
     }
 
-    /// Releases exactly what [`Accounts::reserve`] reserved for `need`.
+    /// Releases what was reserved.
+    ///
+    /// # Panics
+    /// If so much was not.
+    #[inline]
     pub(crate) fn release(&mut self, participant: ParticipantId, need: Worth) {
-        let reserved = self.reserved(participant).minus(need.max(Worth::ZERO));
-        assert!(reserved >= Worth::ZERO, "only what was reserved is released");
-        self.reserved.insert(participant, reserved);
+        let reserved = &mut self.purse_mut(participant).reserved;
+        *reserved = reserved.minus(need);
+        assert!(*reserved >= Worth::ZERO, "only what was reserved is released");
     }
 
     fn add(&mut self, account: Account, amount: Worth) {
         let amount =
             Money::from_worth(amount).expect("bounds on prices and energies keep an amount within Money");
         let sum = self.balance(account).checked_add(amount);
-        self.balances
-            .insert(account, sum.expect("bounds on deposits and trades keep a balance within Money"));
+        let sum = sum.expect("bounds on deposits and trades keep a balance within Money");
+        match account {
+            Account::Participant(id) => self.purse_mut(id).balance = Some(sum),
+            other => _ = self.others.insert(other, sum),
+        }
     }
+
+    fn purse(&self, id: ParticipantId) -> Purse {
+        self.purses.get(id.0 as usize).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn purse_mut(&mut self, id: ParticipantId) -> &mut Purse {
+        let place = id.0 as usize;
+        if place >= self.purses.len() {
+            self.purses.resize(place + 1, Purse::default());
+        }
+        &mut self.purses[place]
+    }
+}
+
+/// Returns the most that `energy` at `price` costs whom it is bought for, or who sells it: nothing where he is
+/// paid (R8).
+#[inline]
+pub(crate) fn need(side: Side, price: Price, energy: Energy) -> Worth {
+    let pays = match side {
+        Side::Bid => price,
+        Side::Offer => Price(-price.0),
+    };
+    if pays.0 > 0 { pays.times(energy) } else { Worth::ZERO }
 }

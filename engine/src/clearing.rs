@@ -9,8 +9,6 @@
 //! as a test.
 
 mod execution;
-#[cfg(test)]
-mod oracle;
 mod pairing;
 mod prices;
 
@@ -18,28 +16,13 @@ use alloc::vec::Vec;
 
 use crate::book::OpenOrder;
 use crate::grid::Grid;
-use crate::{Energy, MarketConfig, OrderId, Price, Side, ZoneId};
+use crate::{Clearing, Energy, MarketConfig, OrderId, Pair, Price, Side, ZoneId};
 
 /// What an auction found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cleared {
-    /// One price per zone; empty where nothing trades.
-    pub(crate) prices: Vec<Price>,
-    /// What each zone sends to its parent, in Wh; negative where it draws.
-    pub(crate) exports_wh: Vec<i64>,
-    /// Who trades with whom, in order of the bids and then of the offers.
+    pub(crate) clearing: Clearing,
     pub(crate) pairs: Vec<Pair>,
-}
-
-/// A bid and an offer that trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pair {
-    /// The bid.
-    pub(crate) bid: OrderId,
-    /// The offer.
-    pub(crate) offer: OrderId,
-    /// How much.
-    pub(crate) energy: Energy,
 }
 
 /// An order as the auction sees it: at what its zone's price must lie for it to trade.
@@ -56,16 +39,18 @@ struct Interest {
 }
 
 /// Clears the orders of one slot.
-pub(crate) fn clear(config: &MarketConfig, grid: &Grid, orders: &[OpenOrder]) -> Cleared {
+pub(crate) fn clear(config: &MarketConfig, grid: &Grid, slot: crate::Slot, book: &crate::book::Book) -> Cleared {
+    let orders = book.orders();
     let wanted: Vec<Interest> = orders.iter().map(|order| interest(config, grid, order)).collect();
     let executed = execution::execute(grid, &wanted);
     let exports_wh = exports(grid, &executed);
     if executed.iter().all(|interest| interest.energy.is_zero()) {
-        return Cleared { prices: Vec::new(), exports_wh, pairs: Vec::new() };
+        return Cleared { clearing: Clearing { slot, exports_wh, ..Default::default() }, pairs: Vec::new() };
     }
     let prices = prices::support(config, grid, &wanted, &executed, &exports_wh);
     let pairs = pairing::pair(grid, &executed);
-    Cleared { prices, exports_wh, pairs }
+    let energy = pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy));
+    Cleared { clearing: Clearing { slot, energy, prices, exports_wh, ..Default::default() }, pairs }
 }
 
 fn interest(config: &MarketConfig, grid: &Grid, order: &OpenOrder) -> Interest {

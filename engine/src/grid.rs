@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use crate::{Energy, MarketConfig, Price, Zone, ZoneId};
+use crate::{Energy, MarketConfig, Price, Side, Zone, ZoneId};
 
 /// More than any sum of orders, and far from the ends of 63 bits: the capacity of an edge that has no limit.
 pub(crate) const UNLIMITED_WH: i64 = i64::MAX / 4;
@@ -16,8 +16,12 @@ pub(crate) const UNLIMITED_WH: i64 = i64::MAX / 4;
 pub(crate) struct Grid {
     /// The edges in the order of their lower ends' zones: the one of zone 1 first.
     edges: Vec<Edge>,
-    /// What a buyer pays for wheeling, by the seller's zone and then the buyer's.
-    wheeling: Vec<Price>,
+    /// What a buyer pays on top of the seller's price, by the seller's zone and then the buyer's.
+    by_seller: Vec<Price>,
+    /// The same by the buyer's zone and then the seller's.
+    by_buyer: Vec<Price>,
+    /// What of it the market takes.
+    fee: Price,
 }
 
 /// A zone's edge to its parent.
@@ -46,8 +50,11 @@ impl Grid {
     pub(crate) fn new(config: &MarketConfig) -> Grid {
         let zones = config.zones.iter().enumerate();
         let edges = zones.filter_map(|(zone, it)| edge_of(config.lot, zone, it)).collect();
-        let mut grid = Grid { edges, wheeling: Vec::new() };
-        grid.wheeling = grid.all_pairs(&config.zones);
+        let mut grid = Grid { edges, by_seller: Vec::new(), by_buyer: Vec::new(), fee: config.market_fee };
+        grid.by_seller = grid.all_pairs(&config.zones);
+        let count = config.zones.len();
+        let turned = |place: usize| grid.by_seller[place % count * count + place / count];
+        grid.by_buyer = (0..count * count).map(turned).collect();
         grid
     }
 
@@ -64,7 +71,19 @@ impl Grid {
 
     /// Returns what a buyer pays the network for a kWh: his zone's base charge, and the edges on the path.
     pub(crate) fn wheeling(&self, seller: ZoneId, buyer: ZoneId) -> Price {
-        self.wheeling[usize::from(seller.0) * self.zone_count() + usize::from(buyer.0)]
+        self.ways(Side::Offer, seller)[usize::from(buyer.0)].minus(self.fee)
+    }
+
+    /// Returns, in the zones' order, what a buyer pays on top of the seller's price, wheeling and fee, where an
+    /// order of `side` from `zone` trades with one of the other side from each.
+    #[inline]
+    pub(crate) fn ways(&self, side: Side, zone: ZoneId) -> &[Price] {
+        let table = match side {
+            Side::Bid => &self.by_buyer,
+            Side::Offer => &self.by_seller,
+        };
+        let count = self.zone_count();
+        &table[usize::from(zone.0) * count..][..count]
     }
 
     /// Returns the flows of a slot without trades.
@@ -79,17 +98,39 @@ impl Grid {
         Energy(room.unsigned_abs())
     }
 
-    /// Sends `energy` from a seller to a buyer.
+    /// Sends `energy` from a seller to a buyer, and returns whether that made room, against it, where there
+    /// was none.
     ///
     /// # Panics
     /// If the path has no room for it.
-    pub(crate) fn send(&self, flows: &mut Flows, seller: ZoneId, buyer: ZoneId, energy: Energy) {
+    pub(crate) fn send(&self, flows: &mut Flows, seller: ZoneId, buyer: ZoneId, energy: Energy) -> bool {
         let wh = i64::try_from(energy.0).expect("limits on orders keep a slot's energy below 2^63 Wh");
+        let mut makes_room = false;
         self.walk(seller, buyer, |edge, is_up| {
             let flow = &mut flows.0[edge.zone];
             assert!(wh <= edge.room(*flow, is_up), "a flow stays within its edge's capacity");
+            makes_room |= edge.room(*flow, !is_up) == 0;
             *flow += if is_up { wh } else { -wh };
         });
+        makes_room
+    }
+
+    /// Sends `energy` between an order of `side` from `zone` and one of the other side from `other`, as
+    /// [`Grid::send`] does.
+    #[inline]
+    pub(crate) fn send_between(
+        &self,
+        flows: &mut Flows,
+        side: Side,
+        zone: ZoneId,
+        other: ZoneId,
+        energy: Energy,
+    ) -> bool {
+        match side {
+            _ if zone == other => false,
+            Side::Bid => self.send(flows, other, zone, energy),
+            Side::Offer => self.send(flows, zone, other, energy),
+        }
     }
 
     /// Visits the edges between two zones, each with whether it is passed upwards.
@@ -105,7 +146,7 @@ impl Grid {
         }
     }
 
-    /// Returns the table of charges, each one edge longer than one that stands before it.
+    /// Returns the table of what buyers pay, each path one edge longer than one that stands before it.
     fn all_pairs(&self, zones: &[Zone]) -> Vec<Price> {
         let count = zones.len();
         let mut paths = alloc::vec![Price::ZERO; count * count];
@@ -116,7 +157,7 @@ impl Grid {
             }
         }
         for (place, path) in paths.iter_mut().enumerate() {
-            *path = path.plus(zones[place % count].base_wheeling);
+            *path = path.plus(zones[place % count].base_wheeling).plus(self.fee);
         }
         paths
     }
@@ -131,13 +172,6 @@ impl Edge {
     /// Returns how much it still carries one way, where so much flows up it.
     pub(crate) fn room(&self, flow_wh: i64, is_up: bool) -> i64 {
         if is_up { self.capacity_up_wh - flow_wh } else { self.capacity_down_wh + flow_wh }
-    }
-}
-
-impl Flows {
-    /// Returns the flows in the zones' order, in Wh; the root's is zero.
-    pub(crate) fn as_slice(&self) -> &[i64] {
-        &self.0
     }
 }
 

@@ -22,12 +22,15 @@ mod participants;
 // The machine: what a command does, and what time does.
 mod market;
 mod slots;
-// An order's way: into the book, into trades.
+// An order's way: into the book, into trades, and out of it.
+mod orders;
+mod standings;
+mod placements;
 mod book;
-mod clearing;
 mod grid;
 mod matching;
-mod orders;
+mod clearing;
+mod changes;
 // A trade's way: into delivery, money and certificates.
 mod certificates;
 mod delivery;
@@ -37,7 +40,7 @@ mod settlement;
 mod state_hash;
 
 pub use accounts::Accounts;
-pub use book::OpenOrder;
+pub use book::{Met, OpenOrder, Standing, StandaloneBook, indicative};
 pub use certificates::Certificates;
 pub use command::*;
 pub use config::*;

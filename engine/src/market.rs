@@ -7,11 +7,11 @@
 use alloc::vec::Vec;
 
 use crate::accounts::Accounts;
-use crate::book::OpenOrder;
+use crate::book::{OpenOrder, Plan};
 use crate::certificates::Certificates;
 use crate::grid::Grid;
 use crate::meters::Meters;
-use crate::slots::Slots;
+use crate::slots::{Due, Slots};
 use crate::{
     Account, Command, ConfigError, Deposit, Event, KeyHolder, MarketConfig, Money, Outcome, ParticipantId,
     Participants, Phase, Posting, PublicKey, Purpose, Reading, Rejection, Request, Retirement, Slot, Stamp,
@@ -31,6 +31,8 @@ pub struct Market {
     pub(crate) slots: Slots,
     meters: Meters,
     certificates: Certificates,
+    /// What the order that is being placed would do.
+    pub(crate) plan: Plan,
     /// The moment that the market has reached.
     now: Timestamp,
     /// The moment of the last command.
@@ -51,6 +53,7 @@ impl Market {
             slots: Slots::default(),
             meters: Meters::default(),
             certificates: Certificates::default(),
+            plan: Plan::default(),
             now: Timestamp::default(),
             last_command_at: None,
             config,
@@ -59,7 +62,7 @@ impl Market {
 
     /// Returns the next moment at which time alone changes the market, for [`Market::tick`].
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.slots.next_due().map(|(at, _)| at)
+        self.slots.next_due()
     }
 
     /// Applies a request, appends what follows from it to `events`, and returns its outcome.
@@ -90,21 +93,29 @@ impl Market {
         assert!(events.is_empty(), "a tick's events are its own");
         assert!(self.now <= stamp.at, "time does not run backwards");
         self.now = stamp.at;
-        while let Some((_, slot)) = self.slots.next_due().filter(|(due, _)| *due <= stamp.at) {
-            let timeline = &self.config.timeline;
-            match self.slots.get_mut(slot).phase {
-                Phase::Auction => {
-                    self.uncross(stamp, slot, events);
-                    self.slots.begin(slot, Phase::Continuous, &self.config.timeline, events);
-                }
-                Phase::Continuous => {
-                    self.slots.close_book(slot, &mut self.accounts);
-                    self.slots.begin(slot, Phase::Closed, timeline, events);
-                }
-                Phase::Closed => self.settle(slot, events),
-                phase @ (Phase::Scheduled | Phase::Settled) => {
-                    unreachable!("no slot is held while it is {phase}")
-                }
+        while let Some(due) = self.slots.due(stamp.at) {
+            match due {
+                Due::Expiry(order) => self.expire(order, events),
+                Due::PhaseEnd(slot) => self.go_on(stamp, slot, events),
+            }
+        }
+    }
+
+    /// Lets a held slot's next phase begin.
+    fn go_on(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
+        let timeline = &self.config.timeline;
+        match self.slots.get_mut(slot).phase {
+            Phase::Auction => {
+                self.uncross(stamp, slot, events);
+                self.slots.begin(slot, Phase::Continuous, &self.config.timeline, events);
+            }
+            Phase::Continuous => {
+                self.slots.close_book(slot, &self.config, &mut self.accounts);
+                self.slots.begin(slot, Phase::Closed, timeline, events);
+            }
+            Phase::Closed => self.settle(slot, events),
+            phase @ (Phase::Scheduled | Phase::Settled) => {
+                unreachable!("no slot is held while it is {phase}")
             }
         }
     }
@@ -117,13 +128,13 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
         let Request { key, nonce, expires_at, ref command } = *request;
-        let holder = self.participants.holder_of(&key).ok_or(Rejection::KeyMustBeEnrolled)?;
-        let last = self.participants.last_nonce(&key);
+        let enrolled = self.participants.key_mut(&key).ok_or(Rejection::KeyMustBeEnrolled)?;
+        let (holder, last) = (enrolled.holder, enrolled.last_nonce);
         if nonce <= last {
             return Err(Rejection::NonceMustRise { nonce, last });
         }
         // Here the nonce is used up, also by a command that is refused below: it stands in the ledger.
-        self.participants.use_nonce(&key, nonce);
+        enrolled.last_nonce = nonce;
         if expires_at <= stamp.at {
             return Err(Rejection::CommandMustNotHaveExpired { expires_at, now: stamp.at });
         }
@@ -132,10 +143,17 @@ impl Market {
                 self.participants.enrol(&self.config, new).map(Outcome::Enrolled)
             }
             (Command::Deposit(deposit), _) if self.is_operator(holder) => self.deposit(deposit, events),
-            (Command::PlaceOrders(orders), KeyHolder::Owner(owner)) => {
-                self.place_orders(stamp, owner, &orders.orders, events)
+            (Command::RotateKey(rotation), _) => {
+                self.participants.rotate_key(&key, rotation.new_key).map(|()| Outcome::KeyRotated)
             }
-            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel_order(owner, *order),
+            (Command::PlaceOrders(schedule), KeyHolder::Owner(owner)) => {
+                self.place_orders(stamp, owner, schedule, events)
+            }
+            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel_order(stamp, owner, *order),
+            (Command::ReplaceOrder(replacement), KeyHolder::Owner(owner)) => {
+                self.replace_order(stamp, owner, replacement, events)
+            }
+            (Command::CancelOrders(withdrawal), _) => self.cancel_orders(stamp, holder, withdrawal, events),
             (Command::SubmitReading(reading), KeyHolder::Meter(of)) => {
                 self.take_reading(stamp, of, *reading, events)
             }
@@ -146,11 +164,11 @@ impl Market {
         }
     }
 
-    fn is_operator(&self, holder: KeyHolder) -> bool {
+    pub(crate) fn is_operator(&self, holder: KeyHolder) -> bool {
         match holder {
             KeyHolder::FoundingOperator => true,
             KeyHolder::Owner(id) => self.participants.get(id).new.roles.operator,
-            KeyHolder::Meter(_) => false,
+            KeyHolder::Meter(_) | KeyHolder::Retired => false,
         }
     }
 
@@ -179,12 +197,12 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
         self.meters.check_and_take(of, reading, stamp.at, events)?;
-        let (slot, timeline) = (reading.slot, &self.config.timeline);
+        let slot = reading.slot;
         let metered = self.meters.metered(slot, of);
         let is_energy = metered.is_some_and(|metered| !metered.import.is_zero() || !metered.export.is_zero());
         // A reading that comes after its slot's settlement changes no money.
-        if is_energy && self.slots.phase(slot, stamp.at, timeline) == Phase::Closed {
-            self.slots.hold(slot, stamp.at, timeline, self.grid.zone_count());
+        if is_energy && self.slots.phase(slot, stamp.at, &self.config.timeline) == Phase::Closed {
+            self.slots.hold(slot, stamp.at, &self.config, &self.grid);
         }
         let all_are_in = self.meters.readings_in(slot) == self.participants.with_meter();
         if all_are_in && self.slots.get(slot).is_some() {
@@ -258,8 +276,8 @@ impl Market {
     }
 
     /// Returns the open orders of a slot, in order of arrival.
-    pub fn open_orders(&self, slot: Slot) -> impl Iterator<Item = &OpenOrder> {
-        self.slots.get(slot).into_iter().flat_map(|state| state.book.orders())
+    pub fn open_orders(&self, slot: Slot) -> Vec<OpenOrder> {
+        self.slots.get(slot).map_or_else(Vec::new, |state| state.book.orders())
     }
 
     /// Returns the trades of a slot that is not settled, in order of their ids.

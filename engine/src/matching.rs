@@ -1,77 +1,190 @@
 //! Matching: how orders in a book become trades, one by one as they come (R5) and all at once (R6).
 //!
-//! Knows the book, the grid's charges and the clearing; who may place an order is `orders.rs`.
-//! Keeps: a buyer's total is at most his limit, and a seller's price at least his; a trade stays reserved at
-//! what the buyer owes for it, and the rest of what its part of the bid reserved is released.
+//! Knows books, the grid's charges and room, and the clearing; who may place an order is `orders.rs`.
+//! Keeps: a buyer's total is at most his limit, and a seller's price at least his; no flow exceeds its edge's
+//! capacity; a trade stays reserved at what its owners owe for it, and the rest of what its part of an order
+//! reserved is released.
 
 use alloc::vec::Vec;
 
-use crate::book::OpenOrder;
+use crate::accounts::need;
+use crate::book::{Fill, Handle, Incoming, OpenOrder};
 use crate::clearing::{self, Cleared};
+use crate::orders::Arrival;
 use crate::{
-    Clearing, Energy, Event, LeafIndex, Market, Matching, OrderId, Price, Side, Slot, Stamp, Trade, TradeId,
+    Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp,
+    Trade, TradeId, Worth,
 };
 
-/// What two orders agree on.
-struct Deal {
-    bid: OpenOrder,
-    offer: OpenOrder,
-    energy: Energy,
-    /// What the seller is paid.
-    price: Price,
-    matching: Matching,
-}
-
 impl Market {
-    /// Lets an order that has just come trade with those that rest, as far as its limit allows.
-    pub(crate) fn match_incoming(
+    /// Makes the planned trades of an order that is not in the book, and returns whether they made room where
+    /// there was none.
+    #[inline]
+    pub(crate) fn trade_as_planned(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> bool {
+        if self.plan.fills().is_empty() {
+            return false;
+        }
+        let Arrival { stamp, id, owner, order } = *arrival;
+        let zone = self.participants.get(owner).new.zone;
+        let incoming = Incoming { side: order.side, zone, owner, limit: order.limit, energy: order.energy, id };
+        let (needed, makes_room) = self.make_fills(stamp, order.slot, &incoming, events);
+        self.accounts.reserve(owner, needed);
+        if order.side == Side::Offer {
+            let standing = self.slots.get_mut(order.slot).standings.get_mut(owner);
+            standing.sold = standing.sold.plus(self.plan.filled());
+        }
+        makes_room
+    }
+
+    /// Makes the planned trades of an order with those that rest. Returns what the order's owner owes for them,
+    /// and whether they made room where there was none.
+    fn make_fills(
         &mut self,
         stamp: Stamp,
         slot: Slot,
-        order: OrderId,
+        incoming: &Incoming,
         events: &mut Vec<Event>,
-    ) {
-        while let Some(deal) = self.next_deal(slot, order) {
-            self.trade(stamp, slot, &deal, events);
+    ) -> (Worth, bool) {
+        let (mut needed, mut makes_room) = (Worth::ZERO, false);
+        let state = self.slots.get_mut(slot);
+        let first = state.trades.len();
+        for &Fill { resting: handle, energy } in self.plan.fills() {
+            let resting = state.book.at(handle);
+            let (side, zone) = (incoming.side, incoming.zone);
+            makes_room |= self.grid.send_between(&mut state.flows, side, zone, resting.zone, energy);
+            // What the buyer pays besides the seller's price.
+            let on_top = self.grid.ways(side, zone)[usize::from(resting.zone.0)];
+            let (own, other) = ((incoming.id, incoming.owner), (resting.id, resting.owner));
+            // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So it owes
+            // exactly what it reserved.
+            let (bid, offer, price, own_price) = match side {
+                Side::Bid => (own, other, resting.limit, resting.limit.plus(on_top)),
+                Side::Offer => (other, own, resting.limit.minus(on_top), resting.limit.minus(on_top)),
+            };
+            assert!(keeps(side, incoming.limit, own_price), "both limits are kept");
+            assert_ne!(bid.1, offer.1, "own orders never trade with each other");
+            let trade = Trade {
+                id: TradeId(LeafIndex(stamp.index.0 + 1 + events.len() as u64)),
+                slot,
+                bid: bid.0,
+                offer: offer.0,
+                buyer: bid.1,
+                seller: offer.1,
+                energy,
+                price,
+                wheeling: on_top.minus(self.config.market_fee),
+                congestion: Price::ZERO,
+                fee: self.config.market_fee,
+                tariff_version: self.config.tariff_version,
+                matching: Matching::Continuous,
+            };
+            needed = needed.plus(need(side, own_price, energy));
+            let standing = state.standings.get_mut(resting.owner);
+            standing.close(resting.side, energy, energy == resting.remaining);
+            if resting.side == Side::Offer {
+                standing.sold = standing.sold.plus(energy);
+            }
+            state.book.fill(handle, energy);
+            state.trades.push(trade);
+            events.push(Event::TradeMade(trade));
+        }
+        self.slots.forget_expiries_of_traded(slot, first);
+        (needed, makes_room)
+    }
+
+    /// Lets the resting orders trade that can since there is room for them, each in order of arrival with those
+    /// that came before it, until none can.
+    pub(crate) fn trade_what_has_room(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
+        while self.slots.get_mut(slot).may_be_blocked {
+            let crossing = self.slots.get_mut(slot).book.crossing(&self.grid);
+            self.slots.get_mut(slot).may_be_blocked = !crossing.is_empty();
+            let before = events.len();
+            for (id, handle) in crossing {
+                if self.slots.get_mut(slot).book.holds(handle, id) {
+                    self.trade_resting(stamp, slot, handle, events);
+                }
+            }
+            if events.len() == before {
+                return;
+            }
         }
     }
 
-    /// Returns what an order agrees on with the resting order that it meets first, if both limits allow it.
-    fn next_deal(&self, slot: Slot, incoming: OrderId) -> Option<Deal> {
-        let book = &self.slots.get(slot)?.book;
-        let incoming = *book.get(incoming)?;
-        let (resting, effective) = book.best_against(incoming.side, incoming.zone, &self.grid)?;
-        let fee = self.config.market_fee;
-        // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in.
-        let (bid, offer, price, suits) = match incoming.side {
-            Side::Bid => (incoming, resting, resting.limit, effective.plus(fee) <= incoming.limit),
-            Side::Offer => (resting, incoming, effective.minus(fee), effective.minus(fee) >= incoming.limit),
-        };
-        let energy = bid.remaining.min(offer.remaining);
-        suits.then_some(Deal { bid, offer, energy, price, matching: Matching::Continuous })
+    /// Lets a resting order trade, as if it came now, with those that came before it.
+    fn trade_resting(&mut self, stamp: Stamp, slot: Slot, handle: Handle, events: &mut Vec<Event>) {
+        let state = self.slots.get_mut(slot);
+        let OpenOrder { id, owner, zone, side, limit, remaining, .. } = state.book.at(handle);
+        let incoming = Incoming { side, zone, owner, limit, energy: remaining, id };
+        self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
+        if self.plan.fills().is_empty() {
+            return;
+        }
+        let (needed, _) = self.make_fills(stamp, slot, &incoming, events);
+        let filled = self.plan.filled();
+        self.accounts.release(owner, need(side, limit, filled));
+        self.accounts.reserve(owner, needed);
+        self.close_traded(slot, handle, filled);
+    }
+
+    /// Takes what has traded of a resting order out of its book, and counts it as closed, and as sold.
+    fn close_traded(&mut self, slot: Slot, handle: Handle, energy: Energy) {
+        let state = self.slots.get_mut(slot);
+        let OpenOrder { id, owner, side, remaining, .. } = state.book.at(handle);
+        let standing = state.standings.get_mut(owner);
+        standing.close(side, energy, energy == remaining);
+        if side == Side::Offer {
+            standing.sold = standing.sold.plus(energy);
+        }
+        state.book.fill(handle, energy);
+        if energy == remaining {
+            self.slots.forget_expiry(id);
+        }
+    }
+
+    /// Returns the result that the call auction of `slot` would have now; nothing where none is to come, or
+    /// nothing was ordered yet.
+    pub fn indicative(&self, slot: Slot) -> Option<Clearing> {
+        let state = self.slots.get(slot).filter(|state| state.phase == Phase::Auction)?;
+        Some(clearing::clear(&self.config, &self.grid, slot, &state.book).clearing)
     }
 
     /// Holds the call auction of a slot.
     pub(crate) fn uncross(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
-        let orders: Vec<OpenOrder> = self.slots.get_mut(slot).book.orders().copied().collect();
-        let Cleared { prices, exports_wh, pairs } = clearing::clear(&self.config, &self.grid, &orders);
-        let energy = pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy));
-        events.push(Event::AuctionCleared(Clearing { slot, energy, prices: prices.clone(), exports_wh, ..Clearing::default() }));
+        let state = self.slots.get(slot).expect("only held slots are cleared");
+        let Cleared { clearing, pairs } = clearing::clear(&self.config, &self.grid, slot, &state.book);
+        let prices = clearing.prices.clone();
+        let has_passed_over = !clearing.passed_over.is_empty();
+        events.push(Event::AuctionCleared(clearing));
         for pair in pairs {
-            let book = &self.slots.get_mut(slot).book;
-            let [bid, offer] =
-                [pair.bid, pair.offer].map(|id| *book.get(id).expect("the auction pairs open orders"));
-            let price = prices[usize::from(offer.zone.0)];
-            let deal = Deal { bid, offer, energy: pair.energy, price, matching: Matching::Auction };
-            self.trade(stamp, slot, &deal, events);
+            self.trade_pair(stamp, slot, &prices, pair, events);
         }
-        let best_bids_suit = self.slots.get_mut(slot).book.is_crossed(&self.grid, self.config.market_fee);
-        assert!(!best_bids_suit, "a greatest volume leaves no pair that could trade");
+        // Orders that a full edge or their owner kept apart may stand crossed from now on; those that were
+        // passed over may trade with others at once.
+        self.slots.get_mut(slot).may_be_blocked = true;
+        if has_passed_over {
+            self.trade_what_has_room(stamp, slot, events);
+        }
     }
 
-    /// Makes one trade of two open orders.
-    fn trade(&mut self, stamp: Stamp, slot: Slot, deal: &Deal, events: &mut Vec<Event>) {
-        let Deal { bid, offer, energy, price, matching } = *deal;
+    /// Makes one trade of an auction.
+    fn trade_pair(
+        &mut self,
+        stamp: Stamp,
+        slot: Slot,
+        prices: &[Price],
+        pair: Pair,
+        events: &mut Vec<Event>,
+    ) {
+        let Pair { bid: bid_id, offer: offer_id, energy } = pair;
+        let [bid_handle, offer_handle] =
+            [bid_id, offer_id].map(|id| self.slots.placed(id).expect("the auction pairs open orders").handle);
+        let state = self.slots.get_mut(slot);
+        let (bid, offer) = (state.book.at(bid_handle), state.book.at(offer_handle));
+        assert_eq!((bid.id, offer.id), (bid_id, offer_id), "the auction pairs open orders");
+        let [buyers, price] = [bid.zone, offer.zone].map(|zone| prices[usize::from(zone.0)]);
+        self.grid.send_between(&mut state.flows, Side::Bid, bid.zone, offer.zone, energy);
+        let wheeling = self.grid.wheeling(offer.zone, bid.zone);
+        let base = self.grid.wheeling(bid.zone, bid.zone);
         let trade = Trade {
             id: TradeId(LeafIndex(stamp.index.0 + 1 + events.len() as u64)),
             slot,
@@ -81,27 +194,32 @@ impl Market {
             seller: offer.owner,
             energy,
             price,
-            wheeling: self.grid.wheeling(offer.zone, bid.zone),
-            congestion: Price::ZERO,
+            wheeling,
+            congestion: buyers.minus(price).minus(wheeling.minus(base)),
             fee: self.config.market_fee,
             tariff_version: self.config.tariff_version,
-            matching,
+            matching: Matching::Auction,
         };
-        assert!(trade.buyer_price() <= bid.limit, "a buyer's total is at most his limit");
-        assert!(trade.price >= offer.limit, "a seller's price is at least his limit");
-        assert_ne!(trade.buyer, trade.seller, "an owner's open orders are on one side");
-
-        self.accounts.release(trade.buyer, bid.limit.times(energy));
-        self.accounts.reserve(trade.buyer, trade.buyer_price().times(energy));
-        let state = self.slots.get_mut(slot);
-        state.book.take(bid.id, energy);
-        state.book.take(offer.id, energy);
-        let buyer = state.standings.entry(trade.buyer).or_default();
-        buyer.bids = buyer.bids.minus(energy);
-        let seller = state.standings.entry(trade.seller).or_default();
-        seller.offers = seller.offers.minus(energy);
-        seller.sold = seller.sold.plus(energy);
+        assert!(keeps(Side::Bid, bid.limit, trade.buyer_price()), "a buyer's total is at most his limit");
+        assert!(keeps(Side::Offer, offer.limit, trade.price), "a seller's price is at least his limit");
+        assert!(trade.congestion >= Price::ZERO, "trades go along the flows");
+        assert_ne!(trade.buyer, trade.seller, "own orders never trade with each other");
         state.trades.push(trade);
         events.push(Event::TradeMade(trade));
+
+        self.accounts.release(trade.buyer, need(Side::Bid, bid.limit, energy));
+        self.accounts.reserve(trade.buyer, need(Side::Bid, trade.buyer_price(), energy));
+        self.accounts.release(trade.seller, need(Side::Offer, offer.limit, energy));
+        self.accounts.reserve(trade.seller, need(Side::Offer, trade.price, energy));
+        self.close_traded(slot, bid_handle, energy);
+        self.close_traded(slot, offer_handle, energy);
+    }
+}
+
+/// Returns whether a price suits an order's limit: of a bid all-in, of an offer net.
+fn keeps(side: Side, limit: Price, price: Price) -> bool {
+    match side {
+        Side::Bid => price <= limit,
+        Side::Offer => price >= limit,
     }
 }

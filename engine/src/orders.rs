@@ -1,87 +1,174 @@
-//! Orders: what must hold for one to be placed or cancelled, and what it then changes (R3, R7, R8, R9).
+//! Orders: what must hold for one to be placed, and what it then changes (R3, R8).
 //!
-//! Knows the market's limits, balances and phases; how orders trade is `matching.rs`.
-//! Keeps: a refused order changes nothing; a bid is reserved to the 1e-9 yuan before it can trade.
+//! Knows the market's limits, balances and phases; how orders trade is `matching.rs`, and how they are
+//! cancelled and replaced `changes.rs`.
+//! Keeps: a refused order changes nothing; what an order may cost is reserved before it can trade.
 
 use alloc::vec::Vec;
 
-use crate::book::OpenOrder;
-use crate::slots::{Placed, Standing};
+use crate::accounts::need;
+use crate::book::{Handle, Incoming, OpenOrder};
+use crate::placements::Placement;
 use crate::{
-    Energy, Event, Market, NewOrder, NewParticipant, OrderId, Outcome, ParticipantId, Phase, Rejection, Side,
-    Stamp, Worth,
+    Answers, Energy, Event, Lapse, Market, NewOrder, NewParticipant, OrderId, Outcome, ParticipantId, Phase,
+    Rejection, Schedule, Side, Slot, Stamp, TimeInForce, Worth,
 };
 
+/// An order that is being placed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) stamp: Stamp,
+    pub(crate) id: OrderId,
+    pub(crate) owner: ParticipantId,
+    pub(crate) order: &'a NewOrder,
+}
+
+/// What of an owner's risk other orders have taken that are not in any book yet, or are about to leave it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Besides {
+    /// What is reserved for them; negative for what leaves.
+    pub(crate) reserved: Worth,
+    /// What they offer in the same slot, in Wh; negative for what leaves.
+    pub(crate) offers_wh: i64,
+}
+
 impl Market {
-    /// Places a schedule of orders, each judged by itself, in its order.
+    /// Places a schedule of orders.
     pub(crate) fn place_orders(
         &mut self,
         stamp: Stamp,
         owner: ParticipantId,
-        orders: &[NewOrder],
+        schedule: &Schedule,
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
-        let max = self.config.schedule_len_max;
+        let (max, orders) = (self.config.schedule_len_max, &schedule.orders);
         if orders.len() > usize::from(max) {
             return Err(Rejection::ScheduleMustNotBeTooLong { len: orders.len() as u64, max });
         }
         let ids = (0..).map(|position| OrderId { index: stamp.index, position });
-        let placed = ids.zip(orders).map(|(id, order)| self.place(stamp, id, owner, order, events));
-        Ok(Outcome::Placed(placed.collect()))
+        let mut arrivals = ids.zip(orders).map(|(id, order)| Arrival { stamp, id, owner, order });
+        if !schedule.all_or_none {
+            return Ok(Outcome::Placed(arrivals.map(|it| self.place(&it, events)).collect()));
+        }
+        if let Some(refused) = self.first_refused(stamp, owner, orders) {
+            let (position, rejection) = refused;
+            let whole = Rejection::ScheduleMustHoldWhole { refused: position };
+            let answer = |place| Err(if place == position { rejection } else { whole });
+            return Ok(Outcome::Placed((0..).take(orders.len()).map(answer).collect()));
+        }
+
+        // Every check is above; from here all orders are accepted.
+        let answers: Answers = arrivals
+            .by_ref()
+            .map(|arrival| {
+                self.plan(&arrival);
+                self.accept(&arrival, events)
+            })
+            .collect();
+        Ok(Outcome::Placed(answers))
     }
 
-    fn place(
+    /// Places one order.
+    fn place(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> Result<OrderId, Rejection> {
+        self.check_terms(arrival)?;
+        self.check_risk(arrival.owner, arrival.order, Besides::default())?;
+        self.plan(arrival);
+        self.check_conditions(arrival.order)?;
+        self.accept(arrival, events)
+    }
+
+    /// Returns the first order of an all-or-none schedule that is refused, judged at the state before all of
+    /// them.
+    fn first_refused(
         &mut self,
         stamp: Stamp,
-        id: OrderId,
         owner: ParticipantId,
-        order: &NewOrder,
-        events: &mut Vec<Event>,
-    ) -> Result<OrderId, Rejection> {
-        let participant = &self.participants.get(owner).new;
+        orders: &[NewOrder],
+    ) -> Option<(u16, Rejection)> {
+        let mut slots: Vec<(Slot, bool)> = orders.iter().map(|it| (it.slot, is_conditional(it))).collect();
+        slots.sort_unstable();
+        let mut reserved = Worth::ZERO;
+        let mut offered: Vec<(Slot, i64)> = Vec::new();
+        for (position, order) in (0..).zip(orders) {
+            let id = OrderId { index: stamp.index, position };
+            let arrival = Arrival { stamp, id, owner, order };
+            let place = offered.iter().position(|(slot, _)| *slot == order.slot).unwrap_or_else(|| {
+                offered.push((order.slot, 0));
+                offered.len() - 1
+            });
+            let besides = Besides { reserved, offers_wh: offered[place].1 };
+            if let Err(rejection) = self.check_of_whole(&arrival, &slots, besides) {
+                return Some((position, rejection));
+            }
+            reserved = reserved.plus(need(order.side, order.limit, order.energy));
+            if order.side == Side::Offer {
+                offered[place].1 += signed(order.energy);
+            }
+        }
+        None
+    }
+
+    /// Checks an order of an all-or-none schedule, whose orders' slots and conditions are in `slots`, sorted.
+    fn check_of_whole(
+        &mut self,
+        arrival: &Arrival,
+        slots: &[(Slot, bool)],
+        besides: Besides,
+    ) -> Result<(), Rejection> {
+        self.check_terms(arrival)?;
+        let slot = arrival.order.slot;
+        let of_slot = &slots[slots.partition_point(|(other, _)| *other < slot)..];
+        let of_slot = &of_slot[..of_slot.partition_point(|(other, _)| *other == slot)];
+        // Of a slot's orders, sorted, one that has a condition stands last.
+        if of_slot.len() > 1 && of_slot.last().is_some_and(|(_, is_conditional)| *is_conditional) {
+            return Err(Rejection::ConditionalOrderMustBeAloneInItsSlot { slot });
+        }
+        self.check_risk(arrival.owner, arrival.order, besides)?;
+        self.plan(arrival);
+        self.check_conditions(arrival.order)
+    }
+
+    /// Checks what an order says by itself.
+    fn check_terms(&self, arrival: &Arrival) -> Result<(), Rejection> {
+        let Arrival { stamp, owner, order, .. } = *arrival;
+        let roles = self.participants.get(owner).new.roles;
         let may = match order.side {
-            Side::Bid => participant.roles.consumer,
-            Side::Offer => participant.roles.producer,
+            Side::Bid => roles.consumer,
+            Side::Offer => roles.producer,
         };
         if !may {
             return Err(Rejection::RoleMustPermit);
         }
-        self.check_slot(stamp, order)?;
+        let phase = self.check_slot(stamp, order.slot)?;
         self.check_energy_and_limit(order)?;
-        let standing = self.slots.get(order.slot).map_or(Standing::default(), |slot| slot.standing(owner));
-        match order.side {
-            Side::Bid => self.check_bid(owner, participant, order)?,
-            Side::Offer => check_offer(participant, standing, order)?,
+        if let TimeInForce::GoodUntil(until) = order.time_in_force
+            && until <= stamp.at
+        {
+            return Err(Rejection::GoodUntilMustBeInTheFuture { until, now: stamp.at });
         }
-
-        // Every check is above; from here the order is accepted.
-        let zone = participant.zone;
-        self.slots.hold(order.slot, stamp.at, &self.config.timeline, self.grid.zone_count());
-        self.slots.remember(id, Placed { slot: order.slot, owner });
-        let slot = self.slots.get_mut(order.slot);
-        let NewOrder { side, limit, energy, .. } = *order;
-        let open = slot.standings.entry(owner).or_default().open_on(side);
-        *open = open.plus(energy);
-        if side == Side::Bid {
-            self.accounts.reserve(owner, limit.times(energy));
+        let (minimum, energy) = (order.minimum_fill, order.energy);
+        if minimum > energy {
+            return Err(Rejection::MinimumFillMustNotExceedTheEnergy { minimum, energy });
         }
-        slot.book.insert(OpenOrder { id, owner, zone, side, limit, remaining: energy });
-        if slot.phase == Phase::Continuous {
-            self.match_incoming(stamp, order.slot, id, events);
+        if order.post_only && (is_immediate(order) || !minimum.is_zero()) {
+            return Err(Rejection::PostOnlyMustRest);
         }
-        Ok(id)
+        if phase == Phase::Auction && (is_immediate(order) || !minimum.is_zero()) {
+            return Err(Rejection::ContinuousTradingMustHaveBegun { slot: order.slot });
+        }
+        Ok(())
     }
 
-    fn check_slot(&self, stamp: Stamp, order: &NewOrder) -> Result<(), Rejection> {
-        let slot = order.slot;
+    /// Returns the phase of a slot that is open for trading.
+    pub(crate) fn check_slot(&self, stamp: Stamp, slot: Slot) -> Result<Phase, Rejection> {
         match self.slots.phase(slot, stamp.at, &self.config.timeline) {
             phase @ (Phase::Scheduled | Phase::Settled) => Err(Rejection::SlotMustBeOpen { slot, phase }),
             Phase::Closed => Err(Rejection::GateMustBeOpen { slot }),
-            Phase::Auction | Phase::Continuous => Ok(()),
+            phase @ (Phase::Auction | Phase::Continuous) => Ok(phase),
         }
     }
 
-    fn check_energy_and_limit(&self, order: &NewOrder) -> Result<(), Rejection> {
+    pub(crate) fn check_energy_and_limit(&self, order: &NewOrder) -> Result<(), Rejection> {
         let (config, NewOrder { energy, limit, .. }) = (&self.config, *order);
         if energy.is_zero() {
             return Err(Rejection::EnergyMustBePositive);
@@ -102,55 +189,123 @@ impl Market {
         Ok(())
     }
 
-    fn check_bid(
+    /// Checks that the owner can pay for an order, and deliver it.
+    pub(crate) fn check_risk(
         &self,
         owner: ParticipantId,
-        participant: &NewParticipant,
-        bid: &NewOrder,
+        order: &NewOrder,
+        besides: Besides,
     ) -> Result<(), Rejection> {
-        let need = bid.limit.times(bid.energy);
-        let available = self.accounts.available(owner, participant.credit_limit_fen);
-        // A bid at a negative price needs nothing, whatever is available.
-        if need > Worth::ZERO && need > available {
-            let (need, available) = (need.micros_rounded_up(), available.micros_rounded_down());
-            return Err(Rejection::OrderMustBeCovered { need, available });
+        let participant = &self.participants.get(owner).new;
+        let need = need(order.side, order.limit, order.energy);
+        // OK because an order that can cost nothing needs nothing, whatever is available.
+        if need > Worth::ZERO {
+            let available = self.accounts.available(owner, participant.credit_limit_fen);
+            let available = available.minus(besides.reserved);
+            if need > available {
+                let (need, available) = (need.micros_rounded_up(), available.micros_rounded_down());
+                return Err(Rejection::OrderMustBeCovered { need, available });
+            }
+        }
+        if order.side == Side::Offer {
+            let standing = self.slots.get(order.slot).map(|slot| slot.standings.get(owner));
+            let standing = standing.unwrap_or_default();
+            let offers = standing.offers.0.saturating_add_signed(besides.offers_wh);
+            let taken = Energy(offers).plus(standing.sold);
+            let free = deliverable(participant).saturating_minus(taken);
+            if order.energy > free {
+                return Err(Rejection::OfferMustBeDeliverable { energy: order.energy, free });
+            }
         }
         Ok(())
     }
 
-    /// Withdraws what is left of an own order.
-    pub(crate) fn cancel_order(
-        &mut self,
-        owner: ParticipantId,
-        order: OrderId,
-    ) -> Result<Outcome, Rejection> {
-        let placed = self.slots.placed(order).ok_or(Rejection::OrderMustExist { order })?;
-        let slot = self.slots.get_mut(placed.slot);
-        if slot.phase == Phase::Closed {
-            return Err(Rejection::GateMustBeOpen { slot: placed.slot });
+    /// Checks what an order asks of its coming, against the plan of it.
+    fn check_conditions(&self, order: &NewOrder) -> Result<(), Rejection> {
+        if order.post_only
+            && let Some(fill) = self.plan.fills().first()
+        {
+            let state = self.slots.get(order.slot).expect("a plan with a fill is of a held slot");
+            return Err(Rejection::PostOnlyMustNotTrade { other: state.book.at(fill.resting).id });
         }
-        if placed.owner != owner {
-            return Err(Rejection::OrderMustBeOwn { order });
+        let minimum = match order.time_in_force {
+            TimeInForce::FillOrKill => order.energy,
+            _ => order.minimum_fill,
+        };
+        if self.plan.filled() < minimum {
+            return Err(Rejection::MinimumFillMustBeReached { minimum, fillable: self.plan.filled() });
         }
-        let open = slot.book.remove(order).ok_or(Rejection::OrderMustBeOpen { order })?;
+        Ok(())
+    }
 
-        // Every check is above; from here the cancellation is accepted, and the order is out of the book.
-        let OpenOrder { side, limit, remaining, .. } = open;
-        let standing = slot.standings.entry(owner).or_default().open_on(side);
-        *standing = standing.minus(remaining);
-        if side == Side::Bid {
-            self.accounts.release(owner, limit.times(remaining));
+    /// Plans what an order does as it comes: nothing in an auction.
+    pub(crate) fn plan(&mut self, arrival: &Arrival) {
+        let Arrival { id, owner, order, .. } = *arrival;
+        let NewOrder { side, limit, energy, .. } = *order;
+        match self.slots.get(order.slot) {
+            Some(state) if state.phase == Phase::Continuous => {
+                let zone = self.participants.get(owner).new.zone;
+                let incoming = Incoming { side, zone, owner, limit, energy, id };
+                self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
+            }
+            _ => self.plan.clear(),
         }
-        Ok(Outcome::Cancelled(remaining))
+    }
+
+    /// Accepts an order that was checked and planned.
+    pub(crate) fn accept(
+        &mut self,
+        arrival: &Arrival,
+        events: &mut Vec<Event>,
+    ) -> Result<OrderId, Rejection> {
+        let Arrival { stamp, id, owner, order } = *arrival;
+        let NewOrder { side, slot, limit, energy, .. } = *order;
+        self.slots.hold(slot, stamp.at, &self.config, &self.grid);
+        let traded = self.plan.filled();
+        let remaining = energy.minus(traded);
+        let (is_blocked, makes_room) = (self.plan.is_blocked(), self.trade_as_planned(arrival, events));
+        let mut handle = Handle::NOWHERE;
+        if !remaining.is_zero() && is_immediate(order) {
+            let cause = Lapse::Immediate;
+            events.push(Event::OrderLapsed { order: id, owner, slot, energy: remaining, cause });
+        } else if !remaining.is_zero() {
+            self.accounts.reserve(owner, need(side, limit, remaining));
+            let zone = self.participants.get(owner).new.zone;
+            let state = self.slots.get_mut(slot);
+            handle = state.book.insert(&OpenOrder { id, owner, zone, side, limit, remaining, traded });
+            state.standings.get_mut(owner).open(side, remaining);
+            state.may_be_blocked |= is_blocked;
+            if let TimeInForce::GoodUntil(until) = order.time_in_force
+                && until < self.config.timeline.gate_closes_at(slot)
+            {
+                self.slots.expire_at(id, until);
+            }
+        }
+        self.slots.remember(id, Placement { slot, owner, handle });
+        if makes_room {
+            self.trade_what_has_room(stamp, slot, events);
+        }
+        Ok(id)
     }
 }
 
-fn check_offer(participant: &NewParticipant, standing: Standing, offer: &NewOrder) -> Result<(), Rejection> {
-    // A quarter hour at full power, of the weaker of the plant and its connection.
-    let deliverable = Energy(participant.pv_capacity_w.min(participant.connection_capacity_w) / 4);
-    let free = deliverable.saturating_minus(standing.offers).saturating_minus(standing.sold);
-    if offer.energy > free {
-        return Err(Rejection::OfferMustBeDeliverable { energy: offer.energy, free });
-    }
-    Ok(())
+/// Returns what the weaker of a participant's plant and connection delivers in a quarter hour at full power.
+fn deliverable(participant: &NewParticipant) -> Energy {
+    Energy(participant.pv_capacity_w.min(participant.connection_capacity_w) / 4)
+}
+
+/// Returns whether an order never rests.
+fn is_immediate(order: &NewOrder) -> bool {
+    matches!(order.time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill)
+}
+
+/// Returns whether an order asks something of its coming that other orders could spoil.
+fn is_conditional(order: &NewOrder) -> bool {
+    let fills = order.time_in_force == TimeInForce::FillOrKill || !order.minimum_fill.is_zero();
+    order.post_only || fills
+}
+
+/// Returns an energy as a number that can be less than none.
+pub(crate) fn signed(energy: Energy) -> i64 {
+    i64::try_from(energy.0).expect("limits on orders keep a slot's energy below 2^63 Wh")
 }

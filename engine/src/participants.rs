@@ -6,6 +6,9 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::hash::{BuildHasherDefault, Hash, Hasher};
+
+use hashbrown::HashMap;
 
 use crate::config::{CAPACITY_W_MAX, CREDIT_LIMIT_FEN_MAX};
 use crate::{MarketConfig, NewParticipant, ParticipantId, PublicKey, Rejection, is_name};
@@ -26,22 +29,53 @@ pub enum KeyHolder {
     Owner(ParticipantId),
     /// For the meter at a participant's connection point.
     Meter(ParticipantId),
+    /// For nobody any more: another key has taken its place.
+    Retired,
 }
 
 /// A key's holder, and the last nonce the key used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct EnrolledKey {
-    holder: KeyHolder,
-    last_nonce: u64,
+pub(crate) struct EnrolledKey {
+    pub(crate) holder: KeyHolder,
+    pub(crate) last_nonce: u64,
 }
 
 /// Everyone who is enrolled, in order of enrolment.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Participants {
     list: Vec<Participant>,
     names: BTreeMap<String, ParticipantId>,
-    keys: BTreeMap<PublicKey, EnrolledKey>,
+    /// Looked up with every command, and never gone through in its own order.
+    keys: HashMap<PublicKey, EnrolledKey, BuildHasherDefault<KeyHasher>>,
     meters: usize,
+}
+
+/// Keys are looked up by their first eight bytes, without any randomness. An operator enrols every key, so
+/// that nobody can fill the table with keys that collide.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let first = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+        self.0 = first.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    /// The length, which is the same for every key.
+    fn write_usize(&mut self, _: usize) {}
+}
+
+impl Hash for Participants {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut keys: Vec<_> = self.keys.iter().collect();
+        keys.sort_unstable_by_key(|(key, _)| **key);
+        (&self.list, keys).hash(state);
+    }
 }
 
 impl Participants {
@@ -51,7 +85,7 @@ impl Participants {
         Participants {
             list: Vec::new(),
             names: BTreeMap::new(),
-            keys: BTreeMap::from([(operator_key, operator)]),
+            keys: HashMap::from_iter([(operator_key, operator)]),
             meters: 0,
         }
     }
@@ -69,14 +103,18 @@ impl Participants {
         &self.list[usize::try_from(id.0).expect("32 bits fit a usize")]
     }
 
+    fn get_mut(&mut self, id: ParticipantId) -> &mut Participant {
+        &mut self.list[id.0 as usize]
+    }
+
     /// Returns whose name tag this is.
     pub fn by_name(&self, name: &str) -> Option<ParticipantId> {
         self.names.get(name).copied()
     }
 
-    /// Returns for whom a key speaks.
+    /// Returns for whom a key speaks; nobody for one that is unknown, or that another has taken the place of.
     pub fn holder_of(&self, key: &PublicKey) -> Option<KeyHolder> {
-        self.keys.get(key).map(|enrolled| enrolled.holder)
+        self.keys.get(key).map(|enrolled| enrolled.holder).filter(|holder| *holder != KeyHolder::Retired)
     }
 
     /// Returns the last nonce that a key used; 0 before its first, and for unknown keys.
@@ -89,11 +127,28 @@ impl Participants {
         self.meters
     }
 
-    /// Uses up a nonce of an enrolled key (R15).
-    pub(crate) fn use_nonce(&mut self, key: &PublicKey, nonce: u64) {
-        let enrolled = self.keys.get_mut(key).expect("only enrolled keys' commands are judged");
-        assert!(nonce > enrolled.last_nonce, "a nonce that does not rise was refused before");
-        enrolled.last_nonce = nonce;
+    /// Returns an enrolled key that speaks for somebody, to use up its nonces (R15).
+    #[inline]
+    pub(crate) fn key_mut(&mut self, key: &PublicKey) -> Option<&mut EnrolledKey> {
+        self.keys.get_mut(key).filter(|enrolled| enrolled.holder != KeyHolder::Retired)
+    }
+
+    /// Lets a new key take the place of one that speaks for somebody (R1).
+    pub(crate) fn rotate_key(&mut self, key: &PublicKey, new_key: PublicKey) -> Result<(), Rejection> {
+        if self.keys.contains_key(&new_key) {
+            return Err(Rejection::KeyMustBeFree);
+        }
+
+        // Every check is above; from here the rotation is accepted.
+        let old = self.key_mut(key).expect("only enrolled keys' commands are judged");
+        let holder = core::mem::replace(&mut old.holder, KeyHolder::Retired);
+        self.keys.insert(new_key, EnrolledKey { holder, last_nonce: 0 });
+        match holder {
+            KeyHolder::Owner(id) => self.get_mut(id).new.key = new_key,
+            KeyHolder::Meter(id) => self.get_mut(id).new.meter_key = Some(new_key),
+            KeyHolder::FoundingOperator | KeyHolder::Retired => {}
+        }
+        Ok(())
     }
 
     /// Enrols a participant (R1).

@@ -7,12 +7,12 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, need};
 use crate::certificates::Certificates;
 use crate::delivery::{Delivery, allot};
 use crate::meters::Meters;
 use crate::{
-    Account, Energy, Event, MarketConfig, ParticipantId, Posting, Price, Purpose, Quality, Slot, Trade,
+    Account, Energy, Event, MarketConfig, ParticipantId, Posting, Price, Purpose, Quality, Side, Slot, Trade,
     TradeId, Worth,
 };
 
@@ -42,7 +42,8 @@ pub(crate) fn settle(
             buyer_deviation,
             estimated,
         });
-        accounts.release(trade.buyer, trade.buyer_price().times(trade.energy));
+        accounts.release(trade.buyer, need(Side::Bid, trade.buyer_price(), trade.energy));
+        accounts.release(trade.seller, need(Side::Offer, trade.price, trade.energy));
         for posting in trade_postings(config, trade, delivery) {
             accounts.post(posting, events);
         }
@@ -70,7 +71,7 @@ pub(crate) fn settle(
 
 /// Returns what moves for one trade: energy, wheeling and fee for what was delivered, deviation charges for
 /// what not.
-fn trade_postings(config: &MarketConfig, trade: &Trade, delivery: &Delivery) -> [Posting; 5] {
+fn trade_postings(config: &MarketConfig, trade: &Trade, delivery: &Delivery) -> [Posting; 6] {
     let (buyer, seller) = (Account::Participant(trade.buyer), Account::Participant(trade.seller));
     // OK because a price may be negative, and to deliver nothing at such a price must cost too.
     let per_kwh = Price(trade.price.0.abs());
@@ -83,6 +84,12 @@ fn trade_postings(config: &MarketConfig, trade: &Trade, delivery: &Delivery) -> 
             to: Account::Network,
             amount: trade.wheeling.times(energy),
             purpose: Purpose::Wheeling(id),
+        },
+        Posting {
+            from: buyer,
+            to: Account::Congestion,
+            amount: trade.congestion.times(energy),
+            purpose: Purpose::Congestion(id),
         },
         Posting {
             from: buyer,
@@ -219,7 +226,8 @@ mod tests {
         let (mut accounts, mut meters, mut certificates) =
             (Accounts::default(), Meters::default(), Certificates::default());
         for trade in trades {
-            accounts.reserve(trade.buyer, trade.buyer_price().times(trade.energy));
+            accounts.reserve(trade.buyer, need(Side::Bid, trade.buyer_price(), trade.energy));
+            accounts.reserve(trade.seller, need(Side::Offer, trade.price, trade.energy));
         }
         for &(participant, import, export, quality) in metered {
             let last = SLOT.0 - 1;

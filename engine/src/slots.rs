@@ -5,14 +5,16 @@
 //! Keeps: a slot is held from the first order or metered energy in it until its settlement; for every other
 //! the timeline alone says its phase. Each held slot has exactly one next moment.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use crate::accounts::Accounts;
-use crate::book::Book;
-use crate::{
-    Energy, Event, MICROS_PER_SECOND, OrderId, ParticipantId, Phase, Side, Slot, Timeline, Timestamp, Trade,
-};
+use crate::accounts::{Accounts, need};
+use crate::book::{Book, Handle, OpenOrder};
+use crate::grid::{Flows, Grid};
+use crate::placements::{Placement, Placements};
+use crate::standings::Standings;
+use crate::{Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Timeline, Timestamp, Trade};
 
 impl Timeline {
     /// Returns when trading in `slot` opens.
@@ -69,20 +71,25 @@ fn before(at: Timestamp, seconds: u32) -> Timestamp {
 /// Every slot in which something stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Slots {
-    held: BTreeMap<Slot, SlotState>,
+    held: Held,
     /// When each held slot's phase ends.
     due: BTreeSet<(Timestamp, Slot)>,
-    /// Every order ever placed in a held slot.
-    placed: BTreeMap<OrderId, Placed>,
+    /// When orders that are good until a time leave the book.
+    expiries: BTreeSet<(Timestamp, OrderId)>,
+    /// The same by the orders.
+    good_until: BTreeMap<OrderId, Timestamp>,
+    /// The earliest of both.
+    next_due: Option<Timestamp>,
+    placements: Placements,
     /// The slots that readings settled before their deadline, until that is over.
     settled_early: BTreeSet<Slot>,
 }
 
-/// Where an order was placed, and by whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Placed {
-    pub(crate) slot: Slot,
-    pub(crate) owner: ParticipantId,
+/// The held slots, found by their number without searching.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Held {
+    first: u32,
+    window: VecDeque<Option<Box<SlotState>>>,
 }
 
 /// What stands in one slot.
@@ -92,46 +99,81 @@ pub(crate) struct SlotState {
     pub(crate) phase: Phase,
     /// The open orders; empty after gate closure.
     pub(crate) book: Book,
+    /// What the trades send along the edges.
+    pub(crate) flows: Flows,
+    /// Whether orders may stand that both limits allow to trade, and the grid does not (R5).
+    pub(crate) may_be_blocked: bool,
     /// The trades, in order of their ids.
     pub(crate) trades: Vec<Trade>,
     /// What each owner has standing.
-    pub(crate) standings: BTreeMap<ParticipantId, Standing>,
-    /// Every order placed.
-    placed: Vec<OrderId>,
+    pub(crate) standings: Standings,
 }
 
-/// What one owner has standing in one slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Standing {
-    /// What his open bids ask for.
-    pub(crate) bids: Energy,
-    /// What his open offers offer.
-    pub(crate) offers: Energy,
-    /// What he sold.
-    pub(crate) sold: Energy,
+/// What falls due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// An order that is good until then.
+    Expiry(OrderId),
+    /// The end of a slot's phase.
+    PhaseEnd(Slot),
 }
 
-impl Standing {
-    /// Returns the energy of the open orders on one side.
-    pub(crate) fn open_on(&mut self, side: Side) -> &mut Energy {
-        match side {
-            Side::Bid => &mut self.bids,
-            Side::Offer => &mut self.offers,
+impl Held {
+    fn get(&self, slot: Slot) -> Option<&SlotState> {
+        self.window.get(slot.0.checked_sub(self.first)? as usize)?.as_deref()
+    }
+
+    fn get_mut(&mut self, slot: Slot) -> Option<&mut SlotState> {
+        self.window.get_mut(slot.0.checked_sub(self.first)? as usize)?.as_deref_mut()
+    }
+
+    fn insert(&mut self, slot: Slot, state: SlotState) {
+        if self.window.is_empty() {
+            self.first = slot.0;
         }
+        while slot.0 < self.first {
+            self.window.push_front(None);
+            self.first -= 1;
+        }
+        let place = (slot.0 - self.first) as usize;
+        if place >= self.window.len() {
+            self.window.resize_with(place + 1, || None);
+        }
+        self.window[place] = Some(Box::new(state));
+    }
+
+    fn remove(&mut self, slot: Slot) -> Option<SlotState> {
+        let state = self.window.get_mut(slot.0.checked_sub(self.first)? as usize)?.take()?;
+        while self.window.front().is_some_and(Option::is_none) {
+            self.window.pop_front();
+            self.first += 1;
+        }
+        Some(*state)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        let numbered = (self.first..).zip(&self.window);
+        numbered.filter(|(_, state)| state.is_some()).map(|(slot, _)| Slot(slot))
     }
 }
 
 impl SlotState {
-    /// Returns what an owner has standing; nothing where he never placed an order.
-    pub(crate) fn standing(&self, owner: ParticipantId) -> Standing {
-        self.standings.get(&owner).copied().unwrap_or_default()
+    fn new(phase: Phase, config: &MarketConfig, grid: &Grid) -> SlotState {
+        SlotState {
+            phase,
+            book: Book::new(config),
+            flows: grid.no_flows(),
+            may_be_blocked: false,
+            trades: Vec::new(),
+            standings: Standings::default(),
+        }
     }
 }
 
 impl Slots {
     /// Returns the phase of a slot at `now`.
     pub(crate) fn phase(&self, slot: Slot, now: Timestamp, timeline: &Timeline) -> Phase {
-        match self.held.get(&slot) {
+        match self.held.get(slot) {
             Some(state) => state.phase,
             None if self.settled_early.contains(&slot) => Phase::Settled,
             None => timeline.phase_at(slot, now),
@@ -140,61 +182,120 @@ impl Slots {
 
     /// Returns a slot in which something stands.
     pub(crate) fn get(&self, slot: Slot) -> Option<&SlotState> {
-        self.held.get(&slot)
+        self.held.get(slot)
     }
 
-    /// Returns every slot in which something stands.
+    /// Returns every slot in which something stands, rising.
     pub(crate) fn held(&self) -> impl Iterator<Item = Slot> {
-        self.held.keys().copied()
+        self.held.slots()
     }
 
     /// Returns a held slot, to change what stands in it.
     pub(crate) fn get_mut(&mut self, slot: Slot) -> &mut SlotState {
-        self.held.get_mut(&slot).expect("the slot is held from the first order in it until its settlement")
+        self.held.get_mut(slot).expect("the slot is held from the first order in it until its settlement")
     }
 
     /// Holds a slot from now on, if it is not held.
-    pub(crate) fn hold(&mut self, slot: Slot, now: Timestamp, timeline: &Timeline, zone_count: usize) {
-        if self.held.contains_key(&slot) {
+    pub(crate) fn hold(&mut self, slot: Slot, now: Timestamp, config: &MarketConfig, grid: &Grid) {
+        if self.held.get(slot).is_some() {
             return;
         }
-        let phase = self.phase(slot, now, timeline);
-        self.due.insert((timeline.end_of(phase, slot), slot));
-        let state = SlotState {
-            phase,
-            book: Book::new(zone_count),
-            trades: Vec::new(),
-            standings: BTreeMap::new(),
-            placed: Vec::new(),
-        };
-        self.held.insert(slot, state);
+        let phase = self.phase(slot, now, &config.timeline);
+        self.due.insert((config.timeline.end_of(phase, slot), slot));
+        self.held.insert(slot, SlotState::new(phase, config, grid));
+        self.find_next_due();
     }
 
     /// Remembers an order of a held slot.
-    pub(crate) fn remember(&mut self, order: OrderId, placed: Placed) {
-        self.placed.insert(order, placed);
-        self.get_mut(placed.slot).placed.push(order);
+    pub(crate) fn remember(&mut self, order: OrderId, placement: Placement) {
+        self.placements.remember(order, placement);
     }
 
     /// Returns where an order was placed, and by whom; nothing for an order of a settled slot.
-    pub(crate) fn placed(&self, order: OrderId) -> Option<Placed> {
-        self.placed.get(&order).copied()
+    pub(crate) fn placed(&self, order: OrderId) -> Option<Placement> {
+        self.placements.get(order)
     }
 
-    /// Returns the next moment at which a phase ends, and of which slot: the earliest, and then the first
-    /// slot.
-    pub(crate) fn next_due(&self) -> Option<(Timestamp, Slot)> {
-        self.due.first().copied()
+    /// Lets an order that rests leave the book at a moment before gate closure.
+    pub(crate) fn expire_at(&mut self, order: OrderId, until: Timestamp) {
+        self.expiries.insert((until, order));
+        self.good_until.insert(order, until);
+        self.find_next_due();
     }
 
-    /// Drops a slot's open orders at gate closure, and releases what its bids reserved.
-    pub(crate) fn close_book(&mut self, slot: Slot, accounts: &mut Accounts) {
-        let state = self.get_mut(slot);
-        for order in state.book.orders().filter(|order| order.side == Side::Bid) {
-            accounts.release(order.owner, order.limit.times(order.remaining));
+    /// Returns until when an open order is good, if that is before gate closure.
+    pub(crate) fn good_until(&self, order: OrderId) -> Option<Timestamp> {
+        self.good_until.get(&order).copied()
+    }
+
+    /// Forgets until when an order was good, which has left the book.
+    #[inline]
+    pub(crate) fn forget_expiry(&mut self, order: OrderId) {
+        if self.good_until.is_empty() {
+            return;
         }
-        state.book = Book::new(0);
-        state.standings.clear();
+        if let Some(until) = self.good_until.remove(&order) {
+            self.expiries.remove(&(until, order));
+            self.find_next_due();
+        }
+    }
+
+    /// Forgets until when the orders were good that the slot's trades from `first` on have used up.
+    #[inline]
+    pub(crate) fn forget_expiries_of_traded(&mut self, slot: Slot, first: usize) {
+        if self.good_until.is_empty() {
+            return;
+        }
+        let state = self.held.get(slot).expect("it has traded");
+        let traded = state.trades[first..].iter().flat_map(|trade| [trade.bid, trade.offer]);
+        let is_open = |id: &OrderId| {
+            self.placements.get(*id).is_some_and(|placed| state.book.holds(placed.handle, *id))
+        };
+        let gone: Vec<OrderId> = traded.filter(|id| !is_open(id)).collect();
+        gone.into_iter().for_each(|id| self.forget_expiry(id));
+    }
+
+    /// Returns the next moment at which something falls due.
+    #[inline]
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.next_due
+    }
+
+    /// Returns what falls due first until `now`: by time, then orders before slots, then by their order.
+    pub(crate) fn due(&self, now: Timestamp) -> Option<Due> {
+        let at = self.next_due.filter(|at| *at <= now)?;
+        let expiry = self.expiries.first().filter(|(until, _)| *until == at);
+        let phase_end = || self.due.first().map(|(_, slot)| Due::PhaseEnd(*slot));
+        expiry.map(|(_, order)| Due::Expiry(*order)).or_else(phase_end)
+    }
+
+    fn find_next_due(&mut self) {
+        let first = |set: Option<Timestamp>| set.into_iter();
+        let expiry = self.expiries.first().map(|(until, _)| *until);
+        let phase_end = self.due.first().map(|(at, _)| *at);
+        self.next_due = first(expiry).chain(first(phase_end)).min();
+    }
+
+    /// Takes what is left of an open order out of its book, and releases what it reserved.
+    pub(crate) fn withdraw(&mut self, slot: Slot, handle: Handle, accounts: &mut Accounts) -> OpenOrder {
+        let state = self.get_mut(slot);
+        let order = state.book.at(handle);
+        state.book.remove(handle);
+        state.standings.get_mut(order.owner).close(order.side, order.remaining, true);
+        accounts.release(order.owner, need(order.side, order.limit, order.remaining));
+        self.forget_expiry(order.id);
+        order
+    }
+
+    /// Drops a slot's open orders at gate closure, and releases what they reserved.
+    pub(crate) fn close_book(&mut self, slot: Slot, config: &MarketConfig, accounts: &mut Accounts) {
+        let state = self.get_mut(slot);
+        let book = core::mem::replace(&mut state.book, Book::new(config));
+        for (_, order) in book.numbered() {
+            accounts.release(order.owner, need(order.side, order.limit, order.remaining));
+            self.forget_expiry(order.id);
+        }
+        self.get_mut(slot).standings = Standings::default();
     }
 
     /// Lets the next phase of a held slot begin, and says so.
@@ -204,17 +305,18 @@ impl Slots {
         assert!(over < next, "a slot's life goes forward");
         self.due.remove(&(timeline.end_of(over, slot), slot));
         self.due.insert((timeline.end_of(next, slot), slot));
+        self.find_next_due();
         events.push(Event::PhaseBegan { slot, phase: next });
     }
 
     /// Lets go of a slot that is being settled, and returns its trades.
     pub(crate) fn release(&mut self, slot: Slot, now: Timestamp, timeline: &Timeline) -> Vec<Trade> {
-        let state = self.held.remove(&slot).expect("only a held slot is settled");
+        let state = self.held.remove(slot).expect("only a held slot is settled");
         assert_eq!(state.phase, Phase::Closed, "a slot is settled after gate closure");
         self.due.remove(&(timeline.end_of(state.phase, slot), slot));
-        for order in &state.placed {
-            self.placed.remove(order);
-        }
+        self.find_next_due();
+        let held = &self.held;
+        self.placements.forget(|slot| held.get(slot).is_none());
         self.settled_early.retain(|early| timeline.settles_by(*early) > now);
         if timeline.settles_by(slot) > now {
             self.settled_early.insert(slot);

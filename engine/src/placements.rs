@@ -1,0 +1,176 @@
+//! Placements: which slot an order was placed for, by whom, and where in the book it stands (R9).
+//!
+//! Knows ids and places; does not know whether an order is still open: the book says that. Keeps: an order is
+//! remembered until its slot is settled. An id is found by its ledger index, without searching.
+
+use alloc::collections::VecDeque;
+
+use crate::book::Handle;
+use crate::{OrderId, ParticipantId, Slot};
+
+/// No placement.
+const NONE: u32 = u32::MAX;
+/// Numbers of placements are counted within 31 bits, and begin anew behind the last.
+const NUMBERS: u32 = u32::MAX >> 1;
+
+/// Every order of the slots that are not settled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Placements {
+    /// The ledger index of the first element of `firsts`.
+    first_index: u64,
+    /// For each ledger index the number of its command's first placement.
+    firsts: VecDeque<u32>,
+    /// The number of the first element of `list`.
+    first_number: u32,
+    /// In order of the ids; a command's stand together, also those of orders that were refused.
+    list: VecDeque<Row>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Row {
+    /// [`NONE`] for an order that was refused.
+    slot: u32,
+    owner: u32,
+    handle: u32,
+    position: u16,
+}
+
+/// Where an order was placed, and by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placement {
+    pub(crate) slot: Slot,
+    pub(crate) owner: ParticipantId,
+    /// Where it stood in the slot's book, if it ever rested.
+    pub(crate) handle: Handle,
+}
+
+impl Placements {
+    /// Remembers an order, whose id is greater than those of all before.
+    pub(crate) fn remember(&mut self, id: OrderId, placement: Placement) {
+        if self.firsts.is_empty() {
+            self.first_index = id.index.0;
+        }
+        let place = self.place_of(id).expect("ids rise, and the ledger's indices fit a usize");
+        let next = self.next_number();
+        if place >= self.firsts.len() {
+            self.firsts.resize(place, NONE);
+            self.firsts.push_back(next);
+        }
+        let placed = minus(next, self.firsts[place]);
+        for position in placed..u32::from(id.position) {
+            let position = u16::try_from(position).expect("it lies below a position");
+            self.list.push_back(Row { slot: NONE, owner: NONE, handle: NONE, position });
+        }
+        let Placement { slot: Slot(slot), owner: ParticipantId(owner), handle: Handle(handle) } = placement;
+        self.list.push_back(Row { slot, owner, handle, position: id.position });
+    }
+
+    /// Returns where an order was placed; nothing for one that never was, or whose slot is settled.
+    pub(crate) fn get(&self, id: OrderId) -> Option<Placement> {
+        let first = *self.firsts.get(self.place_of(id)?).filter(|first| **first != NONE)?;
+        let number = minus(first, self.first_number) + u32::from(id.position);
+        let row = self.list.get(number as usize)?;
+        // OK because a row of another command that stands so far behind has a lower position.
+        let is_it = row.slot != NONE && row.position == id.position;
+        is_it.then_some(Placement {
+            slot: Slot(row.slot),
+            owner: ParticipantId(row.owner),
+            handle: Handle(row.handle),
+        })
+    }
+
+    /// Forgets the oldest commands as long as the slots of all their orders are settled, as `is_over` says.
+    pub(crate) fn forget(&mut self, is_over: impl Fn(Slot) -> bool) {
+        loop {
+            let of_first_command = (0..).zip(&self.list).take_while(|(place, row)| row.position == *place);
+            let mut len = 0;
+            for (_, row) in of_first_command {
+                if row.slot != NONE && !is_over(Slot(row.slot)) {
+                    return;
+                }
+                len += 1;
+            }
+            if len == 0 {
+                return;
+            }
+            self.list.drain(..len);
+            let placed = u32::try_from(len).expect("a schedule is short");
+            self.first_number = (self.first_number + placed) & NUMBERS;
+            while self.firsts.pop_front().is_some_and(|first| first == NONE) {
+                self.first_index += 1;
+            }
+            self.first_index += 1;
+        }
+    }
+
+    fn place_of(&self, id: OrderId) -> Option<usize> {
+        usize::try_from(id.index.0.checked_sub(self.first_index)?).ok()
+    }
+
+    fn next_number(&self) -> u32 {
+        let len = u32::try_from(self.list.len()).expect("less than 2^31 orders wait for settlement");
+        (self.first_number + len) & NUMBERS
+    }
+}
+
+/// Returns how far one number is behind another.
+fn minus(number: u32, other: u32) -> u32 {
+    number.wrapping_sub(other) & NUMBERS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LeafIndex;
+
+    fn id(index: u64, position: u16) -> OrderId {
+        OrderId { index: LeafIndex(index), position }
+    }
+
+    fn placement(slot: u32, handle: u32) -> Placement {
+        Placement { slot: Slot(slot), owner: ParticipantId(7), handle: Handle(handle) }
+    }
+
+    /// Remembers an order in slot 1, and a schedule of which the second order was refused, in slots 1 and 2.
+    fn three_placed(first_number: u32) -> Placements {
+        let mut placements = Placements { first_number, ..Placements::default() };
+        placements.remember(id(10, 0), placement(1, 0));
+        placements.remember(id(15, 0), placement(1, 1));
+        placements.remember(id(15, 2), placement(2, 2));
+        placements
+    }
+
+    #[test]
+    fn every_id_that_was_placed_is_found_and_no_other() {
+        for first_number in [0, NUMBERS - 1, NUMBERS] {
+            let placements = three_placed(first_number);
+            for (id, found) in [
+                (id(10, 0), Some(placement(1, 0))),
+                (id(15, 0), Some(placement(1, 1))),
+                (id(15, 2), Some(placement(2, 2))),
+                (id(9, 0), None),
+                (id(10, 1), None),
+                (id(11, 0), None),
+                (id(15, 1), None),
+                (id(15, 3), None),
+                (id(16, 0), None),
+                (id(u64::MAX, 9), None),
+            ] {
+                assert_eq!(placements.get(id), found, "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_is_forgotten_when_all_its_slots_are_over() {
+        let mut placements = three_placed(NUMBERS);
+        placements.forget(|slot| slot == Slot(1));
+        assert_eq!(placements.get(id(10, 0)), None);
+        assert_eq!(placements.get(id(15, 0)), Some(placement(1, 1)));
+        placements.forget(|_| true);
+        assert_eq!((placements.list.len(), placements.firsts.len()), (0, 0));
+        placements.remember(id(40, 1), placement(3, 3));
+        assert_eq!(placements.get(id(40, 1)), Some(placement(3, 3)));
+        assert_eq!(placements.get(id(40, 0)), None);
+    }
+}

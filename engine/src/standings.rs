@@ -1,0 +1,73 @@
+//! Standings: what each owner has open in one slot, and has sold there (R8).
+//!
+//! Knows counts and energies; does not know prices or why they change. An owner's standing is found by his
+//! number, without searching, and takes memory from his first order on.
+
+use alloc::vec::Vec;
+
+use crate::{Energy, ParticipantId, Side};
+
+/// No standing.
+const NONE: u32 = u32::MAX;
+
+/// What all owners have standing in one slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Standings {
+    /// By the owner's number, the place of his standing.
+    places: Vec<u32>,
+    list: Vec<Standing>,
+}
+
+/// What one owner has standing in one slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Standing {
+    /// How many of his orders are open.
+    pub(crate) open: u32,
+    /// What his open offers offer.
+    pub(crate) offers: Energy,
+    /// What he sold.
+    pub(crate) sold: Energy,
+}
+
+impl Standings {
+    /// Returns what an owner has standing; nothing where he never placed an order.
+    #[inline]
+    pub(crate) fn get(&self, owner: ParticipantId) -> Standing {
+        let place = self.places.get(owner.0 as usize).copied().unwrap_or(NONE);
+        self.list.get(place as usize).copied().unwrap_or_default()
+    }
+
+    /// Returns what an owner has standing, to change it.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, owner: ParticipantId) -> &mut Standing {
+        let owner = owner.0 as usize;
+        if owner >= self.places.len() {
+            self.places.resize(owner + 1, NONE);
+        }
+        if self.places[owner] == NONE {
+            self.places[owner] = u32::try_from(self.list.len()).expect("participants are less than 2^32");
+            self.list.push(Standing::default());
+        }
+        &mut self.list[self.places[owner] as usize]
+    }
+}
+
+impl Standing {
+    /// Counts an order that is open from now on.
+    #[inline]
+    pub(crate) fn open(&mut self, side: Side, energy: Energy) {
+        self.open += 1;
+        if side == Side::Offer {
+            self.offers = self.offers.plus(energy);
+        }
+    }
+
+    /// Counts what is not open any more: of an order that stays, or all that was left of it.
+    #[inline]
+    pub(crate) fn close(&mut self, side: Side, energy: Energy, is_gone: bool) {
+        self.open -= u32::from(is_gone);
+        if side == Side::Offer {
+            self.offers = self.offers.minus(energy);
+        }
+    }
+}
