@@ -91,7 +91,7 @@ impl Replica {
         // Before the command is applied: it may be the last one of its key.
         let participant = match self.market.participants().holder_of(&request.key) {
             Some(engine::KeyHolder::Owner(id) | engine::KeyHolder::Meter(id)) => Some(id.0),
-            Some(engine::KeyHolder::FoundingOperator) | None => None,
+            Some(engine::KeyHolder::FoundingOperator | engine::KeyHolder::Retired) | None => None,
         };
         let outcome = self.market.apply(self.stamp(at), &request, &mut events);
         let fact = Fact::Command(v1::CommandLeaf {

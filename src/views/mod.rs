@@ -6,7 +6,7 @@
 mod orders;
 mod slots;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use parkwatt_engine::{
     Account, CertificateId, Command, Event, KeyHolder, MarketConfig, NewParticipant, OpenOrder, Outcome,
@@ -33,8 +33,6 @@ pub struct Views {
     /// What is held and claimed of each certificate.
     pub certificates: BTreeMap<(ParticipantId, CertificateId), Holding>,
     keys: BTreeMap<PublicKey, KeyHolder>,
-    /// The keys that spoke until others took their places.
-    retired_keys: BTreeSet<PublicKey>,
     balances: BTreeMap<Account, Worth>,
 }
 
@@ -58,7 +56,6 @@ impl Views {
             orders: Orders::default(),
             slots: Slots::default(),
             certificates: BTreeMap::new(),
-            retired_keys: BTreeSet::new(),
             balances: BTreeMap::new(),
         }
     }
@@ -74,14 +71,14 @@ impl Views {
         self.tree_size = applied.index + applied.leaves.len() as u64;
     }
 
-    /// Returns whose a key is.
+    /// Returns whose a key is; nobody's once another has taken its place.
     pub fn holder_of(&self, key: &PublicKey) -> Option<KeyHolder> {
-        self.keys.get(key).copied()
+        self.keys.get(key).copied().filter(|holder| *holder != KeyHolder::Retired)
     }
 
     /// Returns whether a key spoke for somebody until another took its place.
     pub fn has_retired(&self, key: &PublicKey) -> bool {
-        self.retired_keys.contains(key)
+        self.keys.get(key) == Some(&KeyHolder::Retired)
     }
 
     /// Returns the open orders of a slot as the engine holds them, in order of arrival.
@@ -93,6 +90,7 @@ impl Views {
             side: view.order.side,
             limit: view.order.limit,
             remaining: view.open_energy(),
+            traded: view.traded,
         };
         self.orders.open_in(slot).map(open).collect()
     }
@@ -129,13 +127,12 @@ impl Views {
     }
 
     fn rotate_key(&mut self, old: PublicKey, new: PublicKey) {
-        let Some(holder) = self.keys.remove(&old) else { return };
-        self.retired_keys.insert(old);
+        let Some(holder) = self.keys.insert(old, KeyHolder::Retired) else { return };
         self.keys.insert(new, holder);
         match holder {
             KeyHolder::Owner(id) => self.participants[id.0 as usize].key = new,
             KeyHolder::Meter(id) => self.participants[id.0 as usize].meter_key = Some(new),
-            KeyHolder::FoundingOperator => {}
+            KeyHolder::FoundingOperator | KeyHolder::Retired => {}
         }
     }
 
