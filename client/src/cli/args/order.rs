@@ -77,13 +77,13 @@ pub struct Cancel {
     #[arg(long, conflicts_with = "order")]
     pub all: bool,
     /// Only those of the quarter hour that begins then
-    #[arg(long, value_name = "TIME", value_parser = values::when, requires = "all")]
+    #[arg(long, value_name = "TIME", value_parser = values::when, requires = "all", conflicts_with = "order")]
     pub at: Option<When>,
     /// Only those of this side
-    #[arg(long, value_enum, requires = "all")]
+    #[arg(long, value_enum, requires = "all", conflicts_with = "order")]
     pub side: Option<Side>,
     /// Those of this participant instead of your own; for the operator
-    #[arg(long, value_name = "NAME", value_parser = values::name, requires_all = ["all", "operator_key"])]
+    #[arg(long, value_name = "NAME", value_parser = values::name, requires_all = ["all", "operator_key"], conflicts_with = "order")]
     pub participant: Option<String>,
     /// The operator's key file
     #[arg(long, value_name = "FILE", requires = "participant")]
