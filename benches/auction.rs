@@ -12,8 +12,8 @@ use std::{hint::black_box, time::Duration};
 use market::{START, TICK, config, founded, owner};
 use measure::{Budget, Effort, Table, nanos_each, timed};
 use parkwatt_engine::{
-    Command, Energy, LeafIndex, Market, NewOrder, OrderId, Outcome, Price, Request, Side, Slot, Stamp,
-    Timestamp, ZoneId,
+    Command, Energy, LeafIndex, Market, NewOrder, OrderId, Outcome, Price, Request, Schedule, Side, Slot,
+    Stamp, Timestamp, ZoneId,
 };
 
 fn main() {
@@ -54,7 +54,8 @@ impl Gathered {
             let ticks = i64::try_from((drawn >> 33) % 20_000).expect("less than 20,000 fits");
             let (limit, energy) = (Price(ticks * TICK), Energy(1 + (drawn >> 20) % 1000));
             let stamp = Stamp { at: Timestamp(START.0 + number), index: LeafIndex(1_000 + number) };
-            let command = Command::PlaceOrders(vec![NewOrder { side, slot, limit, energy }]);
+            let order = NewOrder::resting(side, slot, limit, energy);
+            let command = Command::PlaceOrders(Schedule { orders: vec![order], all_or_none: false });
             let expires_at = Timestamp(u64::MAX);
             let request = Request { key: owner(zone, side), nonce: 1 + number, expires_at, command };
             let outcome = market.apply(stamp, &request, &mut Vec::new());

@@ -19,8 +19,8 @@ use flow::{Step, Tally, Way};
 use market::{START, TICK, config, founded, owner};
 use measure::{Budget, Effort, Table, nanos_each, timed};
 use parkwatt_engine::{
-    Command, Energy, Event, LeafIndex, Market, NewOrder, OrderId, Outcome, Price, PublicKey, Request, Side,
-    Slot, Stamp, Timestamp, ZoneId,
+    Command, Energy, Event, LeafIndex, Market, NewOrder, OrderId, Outcome, Price, PublicKey, Request,
+    Schedule, Side, Slot, Stamp, Timestamp, ZoneId,
 };
 
 /// How many requests are made at once, outside of what is timed.
@@ -111,7 +111,7 @@ impl Script {
                     names.push((name, zone, side));
                     numbers.insert(name, names.len());
                     let limit = Price(price_ticks * TICK).plus(charges);
-                    let order = NewOrder { side, slot, limit, energy: Energy(quantity) };
+                    let order = NewOrder::resting(side, slot, limit, Energy(quantity));
                     Ask { index, key: owner(zone, side), what: What::Place(order) }
                 }
                 Step::Cancel { order } => {
@@ -156,7 +156,7 @@ impl Ask {
     fn request(&self) -> (Stamp, Request) {
         let at = Timestamp(START.0 + self.index.0);
         let command = match self.what {
-            What::Place(order) => Command::PlaceOrders(vec![order]),
+            What::Place(order) => Command::PlaceOrders(Schedule { orders: vec![order], all_or_none: false }),
             What::Cancel(order) => Command::CancelOrder(order),
         };
         let expires_at = Timestamp(u64::MAX);

@@ -31,6 +31,7 @@ pub struct Applied {
 }
 
 /// What makes something happen.
+#[expect(clippy::large_enum_variant, reason = "ticks are rare, and a box for every command is no saving")]
 pub enum Cause {
     /// A command, and what became of it.
     Command {

@@ -23,7 +23,7 @@ pub fn receipt(applied: &Applied) -> Option<v1::Receipt> {
     };
     let is_about_orders = |event: &&Event| matches!(event, Event::TradeMade(_) | Event::OrderLapsed { .. });
     for event in applied.events.iter().filter(is_about_orders) {
-        tell(&mut receipt, wire::event_fact(event));
+        tell(&mut receipt, &wire::event_fact(event));
     }
     Some(receipt)
 }
@@ -51,19 +51,19 @@ pub fn receipt_again(
     };
     for at in index + 1..=index + u64::from(command.events) {
         if let Some(fact) = read(at)?.fact {
-            tell(&mut receipt, fact);
+            tell(&mut receipt, &fact);
         }
     }
     Ok(receipt)
 }
 
 /// Tells what became of the command's own orders: those that are named after its leaf.
-fn tell(receipt: &mut v1::Receipt, fact: Fact) {
+fn tell(receipt: &mut v1::Receipt, fact: &Fact) {
     let index = receipt.leaf_index;
     let is_own = |id: Option<v1::OrderId>| id.is_some_and(|id| id.index == index);
     match fact {
-        Fact::TradeMade(trade) if is_own(trade.bid) || is_own(trade.offer) => receipt.trades.push(trade),
-        Fact::OrderLapsed(lapsed) if is_own(lapsed.order) => receipt.lapsed.push(lapsed),
+        Fact::TradeMade(trade) if is_own(trade.bid) || is_own(trade.offer) => receipt.trades.push(*trade),
+        Fact::OrderLapsed(lapsed) if is_own(lapsed.order) => receipt.lapsed.push(*lapsed),
         _ => {}
     }
 }

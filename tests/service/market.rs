@@ -154,12 +154,18 @@ impl Person {
 
 /// Returns the order that everybody understands: 1 kWh in [`SLOT`] at [`LIMIT`].
 pub fn order(side: Side) -> NewOrder {
-    NewOrder { side: side.into(), slot: SLOT.0, limit_price_micros_per_kwh: LIMIT, energy_wh: 1_000 }
+    NewOrder {
+        side: side.into(),
+        slot: SLOT.0,
+        limit_price_micros_per_kwh: LIMIT,
+        energy_wh: 1_000,
+        ..NewOrder::default()
+    }
 }
 
 /// Returns the command that places these orders.
 pub fn place(orders: &[NewOrder]) -> Kind {
-    Kind::PlaceOrders(PlaceOrders { orders: orders.to_vec() })
+    Kind::PlaceOrders(PlaceOrders { orders: orders.to_vec(), all_or_none: false })
 }
 
 /// Returns what became of a command.
