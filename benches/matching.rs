@@ -1,225 +1,130 @@
-//! How fast the market matches: a flow of orders and cancellations, driven through the whole engine.
+//! How fast the market matches: a flow of orders and cancellations, driven through the bare book and through
+//! the whole engine.
 //!
-//! Measured is `Market::apply`, and so: the key, its nonce and expiry, every check, reservations, the book,
-//! events and the outcome. Excluded are signatures, parsing, leaves and the disk, and the making of the
-//! requests. There is no bare book to measure by itself, so that the first budget is set against more than it
-//! was made for. Instructions are counted by valgrind where it is installed, over the second half of a flow,
-//! when the book is warm.
+//! - Bare book: finding the best price, trading, resting, cancelling; every order has its own owner, and the
+//!   order's place in the book is handed back for its cancellation. Excluded are ids, checks, money and events.
+//! - Whole engine: `Market::apply`, and so the key, its nonce and expiry, every check, reservations, the way
+//!   between zones and its room, the book, events and the outcome.
 //!
-//! `FLOW=FILE cargo bench --bench matching` takes a flow from a file instead. A plain book says what must
-//! come of it.
+//! Excluded in both are signatures, parsing, leaves and the disk, and the making of the requests. Instructions
+//! are counted by valgrind where it is installed, over the second half of a flow, when everything is warm; times
+//! are those of the fastest of a few passes.
+//!
+//! `FLOW=FILE cargo bench --bench matching` takes the flow from a file instead of making one. Plain books say
+//! what must come of it.
 
 mod flow;
 mod market;
 mod measure;
+mod script;
 
-use std::{collections::BTreeMap, hint::black_box, process::Command as Process, time::Duration};
+use std::{process::Command as Process, time::Duration};
 
-use flow::{Step, Tally, Way};
-use market::{START, TICK, config, founded, owner};
-use measure::{Budget, Effort, Table, nanos_each, timed};
-use parkwatt_engine::{
-    Command, Energy, Event, LeafIndex, Market, NewOrder, OrderId, Outcome, Price, PublicKey, Request,
-    Schedule, Side, Slot, Stamp, Timestamp, ZoneId,
-};
+use flow::Flow;
+use measure::{Budget, Effort, Table, nanos_each};
+use script::{Bare, Whole};
 
-/// How many requests are made at once, outside of what is timed.
-const CHUNK: usize = 1024;
-/// Asks a run under valgrind for its part: how many zones, and how long a flow.
+/// Asks a run under valgrind for its part: what, of a flow over how many products, and how long.
 const COUNTED: &str = "PARKWATT_BENCH_COUNTED";
+
+/// What a flow is driven through.
+#[derive(Clone, Copy)]
+enum Subject {
+    BareBook,
+    /// The whole engine, with so many zones.
+    Market(u16),
+}
 
 fn main() {
     if let Ok(asked) = std::env::var(COUNTED) {
         return run_counted(&asked);
     }
     let effort = Effort::from_args();
-    let (steps, expected) = match std::env::var_os("FLOW") {
-        Some(file) => flow::read(&std::fs::read_to_string(file).expect("FLOW is a file that can be read")),
-        None => flow::make(effort.pick(1_000_000, 50_000)),
-    };
-    println!("flow: {} commands; a plain book makes {expected}", steps.len());
-
     let mut table = Table::new(
-        "Matching: the whole market, for each command (orders and cancellations)",
+        "Matching, for each command (orders and cancellations)",
         "ns",
         "instructions",
     );
-    for (zones, limit, what) in [
-        (1, 100.0, "1 zone (the budget is a bare book's)"),
-        (8, 350.0, "8 zones, charges, reservations, events"),
-    ] {
-        let script = Script::new(zones, &steps);
-        println!("zones: {zones}; the market makes {}", script.tally);
-        if zones == 1 {
-            assert_eq!(script.tally, expected, "the market trades as a plain book does");
+    let products: &[u16] = if std::env::var_os("FLOW").is_some() { &[0] } else { &[1, 96] };
+    for &products in products {
+        let flow = flow(effort.pick(1_000_000, 50_000), products);
+        let len = flow.steps.len();
+        println!("flow: {len} commands, products: {}; plain books make {}", flow.products, flow.expected);
+        for (subject, what, limit) in [
+            (Subject::BareBook, "bare book", Some(100.0)),
+            (Subject::Market(1), "whole engine, 1 zone, no charges", None),
+            (Subject::Market(8), "whole engine, 8 zones, charges, capacities", Some(350.0)),
+        ] {
+            let nanos = nanos_each(least(subject, &flow, effort.pick(5, 1)), count(len));
+            let counted = instructions(subject, flow.products, effort.pick(200_000, 50_000));
+            let budget = limit.zip(counted).map(|(limit, counted)| Budget {
+                said: format!("<= {limit} instructions"),
+                is_met: counted <= limit,
+            });
+            let counted = counted.map_or("no valgrind".to_owned(), |counted| format!("{counted:.0}"));
+            let what = format!("{what}, products: {}", flow.products);
+            table.row(&what, format!("{nanos:.0}"), counted, budget);
         }
-        let least = script.least(effort.pick(5, 1));
-        let nanos = nanos_each(least, count(steps.len()));
-        let counted = instructions(zones, effort.pick(200_000, 50_000));
-        let budget = counted
-            .map(|counted| Budget { said: format!("<= {limit} instructions"), is_met: counted <= limit });
-        let counted = counted.map_or("no valgrind".to_owned(), |counted| format!("{counted:.0}"));
-        table.row(what, format!("{nanos:.0}"), counted, budget);
     }
     table.print();
 }
 
-/// A market before the first order, and everything that will be asked of it.
-struct Script {
-    market: Market,
-    asks: Vec<Ask>,
-    tally: Tally,
+/// Returns the flow of the file that is asked for, or one that is made.
+fn flow(len: u32, products: u16) -> Flow {
+    match std::env::var_os("FLOW") {
+        Some(file) => Flow::read(&std::fs::read_to_string(file).expect("FLOW is a file that can be read")),
+        None => Flow::make(len, products),
+    }
 }
 
-/// A request, short enough that a million of them do not crowd the caches.
-#[derive(Clone, Copy)]
-struct Ask {
-    index: LeafIndex,
-    key: PublicKey,
-    what: What,
-}
-
-#[derive(Clone, Copy)]
-enum What {
-    Place(NewOrder),
-    Cancel(OrderId),
-}
-
-impl Script {
-    /// Plays a flow once, to learn the names that orders get.
-    ///
-    /// In each zone one participant places all bids and another all offers: their own orders never meet.
-    fn new(zones: u16, steps: &[Step]) -> Script {
-        let config = config(zones);
-        let slot = Slot(Slot::at(START).0 + 48);
-        let mut script = Script { market: founded(&config), asks: Vec::new(), tally: Tally::default() };
-        let mut market = script.market.clone();
-        let (mut names, mut numbers) = (vec![], BTreeMap::new());
-        let mut index = LeafIndex(1_000);
-        let mut events = Vec::new();
-        for step in steps {
-            let ask = match *step {
-                Step::Place { way, price_ticks, quantity } => {
-                    let name = OrderId { index, position: 0 };
-                    let zone =
-                        ZoneId(u16::try_from(names.len() % usize::from(zones)).expect("zones are few"));
-                    let (side, charges) = match way {
-                        // A bid is all-in, so that it must also cover what the way to it costs at least.
-                        Way::Buy => (Side::Bid, config.zones[0].base_wheeling.plus(config.market_fee)),
-                        Way::Sell => (Side::Offer, Price::ZERO),
-                    };
-                    names.push((name, zone, side));
-                    numbers.insert(name, names.len());
-                    let limit = Price(price_ticks * TICK).plus(charges);
-                    let order = NewOrder::resting(side, slot, limit, Energy(quantity));
-                    Ask { index, key: owner(zone, side), what: What::Place(order) }
-                }
-                Step::Cancel { order } => {
-                    let (name, zone, side) = names[order - 1];
-                    Ask { index, key: owner(zone, side), what: What::Cancel(name) }
-                }
-            };
-            let (stamp, request) = ask.request();
-            events.clear();
-            // OK because: with charges between zones other orders trade, and one that is gone cannot be
-            // cancelled.
-            let outcome = market.apply(stamp, &request, &mut events);
-            assert!(zones > 1 || is_done(&outcome), "{outcome:?}");
-            for event in &events {
-                if let Event::TradeMade(trade) = event {
-                    let (bid, offer) = (numbers[&trade.bid], numbers[&trade.offer]);
-                    script.tally.count(bid.min(offer), bid.max(offer), trade.price.0 / TICK, trade.energy.0);
-                }
-            }
-            script.asks.push(ask);
-            index.0 += 1 + events.len() as u64;
+/// Plays a flow once to see that what must come of it does, and then returns the least time of many passes.
+fn least(subject: Subject, flow: &Flow, passes: u32) -> Duration {
+    match subject {
+        Subject::BareBook => {
+            let made = Bare::tally(flow);
+            println!("  bare book: {made}");
+            assert_eq!(made, flow.expected, "the book trades as plain books do");
+            (0..passes).map(|_| Bare::play(flow)).min().expect("there is a pass")
         }
-        script
-    }
-
-    /// Plays it again on markets without orders, and returns how long the market took, each chunk at its
-    /// fastest.
-    fn least(&self, passes: u32) -> Duration {
-        let play = |_| {
-            let mut market = self.market.clone();
-            let chunks = self.asks.chunks(CHUNK);
-            chunks.map(|chunk| apply_all(&mut market, &requests(chunk))).collect::<Vec<Duration>>()
-        };
-        let faster = |one: Vec<Duration>, other: Vec<Duration>| {
-            one.into_iter().zip(other).map(|(one, other)| one.min(other)).collect()
-        };
-        (0..passes).map(play).reduce(faster).into_iter().flatten().sum()
-    }
-}
-
-impl Ask {
-    fn request(&self) -> (Stamp, Request) {
-        let at = Timestamp(START.0 + self.index.0);
-        let command = match self.what {
-            What::Place(order) => Command::PlaceOrders(Schedule { orders: vec![order], all_or_none: false }),
-            What::Cancel(order) => Command::CancelOrder(order),
-        };
-        let expires_at = Timestamp(u64::MAX);
-        let request = Request { key: self.key, nonce: at.0, expires_at, command };
-        (Stamp { at, index: self.index }, request)
-    }
-}
-
-fn requests(asks: &[Ask]) -> Vec<(Stamp, Request)> {
-    asks.iter().map(Ask::request).collect()
-}
-
-/// What is timed.
-fn apply_all(market: &mut Market, requests: &[(Stamp, Request)]) -> Duration {
-    timed(|| apply_counted(market, requests)).0
-}
-
-/// What is counted: valgrind knows it by its name.
-#[inline(never)]
-fn apply_counted(market: &mut Market, requests: &[(Stamp, Request)]) {
-    let mut events = Vec::new();
-    for (stamp, request) in requests {
-        events.clear();
-        black_box(market.apply(*stamp, request, &mut events));
-    }
-}
-
-/// The same where nothing is counted.
-fn apply_uncounted(market: &mut Market, requests: &[(Stamp, Request)]) {
-    for (stamp, request) in requests {
-        black_box(market.apply(*stamp, request, &mut Vec::new()));
+        Subject::Market(zones) => {
+            let script = Whole::new(zones, flow);
+            println!("  whole engine, zones: {zones}: {}", script.tally);
+            if zones == 1 {
+                assert_eq!(script.tally, flow.expected, "the market trades as plain books do");
+            }
+            script.least(passes)
+        }
     }
 }
 
 /// Returns how many instructions a command takes in the second half of a flow; none without valgrind.
-fn instructions(zones: u16, len: u32) -> Option<f64> {
+fn instructions(subject: Subject, products: u16, len: u32) -> Option<f64> {
     let program = std::env::current_exe().ok()?;
+    let zones = match subject {
+        Subject::BareBook => 0,
+        Subject::Market(zones) => zones,
+    };
     let counted = Process::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*apply_counted*"])
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*play_counted*"])
         .arg(program)
-        .env(COUNTED, format!("{zones} {len}"))
+        .env(COUNTED, format!("{zones} {products} {len}"))
         .output()
         .ok()?;
     let said = String::from_utf8(counted.stderr).ok()?;
     let number = said.lines().find_map(|line| line.split_once("Collected : "))?.1;
-    Some(number.trim().parse::<f64>().ok()? / f64::from(len / 2))
+    Some(number.trim().parse::<f64>().ok()? / f64::from(len - len / 2))
 }
 
 /// Plays the first half of a flow uncounted and the second half counted.
 fn run_counted(asked: &str) {
     let numbers: Vec<u32> = asked.split(' ').filter_map(|number| number.parse().ok()).collect();
-    let [zones, len] = numbers[..] else { panic!("{COUNTED}={asked}: not two numbers") };
-    let script = Script::new(u16::try_from(zones).expect("zones are few"), &flow::make(len).0);
-    let mut market = script.market.clone();
-    let (first, second) = script.asks.split_at(script.asks.len() / 2);
-    first.chunks(CHUNK).for_each(|chunk| apply_uncounted(&mut market, &requests(chunk)));
-    second.chunks(CHUNK).for_each(|chunk| apply_counted(&mut market, &requests(chunk)));
-}
-
-fn is_done(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Placed(answers) => answers.iter().all(Result::is_ok),
-        outcome => matches!(outcome, Outcome::Cancelled(_)),
+    let [zones, products, len] = numbers[..] else { panic!("{COUNTED}={asked}: not three numbers") };
+    let small = |number| u16::try_from(number).expect("zones and products are few");
+    let mut flow = flow(len, small(products));
+    flow.steps.truncate(len as usize);
+    match small(zones) {
+        0 => Bare::play_halves(&flow),
+        zones => Whole::new(zones, &flow).play_halves(),
     }
 }
 

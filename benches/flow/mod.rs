@@ -1,4 +1,4 @@
-//! A flow of orders for one instrument, and a plain book that says what must come of it.
+//! A flow of orders for one product or many, and plain books that say what must come of it.
 //!
 //! Knows ticks, quantities and price-time priority; does not know the engine. The mix: 60 % new orders around
 //! a mid that wanders, 35 % cancellations of any live order, 5 % orders priced 1 to 20 ticks through the
@@ -11,7 +11,7 @@ use std::{
 
 /// Half the width of the prices' distribution, in ticks.
 const SIGMA: i64 = 100;
-/// How many live orders the distribution steers to.
+/// How many live orders the distribution steers to, over all products.
 const LIVE_TARGET: i64 = 10_000;
 /// The highest price, in ticks; the lowest is 1.
 pub const PRICE_TICKS_MAX: i64 = 19_999;
@@ -30,6 +30,8 @@ pub enum Way {
 pub enum Step {
     /// A new order.
     Place {
+        /// What it is for, from 0.
+        product: u16,
         /// Buy or sell.
         way: Way,
         /// Its limit.
@@ -75,58 +77,105 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Makes a flow of `len` steps, and says what must come of it.
-pub fn make(len: u32) -> (Vec<Step>, Tally) {
-    let mut draw = Draw(20_260_723);
-    let mut book = PlainBook::default();
-    let mut mid = PRICE_TICKS_MAX / 2;
-    let mut steps = Vec::new();
-    for _ in 0..len {
-        if draw.below(20) == 0 {
-            mid += if draw.below(2) == 0 { 1 } else { -1 };
-        }
-        let kind = draw.below(100);
-        let step = if kind < 35 && !book.live.is_empty() {
-            Step::Cancel { order: book.live[draw.index(book.live.len())] }
-        } else {
-            let (way, away) = if draw.below(2) == 0 { (Way::Buy, -1) } else { (Way::Sell, 1) };
-            let price = if kind >= 95 {
-                book.best_against(way).unwrap_or(mid) - away * (1 + draw.below(20))
-            } else {
-                mid + away * (book.distance() + draw.normal(SIGMA))
-            };
-            let quantity = 1 + draw.below(1000).unsigned_abs();
-            Step::Place { way, price_ticks: price.clamp(1, PRICE_TICKS_MAX), quantity }
-        };
-        book.take(step);
-        steps.push(step);
-    }
-    (steps, book.tally)
+/// A flow, and what must come of it.
+pub struct Flow {
+    /// How many products there are.
+    pub products: u16,
+    /// The commands.
+    pub steps: Vec<Step>,
+    /// What trades.
+    pub expected: Tally,
 }
 
-/// Reads a flow in the reference generator's form, `kind,id,side,price,qty` under a header, and says what
-/// must come of it.
-///
-/// # Panics
-/// If a line has another form.
-pub fn read(text: &str) -> (Vec<Step>, Tally) {
-    let mut book = PlainBook::default();
-    let mut steps = Vec::new();
-    for line in text.lines().skip(1) {
-        let fields: Vec<&str> = line.split(',').collect();
-        let [kind, id, side, price, quantity] = fields[..] else { panic!("{line}: not five fields") };
-        let step = match kind {
-            "C" => Step::Cancel { order: id.parse().expect("an id is a number") },
-            _ => Step::Place {
-                way: if side == "B" { Way::Buy } else { Way::Sell },
-                price_ticks: price.parse().expect("a price is a whole number of ticks"),
-                quantity: quantity.parse().expect("a quantity is a whole number"),
-            },
-        };
-        book.take(step);
-        steps.push(step);
+impl Flow {
+    /// Makes a flow of `len` steps over so many products.
+    pub fn make(len: u32, products: u16) -> Flow {
+        let mut draw = Draw(20_260_723);
+        let mut books = PlainBooks::new(products);
+        let mut mids = vec![PRICE_TICKS_MAX / 2; usize::from(products)];
+        let mut steps = Vec::new();
+        for _ in 0..len {
+            let product = if products > 1 { draw.index(usize::from(products)) } else { 0 };
+            let (mid, book) = (&mut mids[product], &books.books[product]);
+            if draw.below(20) == 0 {
+                *mid += if draw.below(2) == 0 { 1 } else { -1 };
+            }
+            let kind = draw.below(100);
+            let step = if kind < 35 && !book.live.is_empty() {
+                Step::Cancel { order: book.live[draw.index(book.live.len())] }
+            } else {
+                let (way, away) = if draw.below(2) == 0 { (Way::Buy, -1) } else { (Way::Sell, 1) };
+                let price = if kind >= 95 {
+                    book.best_against(way).unwrap_or(*mid) - away * (1 + draw.below(20))
+                } else {
+                    *mid + away * (book.distance(products) + draw.normal(SIGMA))
+                };
+                let quantity = 1 + draw.below(1000).unsigned_abs();
+                let product = u16::try_from(product).expect("products are few");
+                Step::Place { product, way, price_ticks: price.clamp(1, PRICE_TICKS_MAX), quantity }
+            };
+            books.take(step);
+            steps.push(step);
+        }
+        Flow { products, steps, expected: books.tally }
     }
-    (steps, book.tally)
+
+    /// Reads a flow in the reference generator's form: `kind,id,side,price,qty` under a header, with a sixth
+    /// column `product` where there is more than one.
+    ///
+    /// # Panics
+    /// If a line has another form.
+    pub fn read(text: &str) -> Flow {
+        let product_of = |line: &str| match line.split(',').nth(5) {
+            None => 0,
+            Some(product) => product.parse::<u16>().expect("a product is a whole number"),
+        };
+        let products = 1 + text.lines().skip(1).map(product_of).max().unwrap_or_default();
+        let mut books = PlainBooks::new(products);
+        let mut steps = Vec::new();
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [kind, id, side, price, quantity, ..] = fields[..] else { panic!("{line}: not five fields") };
+            let step = match kind {
+                "C" => Step::Cancel { order: id.parse().expect("an id is a number") },
+                _ => Step::Place {
+                    product: product_of(line),
+                    way: if side == "B" { Way::Buy } else { Way::Sell },
+                    price_ticks: price.parse().expect("a price is a whole number of ticks"),
+                    quantity: quantity.parse().expect("a quantity is a whole number"),
+                },
+            };
+            books.take(step);
+            steps.push(step);
+        }
+        Flow { products, steps, expected: books.tally }
+    }
+}
+
+/// Every product's book.
+struct PlainBooks {
+    books: Vec<PlainBook>,
+    /// Which book each order is in.
+    placed: Vec<u16>,
+    tally: Tally,
+}
+
+impl PlainBooks {
+    fn new(products: u16) -> PlainBooks {
+        let books = (0..products).map(|_| PlainBook::default()).collect();
+        PlainBooks { books, placed: Vec::new(), tally: Tally::default() }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Place { product, way, price_ticks, quantity } => {
+                self.placed.push(product);
+                let book = &mut self.books[usize::from(product)];
+                book.place(self.placed.len(), way, price_ticks, quantity, &mut self.tally);
+            }
+            Step::Cancel { order } => self.books[usize::from(self.placed[order - 1])].cancel(order),
+        }
+    }
 }
 
 /// Price-time priority without cleverness.
@@ -134,9 +183,8 @@ pub fn read(text: &str) -> (Vec<Step>, Tally) {
 struct PlainBook {
     bids: BTreeMap<i64, VecDeque<usize>>,
     offers: BTreeMap<i64, VecDeque<usize>>,
-    orders: Vec<Order>,
+    orders: BTreeMap<usize, Order>,
     live: Vec<usize>,
-    tally: Tally,
 }
 
 struct Order {
@@ -148,37 +196,27 @@ struct Order {
 }
 
 impl PlainBook {
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Place { way, price_ticks, quantity } => self.place(way, price_ticks, quantity),
-            Step::Cancel { order } => {
-                let Order { way, price, .. } = self.orders[order - 1];
-                self.side(way)
-                    .get_mut(&price)
-                    .expect("a live order has a level")
-                    .retain(|other| *other != order);
-                self.forget(order);
-            }
-        }
+    fn cancel(&mut self, order: usize) {
+        let Order { way, price, .. } = self.orders[&order];
+        let level = self.side(way).get_mut(&price).expect("a live order has a level");
+        level.retain(|other| *other != order);
+        self.forget(order);
     }
 
-    fn place(&mut self, way: Way, price: i64, mut left: u64) {
-        let incoming = self.orders.len() + 1;
-        self.orders.push(Order { way, price, left: 0, place: 0 });
-        while let Some(best) = self.best_against(way).filter(|best| match way {
-            Way::Buy => *best <= price,
-            Way::Sell => *best >= price,
-        }) {
-            if left == 0 {
-                return;
-            }
-            let level = self.side(opposite(way)).get(&best).expect("the best price has a level");
-            let resting = level[0];
-            let traded = left.min(self.orders[resting - 1].left);
-            self.tally.count(resting, incoming, best, traded);
+    fn place(&mut self, incoming: usize, way: Way, price: i64, mut left: u64, tally: &mut Tally) {
+        while left > 0
+            && let Some(best) = self.best_against(way).filter(|best| match way {
+                Way::Buy => *best <= price,
+                Way::Sell => *best >= price,
+            })
+        {
+            let resting = self.side(opposite(way))[&best][0];
+            let order = self.orders.get_mut(&resting).expect("a resting order is live");
+            let traded = left.min(order.left);
+            tally.count(resting, incoming, best, traded);
             left -= traded;
-            self.orders[resting - 1].left -= traded;
-            if self.orders[resting - 1].left == 0 {
+            order.left -= traded;
+            if order.left == 0 {
                 self.side(opposite(way)).get_mut(&best).expect("the best price has a level").pop_front();
                 self.forget(resting);
             }
@@ -187,18 +225,18 @@ impl PlainBook {
             self.side(way).entry(price).or_default().push_back(incoming);
             let place = self.live.len();
             self.live.push(incoming);
-            self.orders[incoming - 1] = Order { way, price, left, place };
+            self.orders.insert(incoming, Order { way, price, left, place });
         }
     }
 
     fn forget(&mut self, order: usize) {
-        let Order { way, price, place, .. } = self.orders[order - 1];
+        let Order { way, price, place, .. } = self.orders.remove(&order).expect("only live orders go");
         if self.side(way)[&price].is_empty() {
             self.side(way).remove(&price);
         }
         self.live.swap_remove(place);
         if let Some(moved) = self.live.get(place) {
-            self.orders[*moved - 1].place = place;
+            self.orders.get_mut(moved).expect("live orders are known").place = place;
         }
     }
 
@@ -217,9 +255,10 @@ impl PlainBook {
     }
 
     /// How far from the mid new orders are centred, so that the live ones stay near their target.
-    fn distance(&self) -> i64 {
+    fn distance(&self, products: u16) -> i64 {
         let live = i64::try_from(self.live.len()).expect("a flow fits 63 bits");
-        (SIGMA * (3 * LIVE_TARGET - 2 * live) / LIVE_TARGET).clamp(-SIGMA, 2 * SIGMA)
+        let target = LIVE_TARGET / i64::from(products);
+        (SIGMA * (3 * target - 2 * live) / target).clamp(-SIGMA, 2 * SIGMA)
     }
 }
 

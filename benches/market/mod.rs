@@ -26,8 +26,8 @@ pub fn config(zones: u16) -> MarketConfig {
         base_wheeling: charge(20),
         wheeling_up: charge(5),
         wheeling_down: charge(5),
-        capacity_up_w: None,
-        capacity_down_w: None,
+        capacity_up_w: Some(40_000_000),
+        capacity_down_w: Some(40_000_000),
     };
     let config = MarketFile::default().constitution(OPERATOR).expect("the default names its zones");
     MarketConfig { zones: (0..zones).map(zone).collect(), market_fee: charge(2), ..config }

@@ -9,23 +9,22 @@
 //! both sides the lowest rank is the best, and one path serves both.
 
 mod ladder;
+mod meeting;
 mod plan;
 mod standalone;
 
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
+use core::num::NonZeroU32;
 
 use crate::grid::Grid;
 use crate::{Energy, LeafIndex, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
-use ladder::{Ladder, NONE};
+use ladder::{Ladder, NONE, Pages, Place};
 pub(crate) use plan::{Fill, Incoming, Plan};
-pub use standalone::{Met, Standing, StandaloneBook, indicative};
+pub use standalone::{Met, Prepared, Standing, StandaloneBook, indicative};
 
 /// The rank of nobody: worse than any, with room for charges on top.
 const FAR: i64 = i64::MAX / 4;
-/// Bits of a place that are the level's key, and the zone's number above them.
-const KEY_BITS: u32 = 18;
-const ZONE_BITS: u32 = 10;
 
 /// An order that stands in a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,8 +41,6 @@ pub struct OpenOrder {
     pub limit: Price,
     /// What has not traded.
     pub remaining: Energy,
-    /// What has traded since it has this id.
-    pub traded: Energy,
 }
 
 /// Where an order stands in its book's slab; used again once the order has gone.
@@ -67,24 +64,27 @@ pub(crate) struct Level {
 /// The open orders of one slot.
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
-    bids: Half,
-    offers: Half,
+    /// The bids' half, and the offers'.
+    halves: [Half; 2],
+    /// All zones' bids, and then all zones' offers.
+    ladders: Vec<Ladder>,
+    pages: Pages,
     entries: Vec<Entry>,
     /// The first free place in `entries`; each names the next one.
     free: u32,
-    open: usize,
 }
 
 /// One side of all zones.
 #[derive(Clone, Debug)]
 struct Half {
-    side: Side,
     /// The rank of key 0.
     first_rank: i64,
-    tick: i64,
+    tick: NonZeroU32,
     /// How many keys there are.
     levels: u32,
-    ladders: Vec<Ladder>,
+    /// The least rank of all.
+    least: i64,
+    /// Each zone's best order.
     bests: Vec<Best>,
 }
 
@@ -100,48 +100,50 @@ struct Best {
 
 const NOBODY: Best = Best { rank: FAR, id: u64::MAX, key: NONE, head: NONE };
 
-/// An order in the slab: 40 bytes.
+/// An order in the slab: 32 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     /// The order's id, packed; [`u64::MAX`] in a free place.
     id: u64,
     /// What has not traded, in Wh.
     remaining: u64,
-    /// What has traded, in Wh.
-    traded: u64,
     owner: u32,
     next: u32,
     previous: u32,
-    /// Side, zone and key.
-    place: u32,
+    level: Place,
 }
 
 impl Book {
     /// Returns an empty book.
     pub(crate) fn new(config: &MarketConfig) -> Book {
-        let zones = config.zones.len();
         let levels = (config.price_cap.0 - config.price_floor.0) / config.tick.0 + 1;
-        let half = |side, first_rank| Half {
-            side,
+        let tick = u32::try_from(config.tick.0).ok().and_then(NonZeroU32::new);
+        let half = |first_rank| Half {
             first_rank,
-            tick: config.tick.0,
+            tick: tick.expect("a tick is checked to be positive and less than the prices are apart"),
             levels: u32::try_from(levels).expect("the market's prices are checked to fit a ladder"),
-            ladders: alloc::vec![Ladder::default(); zones],
-            bests: alloc::vec![NOBODY; zones],
+            least: FAR,
+            bests: alloc::vec![NOBODY; config.zones.len()],
         };
         Book {
-            bids: half(Side::Bid, -config.price_cap.0),
-            offers: half(Side::Offer, config.price_floor.0),
+            halves: [half(-config.price_cap.0), half(config.price_floor.0)],
+            ladders: alloc::vec![Ladder::default(); 2 * config.zones.len()],
+            pages: Pages::new(),
             entries: Vec::new(),
             free: NONE,
-            open: 0,
         }
     }
 
-    /// Returns whether `id` is the order that stands at `handle`.
+    /// Returns whether the order of a packed id stands at `handle`.
     #[inline]
-    pub(crate) fn holds(&self, handle: Handle, id: OrderId) -> bool {
-        self.entries.get(handle.0 as usize).is_some_and(|entry| entry.id == pack(id))
+    fn holds(&self, handle: Handle, id: u64) -> bool {
+        self.entries.get(handle.0 as usize).is_some_and(|entry| entry.id == id)
+    }
+
+    /// Returns whether an order stands at `handle`.
+    #[inline]
+    pub(crate) fn is_open(&self, handle: Handle, id: OrderId) -> bool {
+        self.holds(handle, pack(id))
     }
 
     /// Returns the open order that stands at `handle`.
@@ -167,36 +169,31 @@ impl Book {
 
     /// Returns a zone's levels of one side, best limit first.
     pub(crate) fn levels(&self, zone: ZoneId, side: Side) -> impl Iterator<Item = Level> {
-        let half = self.half(side);
-        let ladder = &half.ladders[usize::from(zone.0)];
-        let keys = core::iter::successors(ladder.next_from(0), |key| ladder.next_from(key + 1));
-        keys.map(|key| Level {
-            limit: half.limit(key),
-            energy: Energy(ladder.level(key).map_or(0, |level| level.energy)),
+        let (half, ladder) = (self.half(side), self.ladder(zone, side));
+        ladder.keys(&self.pages).map(move |key| Level {
+            limit: limit(side, half.rank_of(key)),
+            energy: Energy(ladder.level(&self.pages, key).map_or(0, |level| level.energy)),
         })
     }
 
     /// Returns the open orders at one level, in order of arrival.
     pub(crate) fn queue(&self, zone: ZoneId, side: Side, limit: Price) -> impl Iterator<Item = OpenOrder> {
-        let half = self.half(side);
-        let level = half.ladders[usize::from(zone.0)].level(half.key(limit));
-        self.linked(level.map_or(NONE, |level| level.head)).map(|(_, entry)| self.open_order(entry))
+        let key = self.half(side).key(rank(side, limit));
+        self.linked(self.ladder(zone, side), key).map(|(_, entry)| self.open_order(entry))
     }
 
     /// Returns every order that the best of the other side would suit, wherever that stands, in order of
     /// arrival: among them are all that could trade if the grid and their owners let them.
     pub(crate) fn crossing(&self, grid: &Grid) -> Vec<(OrderId, Handle)> {
         let mut crossing = Vec::new();
-        for half in [&self.bids, &self.offers] {
-            let others = &self.half(half.side.opposite()).bests;
-            for (zone, ladder) in (0..).map(ZoneId).zip(&half.ladders) {
-                let ways = grid.ways(half.side, zone);
-                let effective = others.iter().zip(ways).map(|(best, way)| best.rank + way.0);
+        for side in [Side::Bid, Side::Offer] {
+            let (half, others) = (self.half(side), &self.half(side.opposite()).bests);
+            for zone in (0..).map(ZoneId).take(others.len()) {
+                let effective = others.iter().zip(grid.ways(side, zone)).map(|(it, way)| it.rank + way.0);
                 let worst = effective.min().map_or(-FAR, |effective| -effective);
-                let keys = core::iter::successors(ladder.next_from(0), |key| ladder.next_from(key + 1));
-                for key in keys.take_while(|key| half.rank_of(*key) <= worst) {
-                    let queue = self.linked(ladder.level(key).map_or(NONE, |level| level.head));
-                    crossing.extend(queue.map(|(handle, entry)| (unpack(entry.id), handle)));
+                let ladder = self.ladder(zone, side);
+                for key in ladder.keys(&self.pages).take_while(|key| half.rank_of(*key) <= worst) {
+                    crossing.extend(self.linked(ladder, key).map(|(handle, it)| (unpack(it.id), handle)));
                 }
             }
         }
@@ -204,176 +201,189 @@ impl Book {
         crossing
     }
 
-    /// Adds an order, behind those of its price.
+    /// Adds what is left of an order, behind those of its price.
     ///
     /// # Panics
-    /// If it is empty, or its limit is none that the market allows.
+    /// If that is nothing, or its limit is none that the market allows.
     #[inline]
-    pub(crate) fn insert(&mut self, order: &OpenOrder) -> Handle {
-        assert!(!order.remaining.is_zero(), "an empty order never rests");
-        let (zone, id) = (usize::from(order.zone.0), pack(order.id));
-        let half = match order.side {
-            Side::Bid => &mut self.bids,
-            Side::Offer => &mut self.offers,
-        };
-        let key = half.key(order.limit);
-        let level = half.ladders[zone].occupy(key, half.levels);
+    pub(crate) fn insert(&mut self, order: &Incoming, remaining: Energy) -> Handle {
+        assert!(!remaining.is_zero(), "an empty order never rests");
+        let half = &mut self.halves[order.side as usize];
+        let key = half.key(order.rank);
+        let number = order.side as usize * half.bests.len() + usize::from(order.zone.0);
+        let place = self.ladders[number].occupy(&mut self.pages, number, key, half.levels);
+        let level = self.pages.at(place);
+        let previous = level.tail;
         let entry = Entry {
-            id,
-            remaining: order.remaining.0,
-            traded: order.traded.0,
+            id: order.id,
+            remaining: remaining.0,
             owner: order.owner.0,
             next: NONE,
-            previous: level.tail,
-            place: place(order.side, order.zone, key),
+            previous,
+            level: place,
         };
-        let handle = if self.free == NONE {
-            self.entries.push(entry);
-            u32::try_from(self.entries.len() - 1).expect("a slot has less than 2^32 open orders")
-        } else {
+        let handle = if let Some(freed) = self.entries.get_mut(self.free as usize) {
             let handle = self.free;
-            let freed = &mut self.entries[handle as usize];
             self.free = freed.next;
             *freed = entry;
             handle
+        } else {
+            self.entries.push(entry);
+            u32::try_from(self.entries.len() - 1).expect("a slot has less than 2^32 open orders")
         };
-        level.energy += entry.remaining;
+        level.energy += remaining.0;
         level.tail = handle;
-        if entry.previous == NONE {
+        if let Some(previous) = self.entries.get_mut(previous as usize) {
+            previous.next = handle;
+        } else {
             level.head = handle;
-            let best = &mut half.bests[zone];
+            let best = &mut half.bests[usize::from(order.zone.0)];
             if key < best.key {
-                *best = Best { rank: half.first_rank + i64::from(key) * half.tick, id, key, head: handle };
+                *best = Best { rank: order.rank, id: order.id, key, head: handle };
+                half.least = order.rank.min(half.least);
             }
-        } else {
-            self.entries[entry.previous as usize].next = handle;
         }
-        self.open += 1;
         Handle(handle)
-    }
-
-    /// Takes `energy` that has traded out of an open order; without a rest it leaves the book.
-    ///
-    /// # Panics
-    /// If so much is not left of it.
-    #[inline]
-    pub(crate) fn fill(&mut self, handle: Handle, energy: Energy) {
-        let entry = &mut self.entries[handle.0 as usize];
-        if entry.remaining == energy.0 {
-            self.remove(handle);
-        } else {
-            entry.traded += energy.0;
-            self.reduce(handle, energy);
-        }
     }
 
     /// Makes an open order smaller, at its place in the queue.
     ///
     /// # Panics
     /// If nothing would be left of it.
+    #[inline]
     pub(crate) fn reduce(&mut self, handle: Handle, energy: Energy) {
         let entry = &mut self.entries[handle.0 as usize];
         assert!(energy.0 < entry.remaining, "an empty order never rests");
         entry.remaining -= energy.0;
-        let (side, zone, key) = unplace(entry.place);
-        self.half_mut(side).ladders[zone].level_mut(key).energy -= energy.0;
+        self.pages.at(entry.level).energy -= energy.0;
     }
 
     /// Removes an open order.
     #[inline]
     pub(crate) fn remove(&mut self, handle: Handle) {
-        let entry = self.entries[handle.0 as usize];
-        assert!(entry.id != u64::MAX, "only open orders are removed");
-        let (side, zone, key) = unplace(entry.place);
-        let half = match side {
-            Side::Bid => &mut self.bids,
-            Side::Offer => &mut self.offers,
-        };
-        let ladder = &mut half.ladders[zone];
-        let level = ladder.level_mut(key);
-        level.energy -= entry.remaining;
-        if entry.next == NONE {
-            level.tail = entry.previous;
-        } else {
-            self.entries[entry.next as usize].previous = entry.previous;
-        }
-        if entry.previous != NONE {
-            self.entries[entry.previous as usize].next = entry.next;
-        } else {
-            level.head = entry.next;
-            if entry.next == NONE {
-                ladder.vacate(key);
-            }
-            // The first of its price has gone: perhaps it was the best.
-            if half.bests[zone].head == handle.0 {
-                half.bests[zone] = match ladder.next_from(key) {
-                    None => NOBODY,
-                    Some(key) => {
-                        let head = ladder.level_mut(key).head;
-                        let id = self.entries[head as usize].id;
-                        Best { rank: half.first_rank + i64::from(key) * half.tick, id, key, head }
-                    }
-                };
-            }
-        }
-        self.entries[handle.0 as usize].id = u64::MAX;
-        self.entries[handle.0 as usize].next = self.free;
+        let entry = &mut self.entries[handle.0 as usize];
+        let Entry { id, remaining, next, previous, level: place, .. } = *entry;
+        assert!(id != u64::MAX, "only open orders are removed");
+        entry.id = u64::MAX;
+        entry.next = self.free;
         self.free = handle.0;
-        self.open -= 1;
+        let level = self.pages.at(place);
+        level.energy -= remaining;
+        if let Some(next) = self.entries.get_mut(next as usize) {
+            next.previous = previous;
+        } else {
+            level.tail = previous;
+        }
+        if let Some(previous) = self.entries.get_mut(previous as usize) {
+            previous.next = next;
+        } else {
+            level.head = next;
+            self.follow(handle, place, next);
+        }
     }
 
+    /// Sees to the best of a ladder when the first order of a level has gone.
+    #[inline]
+    fn follow(&mut self, gone: Handle, place: Place, next: u32) {
+        let Some(entry) = self.entries.get(next as usize) else {
+            return self.leave(place);
+        };
+        let (number, _) = self.pages.whose(place);
+        let zones = self.ladders.len() / 2;
+        let best = &mut self.halves[number / zones].bests[number % zones];
+        if best.head == gone.0 {
+            (best.head, best.id) = (next, entry.id);
+        }
+    }
+
+    /// Leaves a level vacant that has no order any more.
+    fn leave(&mut self, place: Place) {
+        let (number, key) = self.pages.whose(place);
+        let ladder = &mut self.ladders[number];
+        ladder.vacate(&mut self.pages, place);
+        let [bids, offers] = &mut self.halves;
+        let zones = bids.bests.len();
+        let (half, zone) = if number < zones { (bids, number) } else { (offers, number - zones) };
+        let over = half.bests[zone];
+        if over.key != key {
+            return;
+        }
+        half.bests[zone] = match ladder.next_from(&self.pages, key) {
+            None => NOBODY,
+            Some(key) => {
+                let head = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
+                Best { rank: half.rank_of(key), id: self.entries[head as usize].id, key, head }
+            }
+        };
+        if over.rank == half.least {
+            half.least = half.bests.iter().fold(FAR, |least, best| best.rank.min(least));
+        }
+    }
+
+    #[inline]
     fn half(&self, side: Side) -> &Half {
-        match side {
-            Side::Bid => &self.bids,
-            Side::Offer => &self.offers,
-        }
+        &self.halves[side as usize]
     }
 
-    fn half_mut(&mut self, side: Side) -> &mut Half {
-        match side {
-            Side::Bid => &mut self.bids,
-            Side::Offer => &mut self.offers,
-        }
+    fn ladder(&self, zone: ZoneId, side: Side) -> &Ladder {
+        &self.ladders[side as usize * self.half(side).bests.len() + usize::from(zone.0)]
     }
 
-    /// Returns the entries from one on, as they are linked.
-    fn linked(&self, first: u32) -> impl Iterator<Item = (Handle, &Entry)> {
+    /// Returns a level's entries, as they are linked.
+    fn linked(&self, ladder: &Ladder, key: u32) -> impl Iterator<Item = (Handle, &Entry)> {
         let numbered = |handle: u32| Some((Handle(handle), self.entries.get(handle as usize)?));
+        let first = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
         core::iter::successors(numbered(first), move |(_, entry)| numbered(entry.next))
     }
 
     fn open_order(&self, entry: &Entry) -> OpenOrder {
-        let (side, zone, key) = unplace(entry.place);
+        let (number, key) = self.pages.whose(entry.level);
+        let zones = self.ladders.len() / 2;
+        let side = if number < zones { Side::Bid } else { Side::Offer };
         OpenOrder {
             id: unpack(entry.id),
             owner: ParticipantId(entry.owner),
-            zone: ZoneId(u16::try_from(zone).expect("a zone's number has ten bits")),
+            zone: ZoneId(u16::try_from(number % zones).expect("zones are at most 1,024")),
             side,
-            limit: self.half(side).limit(key),
+            limit: limit(side, self.half(side).rank_of(key)),
             remaining: Energy(entry.remaining),
-            traded: Energy(entry.traded),
         }
     }
 }
 
 impl Half {
-    /// Returns the key of a limit: how many ticks it is worse than the best that there can be.
+    /// Returns the zone whose best order is met first, and its effective rank, unless that is worse than
+    /// `worst`; `ways` is what the way to each zone costs.
     #[inline]
-    fn key(&self, limit: Price) -> u32 {
-        let key = (rank(self.side, limit) - self.first_rank) / self.tick;
-        u32::try_from(key).ok().filter(|key| *key < self.levels).expect("limits are within floor and cap")
+    fn first(&self, ways: &[Price], worst: i64) -> Option<(usize, i64)> {
+        if let ([best], [way]) = (&self.bests[..], ways) {
+            let effective = best.rank + way.0;
+            return (effective <= worst).then_some((0, effective));
+        }
+        let mut first = None;
+        let (mut least, mut earliest) = (worst, u64::MAX);
+        for (zone, (best, way)) in self.bests.iter().zip(ways).enumerate() {
+            let effective = best.rank + way.0;
+            if effective < least || effective == least && best.id < earliest {
+                (least, earliest) = (effective, best.id);
+                first = Some((zone, effective));
+            }
+        }
+        first
+    }
+
+    /// Returns the key of a rank: how many ticks it is worse than the best that there can be.
+    #[inline]
+    fn key(&self, rank: i64) -> u32 {
+        let worse = u32::try_from(rank.wrapping_sub(self.first_rank)).unwrap_or(u32::MAX);
+        let key = worse / self.tick;
+        assert!(key < self.levels, "limits are within floor and cap");
+        key
     }
 
     #[inline]
     fn rank_of(&self, key: u32) -> i64 {
-        self.first_rank + i64::from(key) * self.tick
-    }
-
-    fn limit(&self, key: u32) -> Price {
-        match self.side {
-            Side::Bid => Price(-self.rank_of(key)),
-            Side::Offer => Price(self.rank_of(key)),
-        }
+        self.first_rank + i64::from(key) * i64::from(self.tick.get())
     }
 }
 
@@ -381,7 +391,7 @@ impl Half {
 impl PartialEq for Book {
     fn eq(&self, other: &Book) -> bool {
         // OK because the orders of a queue stand in order of arrival.
-        self.open == other.open && self.orders() == other.orders()
+        self.orders() == other.orders()
     }
 }
 
@@ -402,6 +412,15 @@ fn rank(side: Side, limit: Price) -> i64 {
     }
 }
 
+/// Returns the limit that has a rank.
+#[inline]
+fn limit(side: Side, rank: i64) -> Price {
+    match side {
+        Side::Bid => Price(-rank),
+        Side::Offer => Price(rank),
+    }
+}
+
 /// Returns an order's id in one number, in the same order.
 ///
 /// # Panics
@@ -413,19 +432,5 @@ fn pack(id: OrderId) -> u64 {
 }
 
 fn unpack(id: u64) -> OrderId {
-    let position = u16::try_from(id & 0xffff).expect("sixteen bits");
-    OrderId { index: LeafIndex(id >> 16), position }
-}
-
-#[inline]
-fn place(side: Side, zone: ZoneId, key: u32) -> u32 {
-    let side = u32::from(side == Side::Offer);
-    (side << ZONE_BITS | u32::from(zone.0)) << KEY_BITS | key
-}
-
-#[inline]
-fn unplace(place: u32) -> (Side, usize, u32) {
-    let side = if place >> (KEY_BITS + ZONE_BITS) == 0 { Side::Bid } else { Side::Offer };
-    let zone = place >> KEY_BITS & ((1 << ZONE_BITS) - 1);
-    (side, zone as usize, place & ((1 << KEY_BITS) - 1))
+    OrderId { index: LeafIndex(id >> 16), position: (id & 0xffff) as u16 }
 }

@@ -7,10 +7,11 @@ use alloc::vec::Vec;
 
 use crate::accounts::need;
 use crate::book::{Handle, OpenOrder};
+use crate::placements::Placement;
 use crate::orders::{Arrival, Besides, signed};
 use crate::{
     Energy, Event, KeyHolder, Lapse, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection,
-    Replacement, Side, Slot, Stamp, TimeInForce, Withdrawal,
+    Replacement, Side, Slot, Stamp, TimeInForce, Withdrawal, Worth,
 };
 
 impl Market {
@@ -21,7 +22,7 @@ impl Market {
         owner: ParticipantId,
         order: OrderId,
     ) -> Result<Outcome, Rejection> {
-        let (slot, handle) = self.check_open(stamp, owner, order)?;
+        let Placement { slot, handle, .. } = self.check_open(stamp, owner, order)?;
 
         // Every check is above; from here the cancellation is accepted.
         let withdrawn = self.slots.withdraw(slot, handle, &mut self.accounts);
@@ -34,14 +35,14 @@ impl Market {
         stamp: Stamp,
         owner: ParticipantId,
         order: OrderId,
-    ) -> Result<(Slot, Handle), Rejection> {
+    ) -> Result<Placement, Rejection> {
         let placed = self.slots.placed(order).ok_or(Rejection::OrderMustExist { order })?;
         if placed.owner != owner {
             return Err(Rejection::OrderMustBeOwn { order });
         }
         self.check_slot(stamp, placed.slot)?;
-        let is_open = self.slots.get(placed.slot).is_some_and(|slot| slot.book.holds(placed.handle, order));
-        if is_open { Ok((placed.slot, placed.handle)) } else { Err(Rejection::OrderMustBeOpen { order }) }
+        let is_open = self.slots.get(placed.slot).is_some_and(|slot| slot.book.is_open(placed.handle, order));
+        if is_open { Ok(placed) } else { Err(Rejection::OrderMustBeOpen { order }) }
     }
 
     /// Changes limit and energy of an own order.
@@ -53,31 +54,32 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
         let Replacement { order: id, limit, energy } = *replacement;
-        let (slot, handle) = self.check_open(stamp, owner, id)?;
+        let Placement { slot, handle, energy: before, .. } = self.check_open(stamp, owner, id)?;
         let open = self.slots.get_mut(slot).book.at(handle);
+        let traded = before.minus(open.remaining);
         let good_until = self.slots.good_until(id);
         let time_in_force = good_until.map_or(TimeInForce::GoodUntilGate, TimeInForce::GoodUntil);
         let new = NewOrder { time_in_force, ..NewOrder::resting(open.side, slot, limit, energy) };
         self.check_energy_and_limit(&new)?;
-        if energy <= open.traded {
-            return Err(Rejection::EnergyMustExceedWhatHasTraded { energy, traded: open.traded });
+        if energy <= traded {
+            return Err(Rejection::EnergyMustExceedWhatHasTraded { energy, traded });
         }
-        let new = NewOrder { energy: energy.minus(open.traded), ..new };
-        if limit == open.limit && new.energy <= open.remaining {
+        let new = NewOrder { energy: energy.minus(traded), ..new };
+        if limit == open.limit && energy <= before {
+            self.slots.set_energy(id, energy);
             self.make_smaller(slot, handle, &open, open.remaining.minus(new.energy));
             return Ok(Outcome::Replaced(id));
         }
         let offers_wh = if open.side == Side::Offer { -signed(open.remaining) } else { 0 };
         let released = need(open.side, open.limit, open.remaining);
-        let besides = Besides { reserved: crate::Worth(-released.0), offers_wh };
+        let besides = Besides { reserved: Worth(-released.0), offers_wh };
         self.check_risk(owner, &new, besides)?;
 
         // Every check is above; from here the replacement is accepted.
         self.slots.withdraw(slot, handle, &mut self.accounts);
         let id = OrderId { index: stamp.index, position: 0 };
         let arrival = Arrival { stamp, id, owner, order: &new };
-        self.plan(&arrival);
-        self.accept(&arrival, events).map(Outcome::Replaced)
+        Ok(Outcome::Replaced(self.accept(&arrival, events)))
     }
 
     /// Takes energy off an open order at its place in time; nothing of nothing.

@@ -20,6 +20,8 @@ pub(crate) struct Grid {
     by_seller: Vec<Price>,
     /// The same by the buyer's zone and then the seller's.
     by_buyer: Vec<Price>,
+    /// The least of each zone's in `by_buyer`, and in `by_seller`.
+    least_ways: [Vec<Price>; 2],
     /// What of it the market takes.
     fee: Price,
 }
@@ -50,11 +52,15 @@ impl Grid {
     pub(crate) fn new(config: &MarketConfig) -> Grid {
         let zones = config.zones.iter().enumerate();
         let edges = zones.filter_map(|(zone, it)| edge_of(config.lot, zone, it)).collect();
-        let mut grid = Grid { edges, by_seller: Vec::new(), by_buyer: Vec::new(), fee: config.market_fee };
+        let (by_seller, by_buyer, least_ways) = Default::default();
+        let mut grid = Grid { edges, by_seller, by_buyer, least_ways, fee: config.market_fee };
         grid.by_seller = grid.all_pairs(&config.zones);
         let count = config.zones.len();
         let turned = |place: usize| grid.by_seller[place % count * count + place / count];
         grid.by_buyer = (0..count * count).map(turned).collect();
+        grid.least_ways = [&grid.by_buyer, &grid.by_seller].map(|table| {
+            table.chunks(count).map(|ways| ways.iter().fold(ways[0], |least, way| least.min(*way))).collect()
+        });
         grid
     }
 
@@ -84,6 +90,12 @@ impl Grid {
         };
         let count = self.zone_count();
         &table[usize::from(zone.0) * count..][..count]
+    }
+
+    /// Returns the least of [`Grid::ways`].
+    #[inline]
+    pub(crate) fn least_way(&self, side: Side, zone: ZoneId) -> Price {
+        self.least_ways[side as usize][usize::from(zone.0)]
     }
 
     /// Returns the flows of a slot without trades.
@@ -130,6 +142,16 @@ impl Grid {
             _ if zone == other => false,
             Side::Bid => self.send(flows, other, zone, energy),
             Side::Offer => self.send(flows, zone, other, energy),
+        }
+    }
+
+    /// Returns how much the path between an order of `side` from `zone` and one of the other side from `other`
+    /// still carries.
+    #[inline]
+    pub(crate) fn room_between(&self, flows: &Flows, side: Side, zone: ZoneId, other: ZoneId) -> Energy {
+        match side {
+            Side::Bid => self.room(flows, other, zone),
+            Side::Offer => self.room(flows, zone, other),
         }
     }
 

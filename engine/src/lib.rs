@@ -40,7 +40,7 @@ mod settlement;
 mod state_hash;
 
 pub use accounts::Accounts;
-pub use book::{Met, OpenOrder, Standing, StandaloneBook, indicative};
+pub use book::{Met, OpenOrder, Prepared, Standing, StandaloneBook, indicative};
 pub use certificates::Certificates;
 pub use command::*;
 pub use config::*;

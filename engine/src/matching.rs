@@ -8,60 +8,61 @@
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Fill, Handle, Incoming, OpenOrder};
+use crate::book::{Handle, Incoming, OpenOrder};
 use crate::clearing::{self, Cleared};
-use crate::orders::Arrival;
 use crate::{
     Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp,
     Trade, TradeId, Worth,
 };
 
 impl Market {
-    /// Makes the planned trades of an order that is not in the book, and returns whether they made room where
-    /// there was none.
+    /// Records the trades of an order that met others as it came.
     #[inline]
-    pub(crate) fn trade_as_planned(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> bool {
-        if self.plan.fills().is_empty() {
-            return false;
-        }
-        let Arrival { stamp, id, owner, order } = *arrival;
-        let zone = self.participants.get(owner).new.zone;
-        let incoming = Incoming { side: order.side, zone, owner, limit: order.limit, energy: order.energy, id };
-        let (needed, makes_room) = self.make_fills(stamp, order.slot, &incoming, events);
-        self.accounts.reserve(owner, needed);
-        if order.side == Side::Offer {
-            let standing = self.slots.get_mut(order.slot).standings.get_mut(owner);
-            standing.sold = standing.sold.plus(self.plan.filled());
-        }
-        makes_room
-    }
-
-    /// Makes the planned trades of an order with those that rest. Returns what the order's owner owes for them,
-    /// and whether they made room where there was none.
-    fn make_fills(
+    pub(crate) fn trade_as_met(
         &mut self,
         stamp: Stamp,
         slot: Slot,
         incoming: &Incoming,
         events: &mut Vec<Event>,
-    ) -> (Worth, bool) {
-        let (mut needed, mut makes_room) = (Worth::ZERO, false);
+    ) {
+        let state = self.slots.get_mut(slot);
+        state.may_be_blocked |= self.plan.is_blocked();
+        if self.plan.fills().is_empty() {
+            return;
+        }
+        if incoming.side == Side::Offer {
+            let standing = state.standings.get_mut(incoming.owner);
+            standing.sold = standing.sold.plus(self.plan.filled());
+        }
+        let needed = self.record_fills(stamp, slot, incoming, events);
+        self.accounts.reserve(incoming.owner, needed);
+    }
+
+    /// Records the trades that an order has made with orders that rested, and returns what its owner owes for
+    /// them.
+    fn record_fills(
+        &mut self,
+        stamp: Stamp,
+        slot: Slot,
+        incoming: &Incoming,
+        events: &mut Vec<Event>,
+    ) -> Worth {
+        let mut needed = Worth::ZERO;
         let state = self.slots.get_mut(slot);
         let first = state.trades.len();
-        for &Fill { resting: handle, energy } in self.plan.fills() {
-            let resting = state.book.at(handle);
-            let (side, zone) = (incoming.side, incoming.zone);
-            makes_room |= self.grid.send_between(&mut state.flows, side, zone, resting.zone, energy);
+        let (side, zone) = (incoming.side, incoming.zone);
+        for fill in self.plan.fills() {
             // What the buyer pays besides the seller's price.
-            let on_top = self.grid.ways(side, zone)[usize::from(resting.zone.0)];
-            let (own, other) = ((incoming.id, incoming.owner), (resting.id, resting.owner));
+            let on_top = self.grid.ways(side, zone)[usize::from(fill.zone.0)];
+            let (own, other) = ((incoming.id(), incoming.owner), (fill.id(), fill.owner));
             // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So it owes
             // exactly what it reserved.
-            let (bid, offer, price, own_price) = match side {
-                Side::Bid => (own, other, resting.limit, resting.limit.plus(on_top)),
-                Side::Offer => (other, own, resting.limit.minus(on_top), resting.limit.minus(on_top)),
+            let own_price = fill.own_price(side);
+            let (bid, offer, price) = match side {
+                Side::Bid => (own, other, own_price.minus(on_top)),
+                Side::Offer => (other, own, own_price),
             };
-            assert!(keeps(side, incoming.limit, own_price), "both limits are kept");
+            assert!(keeps(side, incoming.limit(), own_price), "both limits are kept");
             assert_ne!(bid.1, offer.1, "own orders never trade with each other");
             let trade = Trade {
                 id: TradeId(LeafIndex(stamp.index.0 + 1 + events.len() as u64)),
@@ -70,7 +71,7 @@ impl Market {
                 offer: offer.0,
                 buyer: bid.1,
                 seller: offer.1,
-                energy,
+                energy: fill.energy,
                 price,
                 wheeling: on_top.minus(self.config.market_fee),
                 congestion: Price::ZERO,
@@ -78,18 +79,13 @@ impl Market {
                 tariff_version: self.config.tariff_version,
                 matching: Matching::Continuous,
             };
-            needed = needed.plus(need(side, own_price, energy));
-            let standing = state.standings.get_mut(resting.owner);
-            standing.close(resting.side, energy, energy == resting.remaining);
-            if resting.side == Side::Offer {
-                standing.sold = standing.sold.plus(energy);
-            }
-            state.book.fill(handle, energy);
+            needed = needed.plus(need(side, own_price, fill.energy));
+            state.standings.get_mut(fill.owner).trade(side.opposite(), fill.energy, fill.is_whole);
             state.trades.push(trade);
             events.push(Event::TradeMade(trade));
         }
         self.slots.forget_expiries_of_traded(slot, first);
-        (needed, makes_room)
+        needed
     }
 
     /// Lets the resting orders trade that can since there is room for them, each in order of arrival with those
@@ -100,7 +96,7 @@ impl Market {
             self.slots.get_mut(slot).may_be_blocked = !crossing.is_empty();
             let before = events.len();
             for (id, handle) in crossing {
-                if self.slots.get_mut(slot).book.holds(handle, id) {
+                if self.slots.get_mut(slot).book.is_open(handle, id) {
                     self.trade_resting(stamp, slot, handle, events);
                 }
             }
@@ -113,13 +109,15 @@ impl Market {
     /// Lets a resting order trade, as if it came now, with those that came before it.
     fn trade_resting(&mut self, stamp: Stamp, slot: Slot, handle: Handle, events: &mut Vec<Event>) {
         let state = self.slots.get_mut(slot);
-        let OpenOrder { id, owner, zone, side, limit, remaining, .. } = state.book.at(handle);
-        let incoming = Incoming { side, zone, owner, limit, energy: remaining, id };
+        let order = state.book.at(handle);
+        let OpenOrder { owner, side, limit, .. } = order;
+        let incoming = Incoming::new(&order);
         self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
         if self.plan.fills().is_empty() {
             return;
         }
-        let (needed, _) = self.make_fills(stamp, slot, &incoming, events);
+        state.book.execute(&self.grid, &mut state.flows, &incoming, self.plan.fills());
+        let needed = self.record_fills(stamp, slot, &incoming, events);
         let filled = self.plan.filled();
         self.accounts.release(owner, need(side, limit, filled));
         self.accounts.reserve(owner, needed);
@@ -130,14 +128,13 @@ impl Market {
     fn close_traded(&mut self, slot: Slot, handle: Handle, energy: Energy) {
         let state = self.slots.get_mut(slot);
         let OpenOrder { id, owner, side, remaining, .. } = state.book.at(handle);
-        let standing = state.standings.get_mut(owner);
-        standing.close(side, energy, energy == remaining);
-        if side == Side::Offer {
-            standing.sold = standing.sold.plus(energy);
-        }
-        state.book.fill(handle, energy);
-        if energy == remaining {
+        let is_whole = energy == remaining;
+        state.standings.get_mut(owner).trade(side, energy, is_whole);
+        if is_whole {
+            state.book.remove(handle);
             self.slots.forget_expiry(id);
+        } else {
+            state.book.reduce(handle, energy);
         }
     }
 

@@ -60,10 +60,7 @@ impl Market {
         // Every check is above; from here all orders are accepted.
         let answers: Answers = arrivals
             .by_ref()
-            .map(|arrival| {
-                self.plan(&arrival);
-                self.accept(&arrival, events)
-            })
+            .map(|arrival| Ok(self.accept(&arrival, events)))
             .collect();
         Ok(Outcome::Placed(answers))
     }
@@ -72,9 +69,13 @@ impl Market {
     fn place(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> Result<OrderId, Rejection> {
         self.check_terms(arrival)?;
         self.check_risk(arrival.owner, arrival.order, Besides::default())?;
-        self.plan(arrival);
-        self.check_conditions(arrival.order)?;
-        self.accept(arrival, events)
+        if is_conditional(arrival.order) {
+            self.plan(arrival);
+            self.check_conditions(arrival.order)?;
+        }
+
+        // Every check is above; from here the order is accepted.
+        Ok(self.accept(arrival, events))
     }
 
     /// Returns the first order of an all-or-none schedule that is refused, judged at the state before all of
@@ -225,8 +226,7 @@ impl Market {
         if order.post_only
             && let Some(fill) = self.plan.fills().first()
         {
-            let state = self.slots.get(order.slot).expect("a plan with a fill is of a held slot");
-            return Err(Rejection::PostOnlyMustNotTrade { other: state.book.at(fill.resting).id });
+            return Err(Rejection::PostOnlyMustNotTrade { other: fill.id() });
         }
         let minimum = match order.time_in_force {
             TimeInForce::FillOrKill => order.energy,
@@ -238,54 +238,56 @@ impl Market {
         Ok(())
     }
 
-    /// Plans what an order does as it comes: nothing in an auction.
-    pub(crate) fn plan(&mut self, arrival: &Arrival) {
-        let Arrival { id, owner, order, .. } = *arrival;
-        let NewOrder { side, limit, energy, .. } = *order;
-        match self.slots.get(order.slot) {
+    /// Plans what an order would do as it comes: nothing in an auction.
+    fn plan(&mut self, arrival: &Arrival) {
+        let incoming = self.incoming(arrival);
+        match self.slots.get(arrival.order.slot) {
             Some(state) if state.phase == Phase::Continuous => {
-                let zone = self.participants.get(owner).new.zone;
-                let incoming = Incoming { side, zone, owner, limit, energy, id };
                 self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
             }
             _ => self.plan.clear(),
         }
     }
 
-    /// Accepts an order that was checked and planned.
-    pub(crate) fn accept(
-        &mut self,
-        arrival: &Arrival,
-        events: &mut Vec<Event>,
-    ) -> Result<OrderId, Rejection> {
+    fn incoming(&self, arrival: &Arrival) -> Incoming {
+        let Arrival { id, owner, order, .. } = *arrival;
+        let NewOrder { side, limit, energy, .. } = *order;
+        let zone = self.participants.get(owner).new.zone;
+        Incoming::new(&OpenOrder { id, owner, zone, side, limit, remaining: energy })
+    }
+
+    /// Accepts an order that was checked, and returns its id.
+    pub(crate) fn accept(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> OrderId {
         let Arrival { stamp, id, owner, order } = *arrival;
         let NewOrder { side, slot, limit, energy, .. } = *order;
-        self.slots.hold(slot, stamp.at, &self.config, &self.grid);
-        let traded = self.plan.filled();
-        let remaining = energy.minus(traded);
-        let (is_blocked, makes_room) = (self.plan.is_blocked(), self.trade_as_planned(arrival, events));
+        let incoming = self.incoming(arrival);
+        let state = self.slots.hold(slot, stamp.at, &self.config, &self.grid);
+        let (mut remaining, mut makes_room) = (energy, false);
+        if state.phase == Phase::Continuous {
+            makes_room = state.book.meet(&self.grid, &mut state.flows, &incoming, &mut self.plan);
+            remaining = energy.minus(self.plan.filled());
+            self.trade_as_met(stamp, slot, &incoming, events);
+        }
         let mut handle = Handle::NOWHERE;
         if !remaining.is_zero() && is_immediate(order) {
             let cause = Lapse::Immediate;
             events.push(Event::OrderLapsed { order: id, owner, slot, energy: remaining, cause });
         } else if !remaining.is_zero() {
             self.accounts.reserve(owner, need(side, limit, remaining));
-            let zone = self.participants.get(owner).new.zone;
             let state = self.slots.get_mut(slot);
-            handle = state.book.insert(&OpenOrder { id, owner, zone, side, limit, remaining, traded });
+            handle = state.book.insert(&incoming, remaining);
             state.standings.get_mut(owner).open(side, remaining);
-            state.may_be_blocked |= is_blocked;
             if let TimeInForce::GoodUntil(until) = order.time_in_force
                 && until < self.config.timeline.gate_closes_at(slot)
             {
                 self.slots.expire_at(id, until);
             }
         }
-        self.slots.remember(id, Placement { slot, owner, handle });
+        self.slots.remember(id, Placement { slot, owner, handle, energy });
         if makes_room {
             self.trade_what_has_room(stamp, slot, events);
         }
-        Ok(id)
+        id
     }
 }
 

@@ -6,7 +6,7 @@
 use alloc::collections::VecDeque;
 
 use crate::book::Handle;
-use crate::{OrderId, ParticipantId, Slot};
+use crate::{Energy, OrderId, ParticipantId, Slot};
 
 /// No placement.
 const NONE: u32 = u32::MAX;
@@ -33,6 +33,8 @@ struct Row {
     owner: u32,
     handle: u32,
     position: u16,
+    /// What it is for altogether, in Wh.
+    energy: u64,
 }
 
 /// Where an order was placed, and by whom.
@@ -42,6 +44,8 @@ pub(crate) struct Placement {
     pub(crate) owner: ParticipantId,
     /// Where it stood in the slot's book, if it ever rested.
     pub(crate) handle: Handle,
+    /// What it is for altogether, what has traded of it included.
+    pub(crate) energy: Energy,
 }
 
 impl Placements {
@@ -59,24 +63,35 @@ impl Placements {
         let placed = minus(next, self.firsts[place]);
         for position in placed..u32::from(id.position) {
             let position = u16::try_from(position).expect("it lies below a position");
-            self.list.push_back(Row { slot: NONE, owner: NONE, handle: NONE, position });
+            self.list.push_back(Row { slot: NONE, owner: NONE, handle: NONE, position, energy: 0 });
         }
-        let Placement { slot: Slot(slot), owner: ParticipantId(owner), handle: Handle(handle) } = placement;
-        self.list.push_back(Row { slot, owner, handle, position: id.position });
+        let Placement { slot: Slot(slot), owner: ParticipantId(owner), handle: Handle(handle), energy } =
+            placement;
+        self.list.push_back(Row { slot, owner, handle, position: id.position, energy: energy.0 });
     }
 
     /// Returns where an order was placed; nothing for one that never was, or whose slot is settled.
     pub(crate) fn get(&self, id: OrderId) -> Option<Placement> {
-        let first = *self.firsts.get(self.place_of(id)?).filter(|first| **first != NONE)?;
-        let number = minus(first, self.first_number) + u32::from(id.position);
-        let row = self.list.get(number as usize)?;
+        let row = self.list.get(self.row_of(id)?)?;
         // OK because a row of another command that stands so far behind has a lower position.
         let is_it = row.slot != NONE && row.position == id.position;
         is_it.then_some(Placement {
             slot: Slot(row.slot),
             owner: ParticipantId(row.owner),
             handle: Handle(row.handle),
+            energy: Energy(row.energy),
         })
+    }
+
+    /// Changes what an order is for altogether.
+    pub(crate) fn set_energy(&mut self, id: OrderId, energy: Energy) {
+        let row = self.row_of(id).and_then(|row| self.list.get_mut(row));
+        row.expect("an order that is changed was placed").energy = energy.0;
+    }
+
+    fn row_of(&self, id: OrderId) -> Option<usize> {
+        let first = *self.firsts.get(self.place_of(id)?).filter(|first| **first != NONE)?;
+        Some(minus(first, self.first_number) as usize + usize::from(id.position))
     }
 
     /// Forgets the oldest commands as long as the slots of all their orders are settled, as `is_over` says.
@@ -128,7 +143,7 @@ mod tests {
     }
 
     fn placement(slot: u32, handle: u32) -> Placement {
-        Placement { slot: Slot(slot), owner: ParticipantId(7), handle: Handle(handle) }
+        Placement { slot: Slot(slot), owner: ParticipantId(7), handle: Handle(handle), energy: Energy(5) }
     }
 
     /// Remembers an order in slot 1, and a schedule of which the second order was refused, in slots 1 and 2.

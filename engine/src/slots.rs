@@ -14,7 +14,7 @@ use crate::book::{Book, Handle, OpenOrder};
 use crate::grid::{Flows, Grid};
 use crate::placements::{Placement, Placements};
 use crate::standings::Standings;
-use crate::{Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Timeline, Timestamp, Trade};
+use crate::{Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Timeline, Timestamp, Trade};
 
 impl Timeline {
     /// Returns when trading in `slot` opens.
@@ -195,20 +195,31 @@ impl Slots {
         self.held.get_mut(slot).expect("the slot is held from the first order in it until its settlement")
     }
 
-    /// Holds a slot from now on, if it is not held.
-    pub(crate) fn hold(&mut self, slot: Slot, now: Timestamp, config: &MarketConfig, grid: &Grid) {
-        if self.held.get(slot).is_some() {
-            return;
+    /// Holds a slot from now on, if it is not held, and returns it.
+    pub(crate) fn hold(
+        &mut self,
+        slot: Slot,
+        now: Timestamp,
+        config: &MarketConfig,
+        grid: &Grid,
+    ) -> &mut SlotState {
+        if self.held.get(slot).is_none() {
+            let phase = self.phase(slot, now, &config.timeline);
+            self.due.insert((config.timeline.end_of(phase, slot), slot));
+            self.held.insert(slot, SlotState::new(phase, config, grid));
+            self.find_next_due();
         }
-        let phase = self.phase(slot, now, &config.timeline);
-        self.due.insert((config.timeline.end_of(phase, slot), slot));
-        self.held.insert(slot, SlotState::new(phase, config, grid));
-        self.find_next_due();
+        self.get_mut(slot)
     }
 
     /// Remembers an order of a held slot.
     pub(crate) fn remember(&mut self, order: OrderId, placement: Placement) {
         self.placements.remember(order, placement);
+    }
+
+    /// Changes what an order is for altogether.
+    pub(crate) fn set_energy(&mut self, order: OrderId, energy: Energy) {
+        self.placements.set_energy(order, energy);
     }
 
     /// Returns where an order was placed, and by whom; nothing for an order of a settled slot.
@@ -249,7 +260,7 @@ impl Slots {
         let state = self.held.get(slot).expect("it has traded");
         let traded = state.trades[first..].iter().flat_map(|trade| [trade.bid, trade.offer]);
         let is_open = |id: &OrderId| {
-            self.placements.get(*id).is_some_and(|placed| state.book.holds(placed.handle, *id))
+            self.placements.get(*id).is_some_and(|placed| state.book.is_open(placed.handle, *id))
         };
         let gone: Vec<OrderId> = traded.filter(|id| !is_open(id)).collect();
         gone.into_iter().for_each(|id| self.forget_expiry(id));

@@ -70,4 +70,13 @@ impl Standing {
             self.offers = self.offers.minus(energy);
         }
     }
+
+    /// Counts what an open order has traded: part of it, or all that was left.
+    #[inline]
+    pub(crate) fn trade(&mut self, side: Side, energy: Energy, is_gone: bool) {
+        self.close(side, energy, is_gone);
+        if side == Side::Offer {
+            self.sold = self.sold.plus(energy);
+        }
+    }
 }

@@ -1,13 +1,14 @@
-//! One price ladder: the levels of one side in one zone, best first, and which of them are occupied.
+//! Price ladders: for every side and zone of a book its levels, best first, and which of them are occupied.
 //!
 //! Knows keys, of which the lowest is the best, and queues' ends; does not know prices, sides or orders. Keeps:
-//! a level is occupied as long as it has energy. Levels are made in pages of 64, each with a word that has a
-//! bit for every occupied level; two more levels of words above it find the next one in a few steps, however
-//! far it is. A page whose last level is vacated is used again for other prices.
+//! a level is occupied as long as it has energy. Levels stand in pages of 64, each with a word that has a bit for
+//! every occupied level; in each ladder two more levels of words above its pages find the next one in a few
+//! steps, however far it is. A page whose last level is vacated is used again, by whichever ladder. An order
+//! remembers its level's place, so that most of them go without looking at their ladder at all.
 
 use alloc::vec::Vec;
 
-/// No page, and no order.
+/// No page, no level, and no order.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Levels in a page, and bits in a word.
 const WIDTH: u32 = 64;
@@ -23,7 +24,37 @@ pub(crate) struct Level {
     pub(crate) energy: u64,
 }
 
-/// The levels of one side in one zone. Makes nothing before its first use.
+/// A level's place: its page, and which of the page's it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u32);
+
+impl Place {
+    #[inline]
+    fn new(page: u32, key: u32) -> Place {
+        Place(page << 6 | key % WIDTH)
+    }
+}
+
+/// The levels of all ladders of a book.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pages {
+    pages: Vec<Page>,
+    /// The first free page; each names the next one in its `first_key`.
+    free: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Page {
+    /// Which levels are occupied, one bit each.
+    occupied: u64,
+    /// Of which ladder the levels are.
+    ladder: u32,
+    /// The first level's key.
+    first_key: u32,
+    levels: [Level; WIDTH as usize],
+}
+
+/// One ladder: where its levels are. Makes nothing before its first use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ladder {
     /// The number of each page, by the keys' upper bits; [`NONE`] where no level is occupied.
@@ -32,139 +63,148 @@ pub(crate) struct Ladder {
     middle: Vec<u64>,
     /// Which words of `middle` are not zero.
     top: u64,
-    pages: Vec<Page>,
-    /// The numbers of pages that are free.
-    free: Vec<u32>,
-}
-
-#[derive(Clone, Debug)]
-struct Page {
-    occupied: u64,
-    levels: [Level; WIDTH as usize],
 }
 
 const VACANT: Level = Level { head: NONE, tail: NONE, energy: 0 };
 
+impl Pages {
+    /// Returns no pages.
+    pub(crate) fn new() -> Pages {
+        Pages { pages: Vec::new(), free: NONE }
+    }
+
+    /// Returns the level at a place.
+    #[inline]
+    pub(crate) fn at(&mut self, place: Place) -> &mut Level {
+        &mut self.pages[(place.0 / WIDTH) as usize].levels[(place.0 % WIDTH) as usize]
+    }
+
+    /// Returns the number of the ladder that the level at a place is of, and its key.
+    #[inline]
+    pub(crate) fn whose(&self, place: Place) -> (usize, u32) {
+        let page = &self.pages[(place.0 / WIDTH) as usize];
+        (page.ladder as usize, page.first_key + place.0 % WIDTH)
+    }
+
+    fn make(&mut self, ladder: usize, first_key: u32) -> u32 {
+        let ladder = u32::try_from(ladder).expect("a book has two ladders a zone");
+        if let Some(page) = self.pages.get_mut(self.free as usize) {
+            let number = core::mem::replace(&mut self.free, page.first_key);
+            (page.ladder, page.first_key) = (ladder, first_key);
+            return number;
+        }
+        self.pages.push(Page { occupied: 0, ladder, first_key, levels: [VACANT; WIDTH as usize] });
+        u32::try_from(self.pages.len() - 1).expect("a book's pages are less than 2^26")
+    }
+
+    fn free(&mut self, number: u32) {
+        self.pages[number as usize].first_key = core::mem::replace(&mut self.free, number);
+    }
+}
+
 impl Ladder {
+    /// Returns where the level of `key` is, if its page is.
+    #[inline]
+    fn place(&self, key: u32) -> Option<Place> {
+        let page = *self.directory.get((key / WIDTH) as usize)?;
+        (page != NONE).then(|| Place::new(page, key))
+    }
+
     /// Returns the level of `key`, if it is occupied.
     #[inline]
-    pub(crate) fn level(&self, key: u32) -> Option<&Level> {
-        let page = self.pages.get(*self.directory.get(part(key))? as usize)?;
-        let level = &page.levels[place(key)];
+    pub(crate) fn level(&self, pages: &Pages, key: u32) -> Option<Level> {
+        let page = pages.pages.get(*self.directory.get((key / WIDTH) as usize)? as usize)?;
+        let level = page.levels[(key % WIDTH) as usize];
         (level.energy != 0).then_some(level)
     }
 
-    /// Returns the level of `key`, which is occupied, to change it.
+    /// Returns where the level of `key` is, to be occupied now; `own` is this ladder's number, and it has so
+    /// many levels.
     #[inline]
-    pub(crate) fn level_mut(&mut self, key: u32) -> &mut Level {
-        let page = self.directory[part(key)];
-        &mut self.pages[page as usize].levels[place(key)]
+    pub(crate) fn occupy(&mut self, pages: &mut Pages, own: usize, key: u32, levels: u32) -> Place {
+        let place = match self.place(key) {
+            Some(place) => place,
+            None => self.add_page(pages, own, key, levels),
+        };
+        pages.pages[(place.0 / WIDTH) as usize].occupied |= 1 << (place.0 % WIDTH);
+        place
     }
 
-    /// Returns the level of `key` to be occupied now, in a ladder of so many levels.
+    /// Lets a level of this ladder, which has no energy left, be vacant.
     #[inline]
-    pub(crate) fn occupy(&mut self, key: u32, levels: u32) -> &mut Level {
-        if self.directory.is_empty() {
-            self.make(levels);
-        }
-        let part = part(key);
-        if self.directory[part] == NONE {
-            self.add_page(part);
-        }
-        let page = &mut self.pages[self.directory[part] as usize];
-        page.occupied |= bit(key);
-        &mut page.levels[place(key)]
-    }
-
-    /// Lets the level of `key`, which has no energy left, be vacant.
-    #[inline]
-    pub(crate) fn vacate(&mut self, key: u32) {
-        let part = part(key);
-        let number = self.directory[part];
-        let page = &mut self.pages[number as usize];
-        page.levels[place(key)] = VACANT;
-        page.occupied &= !bit(key);
+    pub(crate) fn vacate(&mut self, pages: &mut Pages, place: Place) {
+        let number = place.0 / WIDTH;
+        let page = &mut pages.pages[number as usize];
+        page.levels[(place.0 % WIDTH) as usize] = VACANT;
+        page.occupied &= !(1 << (place.0 % WIDTH));
         if page.occupied == 0 {
-            self.drop_page(part, number);
+            self.drop_page(pages, number);
         }
     }
 
     /// Returns the first occupied key that is not below `key`.
     #[inline]
-    pub(crate) fn next_from(&self, key: u32) -> Option<u32> {
-        let part = part(key);
+    pub(crate) fn next_from(&self, pages: &Pages, key: u32) -> Option<u32> {
+        let part = (key / WIDTH) as usize;
         let page = *self.directory.get(part)?;
-        if page != NONE {
-            let above = self.pages[page as usize].occupied & (u64::MAX << (key % WIDTH));
+        if let Some(page) = pages.pages.get(page as usize) {
+            let above = page.occupied & (u64::MAX << (key % WIDTH));
             if above != 0 {
                 return Some(key / WIDTH * WIDTH + above.trailing_zeros());
             }
         }
-        self.first_of_parts_from(part + 1)
+        self.first_of_parts_from(pages, key / WIDTH + 1)
+    }
+
+    /// Returns every occupied key, rising.
+    pub(crate) fn keys(&self, pages: &Pages) -> impl Iterator<Item = u32> {
+        core::iter::successors(self.next_from(pages, 0), |key| self.next_from(pages, key + 1))
     }
 
     /// Returns the first occupied key in the page of `part`, or in one behind it.
-    fn first_of_parts_from(&self, part: usize) -> Option<u32> {
-        let from = u32::try_from(part).expect("a ladder has less than 2^12 pages");
-        let (word, bit) = (part / 64, from % WIDTH);
-        let here = self.middle.get(word)? & (u64::MAX << bit);
+    fn first_of_parts_from(&self, pages: &Pages, part: u32) -> Option<u32> {
+        let (word, bit) = (part / WIDTH, part % WIDTH);
+        let here = self.middle.get(word as usize)? & (u64::MAX << bit);
         let part = if here != 0 {
-            from / WIDTH * WIDTH + here.trailing_zeros()
+            word * WIDTH + here.trailing_zeros()
         } else {
-            let words = self.top.checked_shr(from / WIDTH + 1).filter(|words| *words != 0)?;
-            let word = from / WIDTH + 1 + words.trailing_zeros();
+            let words = self.top.checked_shr(word + 1).filter(|words| *words != 0)?;
+            let word = word + 1 + words.trailing_zeros();
             word * WIDTH + self.middle[word as usize].trailing_zeros()
         };
         let page = self.directory[part as usize];
-        Some(part * WIDTH + self.pages[page as usize].occupied.trailing_zeros())
-    }
-
-    fn make(&mut self, levels: u32) {
-        let pages = levels.div_ceil(WIDTH);
-        assert!(pages <= WIDTH * WIDTH, "the market's prices are checked to fit a ladder");
-        self.directory = alloc::vec![NONE; pages as usize];
-        self.middle = alloc::vec![0; pages.div_ceil(WIDTH) as usize];
+        Some(part * WIDTH + pages.pages[page as usize].occupied.trailing_zeros())
     }
 
     #[cold]
-    fn add_page(&mut self, part: usize) {
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.pages.push(Page { occupied: 0, levels: [VACANT; WIDTH as usize] });
-            // Every page can be free at once.
-            self.free.reserve(self.pages.len());
-            u32::try_from(self.pages.len() - 1).expect("a ladder has less than 2^12 pages")
-        });
-        self.directory[part] = number;
-        self.middle[part / 64] |= 1 << (part % 64);
-        self.top |= 1 << (part / 64);
+    #[inline(never)]
+    fn add_page(&mut self, pages: &mut Pages, own: usize, key: u32, levels: u32) -> Place {
+        if self.directory.is_empty() {
+            let parts = levels.div_ceil(WIDTH);
+            assert!(parts <= WIDTH * WIDTH, "the market's prices are checked to fit a ladder");
+            self.directory = alloc::vec![NONE; parts as usize];
+            self.middle = alloc::vec![0; parts.div_ceil(WIDTH) as usize];
+        }
+        let part = key / WIDTH;
+        let number = pages.make(own, part * WIDTH);
+        self.directory[part as usize] = number;
+        self.middle[(part / WIDTH) as usize] |= 1 << (part % WIDTH);
+        self.top |= 1 << (part / WIDTH);
+        Place::new(number, key)
     }
 
     #[cold]
-    fn drop_page(&mut self, part: usize, number: u32) {
-        self.directory[part] = NONE;
-        self.free.push(number);
-        self.middle[part / 64] &= !(1 << (part % 64));
-        if self.middle[part / 64] == 0 {
-            self.top &= !(1 << (part / 64));
+    #[inline(never)]
+    fn drop_page(&mut self, pages: &mut Pages, number: u32) {
+        let part = pages.pages[number as usize].first_key / WIDTH;
+        self.directory[part as usize] = NONE;
+        pages.free(number);
+        let word = &mut self.middle[(part / WIDTH) as usize];
+        *word &= !(1 << (part % WIDTH));
+        if *word == 0 {
+            self.top &= !(1 << (part / WIDTH));
         }
     }
-}
-
-/// Returns which page a key belongs to.
-#[inline]
-fn part(key: u32) -> usize {
-    (key / WIDTH) as usize
-}
-
-/// Returns a key's place in its page.
-#[inline]
-fn place(key: u32) -> usize {
-    (key % WIDTH) as usize
-}
-
-#[inline]
-fn bit(key: u32) -> u64 {
-    1 << (key % WIDTH)
 }
 
 #[cfg(test)]
@@ -178,25 +218,34 @@ mod tests {
     proptest! {
         #[test]
         fn the_next_occupied_level_is_that_of_a_sorted_set(
-            steps in prop::collection::vec((any::<bool>(), prop_oneof![0..200_u32, 0..LEVELS]), 1..200),
+            steps in prop::collection::vec((0..2_usize, any::<bool>(), prop_oneof![0..200_u32, 0..LEVELS]), 1..200),
             from in 0..LEVELS,
         ) {
-            let (mut ladder, mut set) = (Ladder::default(), BTreeSet::new());
-            for (occupies, key) in steps {
+            let mut pages = Pages::new();
+            let (mut ladders, mut sets) = ([Ladder::default(), Ladder::default()], [BTreeSet::new(), BTreeSet::new()]);
+            for (number, occupies, key) in steps {
+                let (ladder, set) = (&mut ladders[number], &mut sets[number]);
                 if occupies {
-                    ladder.occupy(key, LEVELS).energy = 1;
+                    let place = ladder.occupy(&mut pages, number, key, LEVELS);
+                    pages.at(place).energy = 1;
+                    prop_assert_eq!(pages.whose(place), (number, key));
                     set.insert(key);
                 } else if set.remove(&key) {
-                    ladder.level_mut(key).energy = 0;
-                    ladder.vacate(key);
+                    let place = ladder.place(key).unwrap();
+                    pages.at(place).energy = 0;
+                    ladder.vacate(&mut pages, place);
                 }
                 for from in [0, from, key, key.saturating_sub(1), (key + 1).min(LEVELS - 1)] {
-                    prop_assert_eq!(ladder.next_from(from), set.range(from..).next().copied());
+                    prop_assert_eq!(ladder.next_from(&pages, from), set.range(from..).next().copied());
                 }
-                prop_assert_eq!(ladder.level(key).is_some(), set.contains(&key));
+                prop_assert_eq!(ladder.level(&pages, key).is_some(), set.contains(&key));
+                prop_assert!(ladder.keys(&pages).eq(set.iter().copied()));
             }
-            let parts: BTreeSet<u32> = set.iter().map(|key| key / WIDTH).collect();
-            prop_assert_eq!(ladder.pages.len() - ladder.free.len(), parts.len(), "empty pages are free");
+            let free = core::iter::successors(Some(pages.free), |number| {
+                pages.pages.get(*number as usize).map(|page| page.first_key)
+            });
+            let used: usize = sets.iter().map(|set| set.iter().map(|key| key / WIDTH).collect::<BTreeSet<_>>().len()).sum();
+            prop_assert_eq!(pages.pages.len() - (free.count() - 1), used, "empty pages are free");
         }
     }
 

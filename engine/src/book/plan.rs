@@ -7,34 +7,77 @@
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use super::{Book, Entry, Handle, NONE, pack, rank};
+use super::{Best, Book, Handle, NONE, OpenOrder, limit, pack, rank, unpack};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, OrderId, ParticipantId, Price, Side, ZoneId};
 
 /// An order that meets a book.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
-    pub(crate) side: Side,
-    pub(crate) zone: ZoneId,
+    pub(super) rank: i64,
+    pub(super) energy: Energy,
+    /// Its id, packed: it meets only orders that came before.
+    pub(super) id: u64,
     pub(crate) owner: ParticipantId,
-    pub(crate) limit: Price,
-    pub(crate) energy: Energy,
-    /// It meets only orders that came before this one: itself, or the one that it is.
-    pub(crate) id: OrderId,
+    pub(crate) zone: ZoneId,
+    pub(crate) side: Side,
+}
+
+impl Incoming {
+    /// Returns an order as it meets a book.
+    #[inline]
+    pub(crate) fn new(order: &OpenOrder) -> Incoming {
+        let OpenOrder { id, owner, zone, side, limit, remaining } = *order;
+        Incoming { rank: rank(side, limit), energy: remaining, id: pack(id), owner, zone, side }
+    }
+
+    /// Returns the order's id.
+    #[inline]
+    pub(crate) fn id(&self) -> OrderId {
+        unpack(self.id)
+    }
+
+    /// Returns the order's limit.
+    #[inline]
+    pub(crate) fn limit(&self) -> Price {
+        limit(self.side, self.rank)
+    }
 }
 
 /// One trade that an order would make, with one that rests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fill {
-    pub(crate) resting: Handle,
+    /// The resting order's id, packed.
+    pub(super) id: u64,
     pub(crate) energy: Energy,
+    /// The price that is effective for the incoming order, as a rank.
+    pub(super) effective: i64,
+    pub(crate) handle: Handle,
+    pub(crate) owner: ParticipantId,
+    pub(crate) zone: ZoneId,
+    /// Whether it leaves nothing of the resting order.
+    pub(crate) is_whole: bool,
+}
+
+impl Fill {
+    /// Returns the resting order's id.
+    #[inline]
+    pub(crate) fn id(&self) -> OrderId {
+        unpack(self.id)
+    }
+
+    /// Returns what an incoming order of `side` pays all-in, or is paid net.
+    #[inline]
+    pub(crate) fn own_price(&self, side: Side) -> Price {
+        limit(side.opposite(), self.effective)
+    }
 }
 
 /// What an order would do. Its memory is used again for the next order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    fills: Vec<Fill>,
-    filled: Energy,
+    pub(super) fills: Vec<Fill>,
+    pub(super) filled: Energy,
     is_blocked: bool,
     cursors: Vec<Cursor>,
     flows: Flows,
@@ -45,11 +88,8 @@ pub(crate) struct Plan {
 struct Cursor {
     /// The price that is effective for the incoming order, as a rank.
     effective: i64,
-    /// The order's id, packed.
-    id: u64,
-    zone: u16,
-    key: u32,
-    handle: u32,
+    zone: usize,
+    best: Best,
 }
 
 impl Plan {
@@ -69,9 +109,9 @@ impl Plan {
     }
 
     /// Plans nothing.
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.fills.clear();
-        self.cursors.clear();
         self.filled = Energy::ZERO;
         self.is_blocked = false;
     }
@@ -80,85 +120,127 @@ impl Plan {
     #[inline]
     pub(crate) fn make(&mut self, book: &Book, grid: &Grid, flows: &Flows, incoming: &Incoming) {
         self.clear();
-        let worst = -rank(incoming.side, incoming.limit);
-        let bests = &book.half(incoming.side.opposite()).bests;
-        let ways = grid.ways(incoming.side, incoming.zone);
-        for (zone, (best, way)) in (0..).zip(bests.iter().zip(ways)) {
-            let effective = best.rank + way.0;
-            if effective <= worst {
-                let (id, key, handle) = (best.id, best.key, best.head);
-                self.cursors.push(Cursor { effective, id, zone, key, handle });
-            }
-        }
-        if !self.cursors.is_empty() {
+        let best = book.half(incoming.side.opposite()).least;
+        if best + grid.least_way(incoming.side, incoming.zone).0 <= -incoming.rank {
             self.walk(book, grid, flows, incoming);
         }
     }
 
-    /// Meets one order after the other.
-    fn walk(&mut self, book: &Book, grid: &Grid, flows: &Flows, incoming: &Incoming) {
-        let before = pack(incoming.id);
-        if grid.zone_count() > 1 {
+    /// Meets one order after the other, behind what is planned already.
+    pub(super) fn walk(&mut self, book: &Book, grid: &Grid, flows: &Flows, incoming: &Incoming) {
+        if !self.set_out(book, grid, incoming) {
+            return;
+        }
+        let own_zone = usize::from(incoming.zone.0);
+        if self.cursors.len() > 1 || self.cursors[0].zone != own_zone {
             self.flows.clone_from(flows);
         }
-        let mut left = incoming.energy;
-        while !left.is_zero()
-            && let Some((chosen, cursor)) = self.first_cursor()
+        let mut left = incoming.energy.0;
+        while left > 0
+            && let Some(chosen) = self.first_cursor()
         {
-            let entry = &book.entries[cursor.handle as usize];
-            let is_met = entry.owner != incoming.owner.0 && entry.id < before;
-            if is_met {
-                let (seller, buyer) = match incoming.side {
-                    Side::Bid => (ZoneId(cursor.zone), incoming.zone),
-                    Side::Offer => (incoming.zone, ZoneId(cursor.zone)),
-                };
-                let mut energy = left.min(Energy(entry.remaining));
-                if seller != buyer {
-                    energy = energy.min(grid.room(&self.flows, seller, buyer));
-                    if energy.is_zero() {
+            let Cursor { effective, zone, best } = self.cursors[chosen];
+            let entry = &book.entries[best.head as usize];
+            if entry.owner != incoming.owner.0 && entry.id < incoming.id {
+                let mut energy = left.min(entry.remaining);
+                if zone != own_zone {
+                    energy = self.send(grid, incoming, zone, energy);
+                    if energy == 0 {
                         // All flows of this order run towards it, or away from it: what is full stays so.
                         self.is_blocked = true;
                         self.cursors.swap_remove(chosen);
                         continue;
                     }
-                    grid.send(&mut self.flows, seller, buyer, energy);
                 }
-                self.fills.push(Fill { resting: Handle(cursor.handle), energy });
-                left = left.minus(energy);
-                if energy.0 < entry.remaining {
-                    // The order or the path is used up; the next turn sees which.
+                left -= energy;
+                let is_whole = energy == entry.remaining;
+                self.fills.push(Fill {
+                    id: entry.id,
+                    energy: Energy(energy),
+                    effective,
+                    handle: Handle(best.head),
+                    owner: ParticipantId(entry.owner),
+                    zone: ZoneId(zone as u16),
+                    is_whole,
+                });
+                if !is_whole {
+                    // The incoming order is used up, or the path; the next turn sees which.
                     continue;
                 }
             }
-            self.advance(book, grid, incoming, chosen, entry);
+            if left > 0 {
+                self.advance(book, grid, incoming, chosen, entry.next);
+            }
         }
-        self.filled = incoming.energy.minus(left);
+        self.filled = Energy(incoming.energy.0 - left);
     }
 
-    fn first_cursor(&self) -> Option<(usize, Cursor)> {
-        let numbered = self.cursors.iter().copied().enumerate();
-        numbered.min_by_key(|(_, cursor)| (cursor.effective, cursor.id))
+    /// Sets a cursor on the best order of each zone where the limits allow it; returns whether there is one.
+    #[inline]
+    fn set_out(&mut self, book: &Book, grid: &Grid, incoming: &Incoming) -> bool {
+        self.cursors.clear();
+        let others = &book.half(incoming.side.opposite()).bests;
+        let ways = grid.ways(incoming.side, incoming.zone);
+        for (zone, (&best, way)) in others.iter().zip(ways).enumerate() {
+            let effective = best.rank + way.0;
+            if effective <= -incoming.rank {
+                self.cursors.push(Cursor { effective, zone, best });
+            }
+        }
+        !self.cursors.is_empty()
+    }
+
+    /// Returns which cursor has the best price, and of those the earliest order.
+    #[inline]
+    fn first_cursor(&self) -> Option<usize> {
+        if self.cursors.len() < 2 {
+            return self.cursors.len().checked_sub(1);
+        }
+        let numbered = self.cursors.iter().enumerate();
+        numbered.min_by_key(|(_, cursor)| (cursor.effective, cursor.best.id)).map(|(number, _)| number)
+    }
+
+    /// Plans to send energy between the incoming order and one in another zone; returns how much has room.
+    fn send(&mut self, grid: &Grid, incoming: &Incoming, zone: usize, energy: u64) -> u64 {
+        let zone = ZoneId(zone as u16);
+        let (seller, buyer) = match incoming.side {
+            Side::Bid => (zone, incoming.zone),
+            Side::Offer => (incoming.zone, zone),
+        };
+        let energy = grid.room(&self.flows, seller, buyer).min(Energy(energy));
+        grid.send(&mut self.flows, seller, buyer, energy);
+        energy.0
     }
 
     /// Moves a cursor on to the next order of its zone, if the limits allow it.
-    fn advance(&mut self, book: &Book, grid: &Grid, incoming: &Incoming, chosen: usize, entry: &Entry) {
+    #[inline]
+    fn advance(
+        &mut self,
+        book: &Book,
+        grid: &Grid,
+        incoming: &Incoming,
+        chosen: usize,
+        next: u32,
+    ) {
         let cursor = &mut self.cursors[chosen];
-        if entry.next == NONE {
-            let half = book.half(incoming.side.opposite());
-            let ladder = &half.ladders[usize::from(cursor.zone)];
-            let way = grid.ways(incoming.side, incoming.zone)[usize::from(cursor.zone)];
-            let next = ladder.next_from(cursor.key + 1).map(|key| (key, half.rank_of(key) + way.0));
-            let worst = -rank(incoming.side, incoming.limit);
-            let Some((key, effective)) = next.filter(|(_, effective)| *effective <= worst) else {
-                self.cursors.swap_remove(chosen);
-                return;
-            };
-            (cursor.key, cursor.effective) = (key, effective);
-            cursor.handle = ladder.level(key).map_or(NONE, |level| level.head);
-        } else {
-            cursor.handle = entry.next;
+        if let Some(entry) = book.entries.get(next as usize) {
+            cursor.best.head = next;
+            cursor.best.id = entry.id;
+            return;
         }
-        cursor.id = book.entries[cursor.handle as usize].id;
+        let side = incoming.side.opposite();
+        let (half, ladder) = (book.half(side), book.ladder(ZoneId(cursor.zone as u16), side));
+        let way = grid.ways(incoming.side, incoming.zone)[cursor.zone];
+        let next = ladder.next_from(&book.pages, cursor.best.key + 1);
+        let next = next.map(|key| (key, half.rank_of(key) + way.0)).filter(|(_, it)| *it <= -incoming.rank);
+        let Some((key, effective)) = next else {
+            self.cursors.swap_remove(chosen);
+            return;
+        };
+        cursor.effective = effective;
+        cursor.best.key = key;
+        cursor.best.head = ladder.level(&book.pages, key).map_or(NONE, |level| level.head);
+        cursor.best.id = book.entries[cursor.best.head as usize].id;
     }
 }
 

@@ -17,17 +17,37 @@ pub struct StandaloneBook {
     plan: Plan,
 }
 
-/// Where an order stands in a [`StandaloneBook`].
+/// An order as a book takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared(Incoming);
+
+impl Prepared {
+    /// Prepares an order.
+    pub fn new(order: &OpenOrder) -> Prepared {
+        Prepared(Incoming::new(order))
+    }
+
+    /// Returns the order's id.
+    pub fn id(&self) -> OrderId {
+        self.0.id()
+    }
+}
+
+/// Where an order stands, or stood, in a [`StandaloneBook`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing(Handle, OrderId);
+pub struct Standing {
+    handle: Handle,
+    /// The order's id, packed.
+    id: u64,
+}
 
 /// A resting order that was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Met {
     /// Its id.
     pub resting: OrderId,
-    /// Its limit, at which it trades.
-    pub limit: Price,
+    /// What the order that came pays all-in, or is paid net.
+    pub price: Price,
     /// How much.
     pub energy: Energy,
 }
@@ -45,34 +65,29 @@ impl StandaloneBook {
 
     /// Adds an order to those that gather, and lets it trade with none.
     pub fn gather(&mut self, order: &OpenOrder) {
-        self.book.insert(order);
+        self.book.insert(&Incoming::new(order), order.remaining);
     }
 
-    /// Lets an order trade as it comes, and says with whom; what is left of it rests, and can be cancelled.
+    /// Lets an order trade as it comes, and says with whom; what is left of it rests.
     #[inline]
-    pub fn place(&mut self, order: &OpenOrder, mut meets: impl FnMut(Met)) -> Option<Standing> {
-        let OpenOrder { id, owner, zone, side, limit, remaining, .. } = *order;
-        let incoming = Incoming { side, zone, owner, limit, energy: remaining, id };
-        self.plan.make(&self.book, &self.grid, &self.flows, &incoming);
+    pub fn place(&mut self, order: &Prepared, mut meets: impl FnMut(Met)) -> Standing {
+        let Prepared(incoming) = order;
+        self.book.meet(&self.grid, &mut self.flows, incoming, &mut self.plan);
         for fill in self.plan.fills() {
-            let resting = self.book.at(fill.resting);
-            self.grid.send_between(&mut self.flows, side, zone, resting.zone, fill.energy);
-            meets(Met { resting: resting.id, limit: resting.limit, energy: fill.energy });
-            self.book.fill(fill.resting, fill.energy);
+            let price = fill.own_price(incoming.side);
+            meets(Met { resting: fill.id(), price, energy: fill.energy });
         }
-        let rest = remaining.minus(self.plan.filled());
-        if rest.is_zero() {
-            return None;
-        }
-        Some(Standing(self.book.insert(&OpenOrder { remaining: rest, ..*order }), id))
+        let rest = incoming.energy.minus(self.plan.filled());
+        let handle = if rest.is_zero() { Handle::NOWHERE } else { self.book.insert(incoming, rest) };
+        Standing { handle, id: incoming.id }
     }
 
     /// Takes an order out, and returns whether it was still open.
     #[inline]
     pub fn cancel(&mut self, standing: Standing) -> bool {
-        let is_open = self.book.holds(standing.0, standing.1);
+        let is_open = self.book.holds(standing.handle, standing.id);
         if is_open {
-            self.book.remove(standing.0);
+            self.book.remove(standing.handle);
         }
         is_open
     }
