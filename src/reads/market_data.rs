@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use parkwatt_engine::{Clearing, MarketConfig, OpenOrder, Side, Slot};
+use parkwatt_engine::{Clearing, Side, Slot, indicative};
 use parkwatt_proto::v1::{self, market_data_server::MarketData};
 use tonic::{Request, Response, Status};
 
@@ -127,10 +127,6 @@ fn summary(market: &Market, slot: Slot, view: &SlotView) -> v1::SlotSummary {
 /// Which orders are one owner's is nobody else's to know.
 fn nameless(clearing: &Clearing) -> v1::AuctionCleared {
     v1::AuctionCleared { passed_over: Vec::new(), ..wire::auction(clearing) }
-}
-
-fn indicative(_: &MarketConfig, slot: Slot, _: &[OpenOrder]) -> Clearing {
-    Clearing { slot, ..Clearing::default() }
 }
 
 /// A slot in which nothing happened has no view; its phase follows from time alone.

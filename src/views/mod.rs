@@ -90,7 +90,6 @@ impl Views {
             side: view.order.side,
             limit: view.order.limit,
             remaining: view.open_energy(),
-            traded: view.traded,
         };
         self.orders.open_in(slot).map(open).collect()
     }

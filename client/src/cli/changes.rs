@@ -83,19 +83,18 @@ fn replaced_report(
 ) -> Report {
     let (energy, limit) = (energy_text(asked.energy_wh), price_text(asked.limit_price_micros_per_kwh));
     let traded_wh: u64 = receipt.trades.iter().map(|trade| trade.energy_wh).sum();
-    let mut text = if new == old {
+    let changed = if new == old {
         format!("Order {} keeps its place: {energy} altogether, at {limit}.", order_id(old))
     } else {
         let (old, new) = (order_id(old), order_id(new));
         format!("Order {old} is replaced by order {new}: {energy} altogether, at {limit}.")
     };
-    if traded_wh > 0 {
-        text += &format!(
-            " {} traded at once:\n\n{}",
-            energy_text(traded_wh),
-            trades::made(&receipt.trades, desk)
-        );
-    }
+    let at_once = match traded_wh {
+        0 => "\n".to_owned(),
+        traded => {
+            format!(" {} traded at once:\n\n{}\n", energy_text(traded), trades::made(&receipt.trades, desk))
+        }
+    };
     Report {
         json: json!({
             "leaf_index": receipt.leaf_index,
@@ -109,7 +108,7 @@ fn replaced_report(
             },
             "trades": receipt.trades.iter().map(trades::json).collect::<Vec<_>>(),
         }),
-        text: format!("{text}\nNext: parkwatt orders --open"),
+        text: format!("{changed}{at_once}Next: parkwatt orders --open"),
         refused: false,
     }
 }

@@ -1,6 +1,6 @@
 //! `key new`, `key show`, `key rotate`: the key that signs for a participant.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use parkwatt_client::v1::outcome;
@@ -105,7 +105,7 @@ fn unfinished(failure: Failure, file: &Path, new_file: &Path, options: &Options)
 fn rotated(
     file: &Path,
     [old_key, new_key]: [&SigningKey; 2],
-    kept: &PathBuf,
+    kept: &Path,
     leaf_index: Option<u64>,
     is_resumed: bool,
 ) -> Report {
