@@ -85,6 +85,7 @@ impl Bare {
 }
 
 fn hands(flow: &Flow) -> Vec<Hand> {
+    let book = StandaloneBook::new(&config(1));
     let mut placed = Vec::new();
     let hand = |step: &Step| match *step {
         Step::Place { product, way, price_ticks, quantity } => {
@@ -98,7 +99,7 @@ fn hands(flow: &Flow) -> Vec<Hand> {
                 limit: Price(price_ticks * TICK),
                 remaining: Energy(quantity),
             };
-            Hand::Place { product, order: Prepared::new(&order) }
+            Hand::Place { product, order: book.prepare(&order) }
         }
         Step::Cancel { order } => Hand::Cancel { product: placed[order - 1], number: order },
     };

@@ -25,6 +25,8 @@ pub struct Accounts {
 struct Purse {
     /// None as long as nothing ever moved.
     balance: Option<Money>,
+    /// The balance, to compare with.
+    worth: Worth,
     reserved: Worth,
 }
 
@@ -53,10 +55,11 @@ impl Accounts {
     /// Returns what a participant may still spend: balance and credit, less what is reserved.
     ///
     /// Negative where deliveries that did not come, or tariffs, cost more than there was.
+    #[inline]
     pub fn available(&self, participant: ParticipantId, credit_limit_fen: u64) -> Worth {
         let credit = Worth(i128::from(credit_limit_fen) * NANOS_PER_FEN);
-        let Purse { balance, reserved } = self.purse(participant);
-        balance.map_or(Worth::ZERO, Money::worth).plus(credit).minus(reserved)
+        let Purse { worth, reserved, .. } = self.purse(participant);
+        worth.plus(credit).minus(reserved)
     }
 
     /// Moves money between two accounts, and says so in `events`; an amount of zero moves nothing and says
@@ -98,11 +101,15 @@ impl Accounts {
         let sum = self.balance(account).checked_add(amount);
         let sum = sum.expect("bounds on deposits and trades keep a balance within Money");
         match account {
-            Account::Participant(id) => self.purse_mut(id).balance = Some(sum),
+            Account::Participant(id) => {
+                let purse = self.purse_mut(id);
+                (purse.balance, purse.worth) = (Some(sum), sum.worth());
+            }
             other => _ = self.others.insert(other, sum),
         }
     }
 
+    #[inline]
     fn purse(&self, id: ParticipantId) -> Purse {
         self.purses.get(id.0 as usize).copied().unwrap_or_default()
     }

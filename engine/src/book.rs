@@ -62,11 +62,15 @@ pub(crate) struct Level {
 }
 
 /// The open orders of one slot.
+///
+/// What there is once for each side of each zone stands in lists: all zones' bids, and then all zones' offers.
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
-    /// The bids' half, and the offers'.
-    halves: [Half; 2],
-    /// All zones' bids, and then all zones' offers.
+    scale: Scale,
+    zones: usize,
+    /// The least rank of all bids, and of all offers.
+    least: [i64; 2],
+    bests: Vec<Best>,
     ladders: Vec<Ladder>,
     pages: Pages,
     entries: Vec<Entry>,
@@ -74,18 +78,14 @@ pub(crate) struct Book {
     free: u32,
 }
 
-/// One side of all zones.
-#[derive(Clone, Debug)]
-struct Half {
-    /// The rank of key 0.
-    first_rank: i64,
+/// How ranks are keys.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    /// The rank of key 0, of bids and of offers.
+    first_ranks: [i64; 2],
     tick: NonZeroU32,
     /// How many keys there are.
     levels: u32,
-    /// The least rank of all.
-    least: i64,
-    /// Each zone's best order.
-    bests: Vec<Best>,
 }
 
 /// The best order of one zone and side.
@@ -116,22 +116,29 @@ struct Entry {
 impl Book {
     /// Returns an empty book.
     pub(crate) fn new(config: &MarketConfig) -> Book {
-        let levels = (config.price_cap.0 - config.price_floor.0) / config.tick.0 + 1;
-        let tick = u32::try_from(config.tick.0).ok().and_then(NonZeroU32::new);
-        let half = |first_rank| Half {
-            first_rank,
-            tick: tick.expect("a tick is checked to be positive and less than the prices are apart"),
-            levels: u32::try_from(levels).expect("the market's prices are checked to fit a ladder"),
-            least: FAR,
-            bests: alloc::vec![NOBODY; config.zones.len()],
-        };
+        let zones = config.zones.len();
         Book {
-            halves: [half(-config.price_cap.0), half(config.price_floor.0)],
-            ladders: alloc::vec![Ladder::default(); 2 * config.zones.len()],
+            scale: Scale::new(config),
+            zones,
+            least: [FAR; 2],
+            bests: alloc::vec![NOBODY; 2 * zones],
+            ladders: alloc::vec![Ladder::default(); 2 * zones],
             pages: Pages::new(),
             entries: Vec::new(),
             free: NONE,
         }
+    }
+
+    /// Returns an order as it meets this book.
+    ///
+    /// # Panics
+    /// If its limit is none that the market allows.
+    #[inline]
+    pub(crate) fn incoming(&self, order: &OpenOrder) -> Incoming {
+        let OpenOrder { id, owner, zone, side, limit, remaining } = *order;
+        let rank = rank(side, limit);
+        let key = self.scale.key(side, rank);
+        Incoming { rank, energy: remaining, id: pack(id), owner, key, zone, side }
     }
 
     /// Returns whether the order of a packed id stands at `handle`.
@@ -169,17 +176,17 @@ impl Book {
 
     /// Returns a zone's levels of one side, best limit first.
     pub(crate) fn levels(&self, zone: ZoneId, side: Side) -> impl Iterator<Item = Level> {
-        let (half, ladder) = (self.half(side), self.ladder(zone, side));
+        let ladder = &self.ladders[self.number(side, zone)];
         ladder.keys(&self.pages).map(move |key| Level {
-            limit: limit(side, half.rank_of(key)),
+            limit: limit(side, self.scale.rank(side, key)),
             energy: Energy(ladder.level(&self.pages, key).map_or(0, |level| level.energy)),
         })
     }
 
     /// Returns the open orders at one level, in order of arrival.
     pub(crate) fn queue(&self, zone: ZoneId, side: Side, limit: Price) -> impl Iterator<Item = OpenOrder> {
-        let key = self.half(side).key(rank(side, limit));
-        self.linked(self.ladder(zone, side), key).map(|(_, entry)| self.open_order(entry))
+        let key = self.scale.key(side, rank(side, limit));
+        self.linked(self.number(side, zone), key).map(|(_, entry)| self.open_order(entry))
     }
 
     /// Returns every order that the best of the other side would suit, wherever that stands, in order of
@@ -187,13 +194,14 @@ impl Book {
     pub(crate) fn crossing(&self, grid: &Grid) -> Vec<(OrderId, Handle)> {
         let mut crossing = Vec::new();
         for side in [Side::Bid, Side::Offer] {
-            let (half, others) = (self.half(side), &self.half(side.opposite()).bests);
-            for zone in (0..).map(ZoneId).take(others.len()) {
+            let others = self.bests(side.opposite());
+            for zone in (0..).map(ZoneId).take(self.zones) {
                 let effective = others.iter().zip(grid.ways(side, zone)).map(|(it, way)| it.rank + way.0);
                 let worst = effective.min().map_or(-FAR, |effective| -effective);
-                let ladder = self.ladder(zone, side);
-                for key in ladder.keys(&self.pages).take_while(|key| half.rank_of(*key) <= worst) {
-                    crossing.extend(self.linked(ladder, key).map(|(handle, it)| (unpack(it.id), handle)));
+                let number = self.number(side, zone);
+                let keys = self.ladders[number].keys(&self.pages);
+                for key in keys.take_while(|key| self.scale.rank(side, *key) <= worst) {
+                    crossing.extend(self.linked(number, key).map(|(handle, it)| (unpack(it.id), handle)));
                 }
             }
         }
@@ -201,17 +209,21 @@ impl Book {
         crossing
     }
 
+    /// Adds an order that lets itself not trade as it comes.
+    pub(crate) fn gather(&mut self, order: &OpenOrder) -> Handle {
+        self.insert(&self.incoming(order), order.remaining)
+    }
+
     /// Adds what is left of an order, behind those of its price.
     ///
     /// # Panics
-    /// If that is nothing, or its limit is none that the market allows.
+    /// If that is nothing.
     #[inline]
     pub(crate) fn insert(&mut self, order: &Incoming, remaining: Energy) -> Handle {
         assert!(!remaining.is_zero(), "an empty order never rests");
-        let half = &mut self.halves[order.side as usize];
-        let key = half.key(order.rank);
-        let number = order.side as usize * half.bests.len() + usize::from(order.zone.0);
-        let place = self.ladders[number].occupy(&mut self.pages, number, key, half.levels);
+        let number = self.number(order.side, order.zone);
+        let ladder = &mut self.ladders[number];
+        let place = ladder.place_for(&mut self.pages, number, order.key, self.scale.levels);
         let level = self.pages.at(place);
         let previous = level.tail;
         let entry = Entry {
@@ -237,10 +249,12 @@ impl Book {
             previous.next = handle;
         } else {
             level.head = handle;
-            let best = &mut half.bests[usize::from(order.zone.0)];
-            if key < best.key {
-                *best = Best { rank: order.rank, id: order.id, key, head: handle };
-                half.least = order.rank.min(half.least);
+            self.pages.occupy(place);
+            let best = &mut self.bests[number];
+            if order.key < best.key {
+                *best = Best { rank: order.rank, id: order.id, key: order.key, head: handle };
+                let least = &mut self.least[order.side as usize];
+                *least = order.rank.min(*least);
             }
         }
         Handle(handle)
@@ -258,8 +272,15 @@ impl Book {
         self.pages.at(entry.level).energy -= energy.0;
     }
 
-    /// Removes an open order.
+    /// Removes an open order, and returns it.
     #[inline]
+    pub(crate) fn take(&mut self, handle: Handle) -> OpenOrder {
+        let order = self.at(handle);
+        self.remove(handle);
+        order
+    }
+
+    /// Removes an open order.
     pub(crate) fn remove(&mut self, handle: Handle) {
         let entry = &mut self.entries[handle.0 as usize];
         let Entry { id, remaining, next, previous, level: place, .. } = *entry;
@@ -288,9 +309,7 @@ impl Book {
         let Some(entry) = self.entries.get(next as usize) else {
             return self.leave(place);
         };
-        let (number, _) = self.pages.whose(place);
-        let zones = self.ladders.len() / 2;
-        let best = &mut self.halves[number / zones].bests[number % zones];
+        let best = &mut self.bests[self.pages.whose(place).0];
         if best.head == gone.0 {
             (best.head, best.id) = (next, entry.id);
         }
@@ -301,89 +320,88 @@ impl Book {
         let (number, key) = self.pages.whose(place);
         let ladder = &mut self.ladders[number];
         ladder.vacate(&mut self.pages, place);
-        let [bids, offers] = &mut self.halves;
-        let zones = bids.bests.len();
-        let (half, zone) = if number < zones { (bids, number) } else { (offers, number - zones) };
-        let over = half.bests[zone];
+        let over = self.bests[number];
         if over.key != key {
             return;
         }
-        half.bests[zone] = match ladder.next_from(&self.pages, key) {
+        let side = if number < self.zones { Side::Bid } else { Side::Offer };
+        self.bests[number] = match ladder.next_from(&self.pages, key) {
             None => NOBODY,
             Some(key) => {
                 let head = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
-                Best { rank: half.rank_of(key), id: self.entries[head as usize].id, key, head }
+                Best { rank: self.scale.rank(side, key), id: self.entries[head as usize].id, key, head }
             }
         };
-        if over.rank == half.least {
-            half.least = half.bests.iter().fold(FAR, |least, best| best.rank.min(least));
+        if over.rank == self.least[side as usize] {
+            let ranks = self.bests(side).iter().map(|best| best.rank);
+            self.least[side as usize] = ranks.fold(FAR, i64::min);
         }
     }
 
+    /// Returns where one side of a zone stands in the lists.
     #[inline]
-    fn half(&self, side: Side) -> &Half {
-        &self.halves[side as usize]
+    fn number(&self, side: Side, zone: ZoneId) -> usize {
+        match side {
+            Side::Bid => usize::from(zone.0),
+            Side::Offer => self.zones + usize::from(zone.0),
+        }
     }
 
-    fn ladder(&self, zone: ZoneId, side: Side) -> &Ladder {
-        &self.ladders[side as usize * self.half(side).bests.len() + usize::from(zone.0)]
+    /// Returns the best orders of one side, in the zones' order.
+    #[inline]
+    fn bests(&self, side: Side) -> &[Best] {
+        match side {
+            Side::Bid => &self.bests[..self.zones],
+            Side::Offer => &self.bests[self.zones..],
+        }
     }
 
     /// Returns a level's entries, as they are linked.
-    fn linked(&self, ladder: &Ladder, key: u32) -> impl Iterator<Item = (Handle, &Entry)> {
+    fn linked(&self, number: usize, key: u32) -> impl Iterator<Item = (Handle, &Entry)> {
         let numbered = |handle: u32| Some((Handle(handle), self.entries.get(handle as usize)?));
-        let first = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
+        let first = self.ladders[number].level(&self.pages, key).map_or(NONE, |level| level.head);
         core::iter::successors(numbered(first), move |(_, entry)| numbered(entry.next))
     }
 
+    #[inline]
     fn open_order(&self, entry: &Entry) -> OpenOrder {
         let (number, key) = self.pages.whose(entry.level);
-        let zones = self.ladders.len() / 2;
-        let side = if number < zones { Side::Bid } else { Side::Offer };
+        let (side, zone) =
+            if number < self.zones { (Side::Bid, number) } else { (Side::Offer, number - self.zones) };
         OpenOrder {
             id: unpack(entry.id),
             owner: ParticipantId(entry.owner),
-            zone: ZoneId(u16::try_from(number % zones).expect("zones are at most 1,024")),
+            zone: ZoneId(zone as u16),
             side,
-            limit: limit(side, self.half(side).rank_of(key)),
+            limit: limit(side, self.scale.rank(side, key)),
             remaining: Energy(entry.remaining),
         }
     }
 }
 
-impl Half {
-    /// Returns the zone whose best order is met first, and its effective rank, unless that is worse than
-    /// `worst`; `ways` is what the way to each zone costs.
-    #[inline]
-    fn first(&self, ways: &[Price], worst: i64) -> Option<(usize, i64)> {
-        if let ([best], [way]) = (&self.bests[..], ways) {
-            let effective = best.rank + way.0;
-            return (effective <= worst).then_some((0, effective));
+impl Scale {
+    fn new(config: &MarketConfig) -> Scale {
+        let levels = (config.price_cap.0 - config.price_floor.0) / config.tick.0 + 1;
+        let tick = u32::try_from(config.tick.0).ok().and_then(NonZeroU32::new);
+        Scale {
+            first_ranks: [-config.price_cap.0, config.price_floor.0],
+            tick: tick.expect("a tick is checked to be positive and less than the prices are apart"),
+            levels: u32::try_from(levels).expect("the market's prices are checked to fit a ladder"),
         }
-        let mut first = None;
-        let (mut least, mut earliest) = (worst, u64::MAX);
-        for (zone, (best, way)) in self.bests.iter().zip(ways).enumerate() {
-            let effective = best.rank + way.0;
-            if effective < least || effective == least && best.id < earliest {
-                (least, earliest) = (effective, best.id);
-                first = Some((zone, effective));
-            }
-        }
-        first
     }
 
     /// Returns the key of a rank: how many ticks it is worse than the best that there can be.
     #[inline]
-    fn key(&self, rank: i64) -> u32 {
-        let worse = u32::try_from(rank.wrapping_sub(self.first_rank)).unwrap_or(u32::MAX);
+    fn key(&self, side: Side, rank: i64) -> u32 {
+        let worse = u32::try_from(rank.wrapping_sub(self.first_ranks[side as usize])).unwrap_or(u32::MAX);
         let key = worse / self.tick;
         assert!(key < self.levels, "limits are within floor and cap");
         key
     }
 
     #[inline]
-    fn rank_of(&self, key: u32) -> i64 {
-        self.first_rank + i64::from(key) * i64::from(self.tick.get())
+    fn rank(&self, side: Side, key: u32) -> i64 {
+        self.first_ranks[side as usize] + i64::from(key) * i64::from(self.tick.get())
     }
 }
 

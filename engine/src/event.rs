@@ -229,11 +229,12 @@ pub struct Clearing {
     /// What was traded.
     pub energy: Energy,
     /// What sellers in each zone are paid, and what buyers there pay before the base charge and the fee.
-    /// Empty where nothing traded.
+    /// Empty where nothing traded or was passed over.
     pub prices: Vec<Price>,
     /// What each zone sent to its parent; negative where it drew, in Wh.
     pub exports_wh: Vec<i64>,
-    /// What a full edge costs on top of its charge, in the direction of its flow. Empty where nothing traded.
+    /// What a full edge costs on top of its charge, in the direction of its flow. Empty where
+    /// `prices` is.
     pub rents: Vec<Price>,
     /// Where own bids and offers would have traded with each other, and were passed over (R7).
     pub passed_over: Vec<Pair>,

@@ -42,6 +42,7 @@ mod state_hash;
 pub use accounts::Accounts;
 pub use book::{Met, OpenOrder, Prepared, Standing, StandaloneBook, indicative};
 pub use certificates::Certificates;
+pub use clearing::{ClearingError, check_clearing};
 pub use command::*;
 pub use config::*;
 pub use event::*;

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Handle, Incoming, OpenOrder};
+use crate::book::{Handle, OpenOrder};
 use crate::placements::Placement;
 use crate::{
     Answers, Energy, Event, Lapse, Market, NewOrder, NewParticipant, OrderId, Outcome, ParticipantId, Phase,
@@ -45,23 +45,24 @@ impl Market {
         if orders.len() > usize::from(max) {
             return Err(Rejection::ScheduleMustNotBeTooLong { len: orders.len() as u64, max });
         }
-        let ids = (0..).map(|position| OrderId { index: stamp.index, position });
-        let mut arrivals = ids.zip(orders).map(|(id, order)| Arrival { stamp, id, owner, order });
-        if !schedule.all_or_none {
-            return Ok(Outcome::Placed(arrivals.map(|it| self.place(&it, events)).collect()));
-        }
-        if let Some(refused) = self.first_refused(stamp, owner, orders) {
-            let (position, rejection) = refused;
-            let whole = Rejection::ScheduleMustHoldWhole { refused: position };
-            let answer = |place| Err(if place == position { rejection } else { whole });
+        let id = |position| OrderId { index: stamp.index, position };
+        if schedule.all_or_none
+            && let Some((refused, rejection)) = self.first_refused(stamp, owner, orders)
+        {
+            let whole = Rejection::ScheduleMustHoldWhole { refused };
+            let answer = |place| Err(if place == refused { rejection } else { whole });
             return Ok(Outcome::Placed((0..).take(orders.len()).map(answer).collect()));
         }
-
-        // Every check is above; from here all orders are accepted.
-        let answers: Answers = arrivals
-            .by_ref()
-            .map(|arrival| Ok(self.accept(&arrival, events)))
-            .collect();
+        let mut answers = Answers::with_capacity(orders.len());
+        for (position, order) in (0..).zip(orders) {
+            let arrival = Arrival { stamp, id: id(position), owner, order };
+            answers.push(if schedule.all_or_none {
+                // Every check is above; from here all orders are accepted.
+                Ok(self.accept(&arrival, events))
+            } else {
+                self.place(&arrival, events)
+            });
+        }
         Ok(Outcome::Placed(answers))
     }
 
@@ -240,28 +241,30 @@ impl Market {
 
     /// Plans what an order would do as it comes: nothing in an auction.
     fn plan(&mut self, arrival: &Arrival) {
-        let incoming = self.incoming(arrival);
         match self.slots.get(arrival.order.slot) {
             Some(state) if state.phase == Phase::Continuous => {
+                let incoming = state.book.incoming(&self.as_open(arrival));
                 self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
             }
             _ => self.plan.clear(),
         }
     }
 
-    fn incoming(&self, arrival: &Arrival) -> Incoming {
+    /// Returns an order as it stands once it rests whole.
+    fn as_open(&self, arrival: &Arrival) -> OpenOrder {
         let Arrival { id, owner, order, .. } = *arrival;
         let NewOrder { side, limit, energy, .. } = *order;
         let zone = self.participants.get(owner).new.zone;
-        Incoming::new(&OpenOrder { id, owner, zone, side, limit, remaining: energy })
+        OpenOrder { id, owner, zone, side, limit, remaining: energy }
     }
 
     /// Accepts an order that was checked, and returns its id.
     pub(crate) fn accept(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> OrderId {
         let Arrival { stamp, id, owner, order } = *arrival;
         let NewOrder { side, slot, limit, energy, .. } = *order;
-        let incoming = self.incoming(arrival);
+        let order_whole = self.as_open(arrival);
         let state = self.slots.hold(slot, stamp.at, &self.config, &self.grid);
+        let incoming = state.book.incoming(&order_whole);
         let (mut remaining, mut makes_room) = (energy, false);
         if state.phase == Phase::Continuous {
             makes_room = state.book.meet(&self.grid, &mut state.flows, &incoming, &mut self.plan);

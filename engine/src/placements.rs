@@ -50,24 +50,44 @@ pub(crate) struct Placement {
 
 impl Placements {
     /// Remembers an order, whose id is greater than those of all before.
+    #[inline]
     pub(crate) fn remember(&mut self, id: OrderId, placement: Placement) {
-        if self.firsts.is_empty() {
-            self.first_index = id.index.0;
-        }
-        let place = self.place_of(id).expect("ids rise, and the ledger's indices fit a usize");
-        let next = self.next_number();
-        if place >= self.firsts.len() {
-            self.firsts.resize(place, NONE);
-            self.firsts.push_back(next);
-        }
-        let placed = minus(next, self.firsts[place]);
-        for position in placed..u32::from(id.position) {
-            let position = u16::try_from(position).expect("it lies below a position");
-            self.list.push_back(Row { slot: NONE, owner: NONE, handle: NONE, position, energy: 0 });
+        if id.position == 0 {
+            self.begin(id.index.0);
+        } else {
+            self.begin_behind_refused(id);
         }
         let Placement { slot: Slot(slot), owner: ParticipantId(owner), handle: Handle(handle), energy } =
             placement;
         self.list.push_back(Row { slot, owner, handle, position: id.position, energy: energy.0 });
+    }
+
+    /// Begins a command's placements.
+    #[inline]
+    fn begin(&mut self, index: u64) {
+        if self.firsts.is_empty() {
+            self.first_index = index;
+        }
+        let next = self.next_number();
+        let gap = (index - self.first_index) as usize - self.firsts.len();
+        for _ in 0..gap {
+            self.firsts.push_back(NONE);
+        }
+        self.firsts.push_back(next);
+    }
+
+    /// Begins a command's placements, if they are not begun, and leaves rows out for orders that were refused.
+    fn begin_behind_refused(&mut self, id: OrderId) {
+        let next = self.next_number();
+        let last = self.first_index + self.firsts.len() as u64;
+        if self.firsts.is_empty() || last <= id.index.0 {
+            self.begin(id.index.0);
+        }
+        let first = self.firsts.back().copied().unwrap_or(next);
+        for position in minus(next, first)..u32::from(id.position) {
+            let position = u16::try_from(position).expect("it lies below a position");
+            self.list.push_back(Row { slot: NONE, owner: NONE, handle: NONE, position, energy: 0 });
+        }
     }
 
     /// Returns where an order was placed; nothing for one that never was, or whose slot is settled.
@@ -122,9 +142,10 @@ impl Placements {
         usize::try_from(id.index.0.checked_sub(self.first_index)?).ok()
     }
 
+    #[inline]
     fn next_number(&self) -> u32 {
         let len = u32::try_from(self.list.len()).expect("less than 2^31 orders wait for settlement");
-        (self.first_number + len) & NUMBERS
+        self.first_number.wrapping_add(len) & NUMBERS
     }
 }
 

@@ -290,8 +290,7 @@ impl Slots {
     /// Takes what is left of an open order out of its book, and releases what it reserved.
     pub(crate) fn withdraw(&mut self, slot: Slot, handle: Handle, accounts: &mut Accounts) -> OpenOrder {
         let state = self.get_mut(slot);
-        let order = state.book.at(handle);
-        state.book.remove(handle);
+        let order = state.book.take(handle);
         state.standings.get_mut(order.owner).close(order.side, order.remaining, true);
         accounts.release(order.owner, need(order.side, order.limit, order.remaining));
         self.forget_expiry(order.id);

@@ -40,15 +40,21 @@ impl Standings {
     /// Returns what an owner has standing, to change it.
     #[inline]
     pub(crate) fn get_mut(&mut self, owner: ParticipantId) -> &mut Standing {
+        let place = self.places.get(owner.0 as usize).copied().unwrap_or(NONE);
+        let place = if place == NONE { self.begin(owner) } else { place };
+        &mut self.list[place as usize]
+    }
+
+    #[cold]
+    fn begin(&mut self, owner: ParticipantId) -> u32 {
         let owner = owner.0 as usize;
         if owner >= self.places.len() {
             self.places.resize(owner + 1, NONE);
         }
-        if self.places[owner] == NONE {
-            self.places[owner] = u32::try_from(self.list.len()).expect("participants are less than 2^32");
-            self.list.push(Standing::default());
-        }
-        &mut self.list[self.places[owner] as usize]
+        let place = u32::try_from(self.list.len()).expect("participants are less than 2^32");
+        self.places[owner] = place;
+        self.list.push(Standing::default());
+        place
     }
 }
 

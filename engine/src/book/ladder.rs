@@ -79,6 +79,12 @@ impl Pages {
         &mut self.pages[(place.0 / WIDTH) as usize].levels[(place.0 % WIDTH) as usize]
     }
 
+    /// Marks the level at a place as occupied.
+    #[inline]
+    pub(crate) fn occupy(&mut self, place: Place) {
+        self.pages[(place.0 / WIDTH) as usize].occupied |= 1 << (place.0 % WIDTH);
+    }
+
     /// Returns the number of the ladder that the level at a place is of, and its key.
     #[inline]
     pub(crate) fn whose(&self, place: Place) -> (usize, u32) {
@@ -118,16 +124,14 @@ impl Ladder {
         (level.energy != 0).then_some(level)
     }
 
-    /// Returns where the level of `key` is, to be occupied now; `own` is this ladder's number, and it has so
-    /// many levels.
+    /// Returns where the level of `key` is, in a page that is made if there is none; `own` is this ladder's
+    /// number, and it has so many levels. The level must be occupied now.
     #[inline]
-    pub(crate) fn occupy(&mut self, pages: &mut Pages, own: usize, key: u32, levels: u32) -> Place {
-        let place = match self.place(key) {
+    pub(crate) fn place_for(&mut self, pages: &mut Pages, own: usize, key: u32, levels: u32) -> Place {
+        match self.place(key) {
             Some(place) => place,
             None => self.add_page(pages, own, key, levels),
-        };
-        pages.pages[(place.0 / WIDTH) as usize].occupied |= 1 << (place.0 % WIDTH);
-        place
+        }
     }
 
     /// Lets a level of this ladder, which has no energy left, be vacant.
@@ -226,7 +230,8 @@ mod tests {
             for (number, occupies, key) in steps {
                 let (ladder, set) = (&mut ladders[number], &mut sets[number]);
                 if occupies {
-                    let place = ladder.occupy(&mut pages, number, key, LEVELS);
+                    let place = ladder.place_for(&mut pages, number, key, LEVELS);
+                    pages.occupy(place);
                     pages.at(place).energy = 1;
                     prop_assert_eq!(pages.whose(place), (number, key));
                     set.insert(key);

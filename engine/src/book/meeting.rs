@@ -7,7 +7,18 @@
 use super::ladder::NONE;
 use super::{Book, Fill, Handle, Incoming, Plan};
 use crate::grid::{Flows, Grid};
-use crate::{Energy, ParticipantId, ZoneId};
+use crate::{Energy, ParticipantId, Price, Side, ZoneId};
+
+/// The zone whose best order an incoming one meets first.
+struct Next {
+    zone: usize,
+    /// Where the zone's side stands in the book's lists.
+    number: usize,
+    /// What the way to it costs.
+    way: i64,
+    /// Its orders come first while their effective rank and id lie below: those of the next zone, or the limit.
+    until: (i64, u64),
+}
 
 impl Book {
     /// Lets an order trade as it comes, along the edges whose flows are given, and puts its trades into `plan`.
@@ -21,7 +32,7 @@ impl Book {
         plan: &mut Plan,
     ) -> bool {
         plan.clear();
-        let best = self.half(incoming.side.opposite()).least;
+        let best = self.least[incoming.side.opposite() as usize];
         if best + grid.least_way(incoming.side, incoming.zone).0 > -incoming.rank {
             return false;
         }
@@ -35,59 +46,102 @@ impl Book {
         incoming: &Incoming,
         plan: &mut Plan,
     ) -> bool {
-        let side = incoming.side.opposite();
-        let own_zone = usize::from(incoming.zone.0);
-        let ways = grid.ways(incoming.side, incoming.zone);
+        let (side, own_zone) = (incoming.side, incoming.zone);
+        let ways = grid.ways(side, own_zone);
         let (mut left, mut makes_room) = (incoming.energy.0, false);
-        while left > 0 {
-            let half = &mut self.halves[side as usize];
-            let Some((zone, effective)) = half.first(ways, -incoming.rank) else { break };
-            let head = half.bests[zone].head;
-            let entry = &mut self.entries[head as usize];
-            let energy = left.min(entry.remaining);
-            if entry.owner == incoming.owner.0 {
-                return self.meet_rest(grid, flows, incoming, left, plan) | makes_room;
-            }
+        while left > 0
+            && let Some(next) = self.next_zone(side.opposite(), ways, -incoming.rank)
+        {
+            let zone = ZoneId(next.zone as u16);
+            let mut most = left;
             if zone != own_zone {
-                let other = ZoneId(zone as u16);
-                if grid.room_between(flows, incoming.side, incoming.zone, other) < Energy(energy) {
-                    return self.meet_rest(grid, flows, incoming, left, plan) | makes_room;
-                }
-                makes_room |=
-                    grid.send_between(flows, incoming.side, incoming.zone, other, Energy(energy));
+                most = most.min(grid.room_between(flows, side, own_zone, zone).0);
             }
-            left -= energy;
-            let is_whole = energy == entry.remaining;
-            plan.fills.push(Fill {
-                id: entry.id,
-                energy: Energy(energy),
-                effective,
-                handle: Handle(head),
-                owner: ParticipantId(entry.owner),
-                zone: ZoneId(zone as u16),
-                is_whole,
-            });
-            entry.remaining -= energy;
-            let place = entry.level;
-            let level = self.pages.at(place);
-            level.energy -= energy;
-            if is_whole {
-                let next = entry.next;
-                entry.id = u64::MAX;
-                entry.next = self.free;
-                self.free = head;
-                level.head = next;
-                if let Some(following) = self.entries.get_mut(next as usize) {
-                    following.previous = NONE;
-                    let best = &mut half.bests[zone];
-                    (best.head, best.id) = (next, following.id);
-                } else {
-                    self.leave(place);
-                }
+            let traded = self.meet_zone(&next, incoming.owner, most, plan);
+            left -= traded;
+            if zone != own_zone && traded > 0 {
+                makes_room |= grid.send_between(flows, side, own_zone, zone, Energy(traded));
+            }
+            if traded == 0 {
+                return self.meet_rest(grid, flows, incoming, left, plan) | makes_room;
             }
         }
         plan.filled = Energy(incoming.energy.0 - left);
         makes_room
+    }
+
+    /// Returns which zone's best order is met first, unless its effective rank is worse than `worst`; `ways` is
+    /// what the way to each zone costs.
+    #[inline]
+    fn next_zone(&self, side: Side, ways: &[Price], worst: i64) -> Option<Next> {
+        let first_number = if side == Side::Bid { 0 } else { self.zones };
+        if let ([best], [way]) = (self.bests(side), ways) {
+            let next = Next { zone: 0, number: first_number, way: way.0, until: (worst, u64::MAX) };
+            return (best.rank + way.0 <= worst).then_some(next);
+        }
+        let (mut first, mut first_zone) = ((worst, u64::MAX), None);
+        let mut until = first;
+        for (zone, (best, way)) in self.bests(side).iter().zip(ways).enumerate() {
+            let effective = best.rank + way.0;
+            if effective > until.0 {
+                continue;
+            }
+            let met = (effective, best.id);
+            if met < first {
+                until = first;
+                (first, first_zone) = (met, Some((zone, way.0)));
+            } else if met < until {
+                until = met;
+            }
+        }
+        let (zone, way) = first_zone?;
+        Some(Next { zone, number: first_number + zone, way, until })
+    }
+
+    /// Lets an order trade, up to `most`, with one zone's best orders as long as they come before those of
+    /// every other zone and are none of its owner's; returns how much it does.
+    fn meet_zone(&mut self, zone: &Next, owner: ParticipantId, most: u64, plan: &mut Plan) -> u64 {
+        let mut left = most;
+        let mut best = self.bests[zone.number];
+        while left > 0 && (best.rank + zone.way, best.id) < zone.until {
+            let entry = &mut self.entries[best.head as usize];
+            if entry.owner == owner.0 {
+                break;
+            }
+            let energy = left.min(entry.remaining);
+            let is_whole = energy == entry.remaining;
+            plan.fills.push(Fill {
+                id: entry.id,
+                energy: Energy(energy),
+                effective: best.rank + zone.way,
+                handle: Handle(best.head),
+                owner: ParticipantId(entry.owner),
+                zone: ZoneId(zone.zone as u16),
+                is_whole,
+            });
+            left -= energy;
+            let place = entry.level;
+            let level = self.pages.at(place);
+            level.energy -= energy;
+            if !is_whole {
+                entry.remaining -= energy;
+                break;
+            }
+            let next = entry.next;
+            entry.id = u64::MAX;
+            entry.next = self.free;
+            self.free = best.head;
+            level.head = next;
+            if let Some(following) = self.entries.get_mut(next as usize) {
+                following.previous = NONE;
+                (best.head, best.id) = (next, following.id);
+                self.bests[zone.number] = best;
+            } else {
+                self.leave(place);
+                best = self.bests[zone.number];
+            }
+        }
+        most - left
     }
 
     /// Lets what is left of an order trade by a plan.

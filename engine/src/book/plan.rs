@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use super::{Best, Book, Handle, NONE, OpenOrder, limit, pack, rank, unpack};
+use super::{Best, Book, Handle, NONE, limit, unpack};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, OrderId, ParticipantId, Price, Side, ZoneId};
 
@@ -19,18 +19,13 @@ pub(crate) struct Incoming {
     /// Its id, packed: it meets only orders that came before.
     pub(super) id: u64,
     pub(crate) owner: ParticipantId,
+    /// The key of its level.
+    pub(super) key: u32,
     pub(crate) zone: ZoneId,
     pub(crate) side: Side,
 }
 
 impl Incoming {
-    /// Returns an order as it meets a book.
-    #[inline]
-    pub(crate) fn new(order: &OpenOrder) -> Incoming {
-        let OpenOrder { id, owner, zone, side, limit, remaining } = *order;
-        Incoming { rank: rank(side, limit), energy: remaining, id: pack(id), owner, zone, side }
-    }
-
     /// Returns the order's id.
     #[inline]
     pub(crate) fn id(&self) -> OrderId {
@@ -120,7 +115,7 @@ impl Plan {
     #[inline]
     pub(crate) fn make(&mut self, book: &Book, grid: &Grid, flows: &Flows, incoming: &Incoming) {
         self.clear();
-        let best = book.half(incoming.side.opposite()).least;
+        let best = book.least[incoming.side.opposite() as usize];
         if best + grid.least_way(incoming.side, incoming.zone).0 <= -incoming.rank {
             self.walk(book, grid, flows, incoming);
         }
@@ -179,7 +174,7 @@ impl Plan {
     #[inline]
     fn set_out(&mut self, book: &Book, grid: &Grid, incoming: &Incoming) -> bool {
         self.cursors.clear();
-        let others = &book.half(incoming.side.opposite()).bests;
+        let others = book.bests(incoming.side.opposite());
         let ways = grid.ways(incoming.side, incoming.zone);
         for (zone, (&best, way)) in others.iter().zip(ways).enumerate() {
             let effective = best.rank + way.0;
@@ -229,10 +224,10 @@ impl Plan {
             return;
         }
         let side = incoming.side.opposite();
-        let (half, ladder) = (book.half(side), book.ladder(ZoneId(cursor.zone as u16), side));
+        let ladder = &book.ladders[book.number(side, ZoneId(cursor.zone as u16))];
         let way = grid.ways(incoming.side, incoming.zone)[cursor.zone];
         let next = ladder.next_from(&book.pages, cursor.best.key + 1);
-        let next = next.map(|key| (key, half.rank_of(key) + way.0)).filter(|(_, it)| *it <= -incoming.rank);
+        let next = next.map(|key| (key, book.scale.rank(side, key) + way.0)).filter(|(_, it)| *it <= -incoming.rank);
         let Some((key, effective)) = next else {
             self.cursors.swap_remove(chosen);
             return;

@@ -22,11 +22,6 @@ pub struct StandaloneBook {
 pub struct Prepared(Incoming);
 
 impl Prepared {
-    /// Prepares an order.
-    pub fn new(order: &OpenOrder) -> Prepared {
-        Prepared(Incoming::new(order))
-    }
-
     /// Returns the order's id.
     pub fn id(&self) -> OrderId {
         self.0.id()
@@ -63,9 +58,17 @@ impl StandaloneBook {
         StandaloneBook { book: Book::new(config), flows: grid.no_flows(), grid, plan: Plan::default() }
     }
 
+    /// Prepares an order to be placed here.
+    ///
+    /// # Panics
+    /// If its limit is none that the market allows.
+    pub fn prepare(&self, order: &OpenOrder) -> Prepared {
+        Prepared(self.book.incoming(order))
+    }
+
     /// Adds an order to those that gather, and lets it trade with none.
     pub fn gather(&mut self, order: &OpenOrder) {
-        self.book.insert(&Incoming::new(order), order.remaining);
+        self.book.gather(order);
     }
 
     /// Lets an order trade as it comes, and says with whom; what is left of it rests.
