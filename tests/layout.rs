@@ -144,7 +144,7 @@ fn the_engine_needs_decimals_containers_and_error_words_and_nothing_else() {
 #[test]
 fn neither_engine_nor_ledger_calculates_with_floats() {
     for file in files(&["engine/src", "ledger/src"], "rs") {
-        let code = code(&read(&file));
+        let code = production(&file);
         assert!(!code.contains("f64") && !code.contains("f32"), "{file}");
     }
 }

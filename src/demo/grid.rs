@@ -50,6 +50,7 @@ pub fn text(views: &Views) -> String {
                     let capacity_wh = edge.capacity_wh(watts);
                     let full = flows().filter(|flow| *flow == capacity_wh).count();
                     let (most, capacity) = (kwh(most), kwh(capacity_wh));
+                    let most = most.trim_end_matches(" kWh");
                     format!("at most {most} of {capacity} a quarter hour, full in {full} quarter hours")
                 }
             };
