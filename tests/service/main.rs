@@ -7,5 +7,6 @@ mod envelopes;
 mod market;
 #[path = "../node/mod.rs"]
 mod node;
+mod orders;
 mod proofs;
 mod sessions;
