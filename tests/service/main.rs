@@ -9,4 +9,5 @@ mod market;
 mod node;
 mod orders;
 mod proofs;
+mod rotation;
 mod sessions;
