@@ -31,6 +31,7 @@ pub struct Applied {
 }
 
 /// What makes something happen.
+#[expect(clippy::large_enum_variant, reason = "ticks are rare, and a box for every command is no saving")]
 pub enum Cause {
     /// A command, and what became of it.
     Command {
@@ -88,11 +89,12 @@ impl Replica {
         request: engine::Request,
     ) -> Applied {
         let mut events = Vec::new();
-        let outcome = self.market.apply(self.stamp(at), &request, &mut events);
+        // Before the command is applied: it may be the last one of its key.
         let participant = match self.market.participants().holder_of(&request.key) {
             Some(engine::KeyHolder::Owner(id) | engine::KeyHolder::Meter(id)) => Some(id.0),
-            Some(engine::KeyHolder::FoundingOperator) | None => None,
+            Some(engine::KeyHolder::FoundingOperator | engine::KeyHolder::Retired) | None => None,
         };
+        let outcome = self.market.apply(self.stamp(at), &request, &mut events);
         let fact = Fact::Command(v1::CommandLeaf {
             signed: Some(signed),
             outcome: Some(wire::outcome(&outcome)),

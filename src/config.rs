@@ -100,9 +100,10 @@ pub struct MarketFile {
     pub zones: Vec<ZoneFile>,
     /// Prices are multiples of this. Default 100: 0.0001 yuan/kWh.
     pub tick_micros_per_kwh: i64,
-    /// The least limit price. Default 0.
+    /// The least limit price, a multiple of the tick. Default 0.
     pub price_floor_micros_per_kwh: i64,
-    /// The greatest limit price. Default 5,000,000: 5 yuan/kWh.
+    /// The greatest limit price, a multiple of the tick, less than 262,144 ticks above the least. Default
+    /// 5,000,000: 5 yuan/kWh.
     pub price_cap_micros_per_kwh: i64,
     /// Energies are multiples of this. Default 1.
     pub lot_wh: u64,
@@ -150,6 +151,11 @@ pub struct ZoneFile {
     /// The charge from the parent to this zone.
     #[serde(default)]
     pub wheeling_down_micros_per_kwh: i64,
+    /// The most power from this zone to its parent, in W: the rating of the transformer between them. Left out
+    /// where nothing limits it.
+    pub capacity_up_w: Option<u64>,
+    /// The most power from the parent to this zone, in W. Left out where nothing limits it.
+    pub capacity_down_w: Option<u64>,
 }
 
 /// Tariffs from a time of day on.
@@ -180,6 +186,8 @@ impl Default for MarketFile {
                 base_wheeling_micros_per_kwh: 50_000,
                 wheeling_up_micros_per_kwh: 0,
                 wheeling_down_micros_per_kwh: 0,
+                capacity_up_w: None,
+                capacity_down_w: None,
             }],
             tick_micros_per_kwh: 100,
             price_floor_micros_per_kwh: 0,
@@ -255,6 +263,8 @@ impl MarketFile {
                 base_wheeling: engine::Price(zone.base_wheeling_micros_per_kwh),
                 wheeling_up: engine::Price(zone.wheeling_up_micros_per_kwh),
                 wheeling_down: engine::Price(zone.wheeling_down_micros_per_kwh),
+                capacity_up_w: zone.capacity_up_w,
+                capacity_down_w: zone.capacity_down_w,
             })
         };
         self.zones.iter().map(zone).collect()

@@ -3,7 +3,9 @@
 //! Knows leaves; the rows follow from a leaf alone, so that they can be made again at any time.
 
 use parkwatt_ledger::{Group, IndexRow};
-use parkwatt_proto::v1::{self, leaf::Fact, ledger_account, list_entries_request::About, posting::Purpose};
+use parkwatt_proto::v1::{
+    self, command::Kind, leaf::Fact, ledger_account, list_entries_request::About, outcome, posting::Purpose,
+};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -68,10 +70,17 @@ fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
     match fact {
         Fact::Genesis(_) | Fact::Tick(_) => Vec::new(),
         Fact::Command(command) => {
-            command.participant.map(participant).into_iter().chain(cancelled(command).map(order)).collect()
+            let orders = changed(command).into_iter().map(order);
+            command.participant.map(participant).into_iter().chain(orders).collect()
         }
         Fact::PhaseBegan(it) => vec![slot(it.slot)],
-        Fact::AuctionCleared(it) => vec![slot(it.slot)],
+        Fact::AuctionCleared(it) => {
+            let own_pairs = it.passed_over.iter().flat_map(|pair| pair.bid.into_iter().chain(pair.offer));
+            own_pairs.map(order).chain([slot(it.slot)]).collect()
+        }
+        Fact::OrderLapsed(it) => {
+            it.order.map(order).into_iter().chain([slot(it.slot), participant(it.owner)]).collect()
+        }
         Fact::TradeMade(it) => {
             let orders = it.bid.into_iter().chain(it.offer).map(order);
             let owners = it.buyer.into_iter().chain(it.seller).map(participant);
@@ -117,11 +126,19 @@ fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; 
     named.into_iter().chain(holders.map(participant)).collect()
 }
 
-fn cancelled(command: &v1::CommandLeaf) -> Option<v1::OrderId> {
-    match v1::Command::decode(command.signed.as_ref()?.payload.as_slice()).ok()?.kind? {
-        v1::command::Kind::CancelOrder(cancel) => cancel.order,
+/// Returns the orders that a command names, and that it puts in another's place.
+fn changed(command: &v1::CommandLeaf) -> Vec<v1::OrderId> {
+    let payload = command.signed.as_ref().map(|signed| signed.payload.as_slice());
+    let named = match payload.and_then(|payload| v1::Command::decode(payload).ok()?.kind) {
+        Some(Kind::CancelOrder(cancel)) => cancel.order,
+        Some(Kind::ReplaceOrder(replacement)) => replacement.order,
         _ => None,
-    }
+    };
+    let replacement = match command.outcome.as_ref().and_then(|outcome| outcome.kind.as_ref()) {
+        Some(outcome::Kind::Replaced(id)) => Some(*id),
+        _ => None,
+    };
+    named.into_iter().chain(replacement).collect()
 }
 
 fn purpose(it: &Purpose) -> Option<(u8, Vec<u8>)> {
@@ -129,6 +146,7 @@ fn purpose(it: &Purpose) -> Option<(u8, Vec<u8>)> {
         Purpose::Deposit(_) => None,
         Purpose::EnergyOfTrade(trade)
         | Purpose::WheelingOfTrade(trade)
+        | Purpose::CongestionOfTrade(trade)
         | Purpose::FeeOfTrade(trade)
         | Purpose::DeviationOfTrade(trade) => Some(place(&About::Trade(*trade))),
         Purpose::RetailInSlot(slot) | Purpose::FeedInInSlot(slot) => Some(place(&About::Slot(*slot))),

@@ -1,6 +1,7 @@
 //! Step 7, receipt: what the caller is told, once it is durable.
 //!
-//! A receipt is made from what was applied, or from the leaves that recorded it; both say the same.
+//! A receipt is made from what was applied, or from the leaves that recorded it; both say the same. What a command's
+//! orders did is the caller's to know; a trade that others made because of it is not.
 
 use parkwatt_engine::Event;
 use parkwatt_proto::v1::{self, leaf::Fact};
@@ -14,17 +15,17 @@ use crate::{
 /// Returns the receipt of a command that was applied; none for the passing of time.
 pub fn receipt(applied: &Applied) -> Option<v1::Receipt> {
     let Cause::Command { outcome, .. } = &applied.cause else { return None };
-    let trades = applied.events.iter().filter_map(|event| match event {
-        Event::TradeMade(trade) => Some(wire::trade(trade)),
-        _ => None,
-    });
-    Some(v1::Receipt {
+    let mut receipt = v1::Receipt {
         leaf_index: applied.index,
         at_micros: applied.at.0,
         outcome: Some(wire::outcome(outcome)),
-        trades: trades.collect(),
-        repeated_command: false,
-    })
+        ..v1::Receipt::default()
+    };
+    let is_about_orders = |event: &&Event| matches!(event, Event::TradeMade(_) | Event::OrderLapsed { .. });
+    for event in applied.events.iter().filter(is_about_orders) {
+        tell(&mut receipt, &wire::event_fact(event));
+    }
+    Some(receipt)
 }
 
 /// Returns the receipt that the leaves from `index` on gave; `leaf` reads one.
@@ -41,17 +42,28 @@ pub fn receipt_again(
     };
     let first = read(index)?;
     let Some(Fact::Command(command)) = first.fact else { return Err(format!("leaf {index} is no command")) };
-    let mut trades = Vec::new();
-    for at in index + 1..=index + u64::from(command.events) {
-        if let Some(Fact::TradeMade(trade)) = read(at)?.fact {
-            trades.push(trade);
-        }
-    }
-    Ok(v1::Receipt {
+    let mut receipt = v1::Receipt {
         leaf_index: index,
         at_micros: first.at_micros,
         outcome: command.outcome,
-        trades,
         repeated_command: true,
-    })
+        ..v1::Receipt::default()
+    };
+    for at in index + 1..=index + u64::from(command.events) {
+        if let Some(fact) = read(at)?.fact {
+            tell(&mut receipt, &fact);
+        }
+    }
+    Ok(receipt)
+}
+
+/// Tells what became of the command's own orders: those that are named after its leaf.
+fn tell(receipt: &mut v1::Receipt, fact: &Fact) {
+    let index = receipt.leaf_index;
+    let is_own = |id: Option<v1::OrderId>| id.is_some_and(|id| id.index == index);
+    match fact {
+        Fact::TradeMade(trade) if is_own(trade.bid) || is_own(trade.offer) => receipt.trades.push(*trade),
+        Fact::OrderLapsed(lapsed) if is_own(lapsed.order) => receipt.lapsed.push(*lapsed),
+        _ => {}
+    }
 }

@@ -60,7 +60,9 @@ fn admit(
         }
         let key = authenticate(COMMAND_TYPE, &signed.payload, &signed.public_key, &signed.signature)?;
         let request = wire::parse(&market.config, &signed.payload, key)?;
-        if market.views().holder_of(&key).is_none() {
+        let views = market.views();
+        // A retired key may ask again what it asked while it spoke; the sequencer looks it up.
+        if views.holder_of(&key).is_none() && !views.has_retired(&key) {
             return Err(Refused::UnknownKey { key, market: market.config.name.clone() });
         }
         Ok(request)

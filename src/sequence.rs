@@ -212,21 +212,33 @@ impl Sequencer {
             group.repeats.push(Repeat(PendingCommand { new_as_of: None, ..command }));
             return;
         }
+        if !self.speaks(&command) {
+            let (key, market) = (command.request.key, self.replica.market().config().name.clone());
+            command.answer(Err(Refused::UnknownKey { key, market }));
+            return;
+        }
         let at = self.moment_of_a_command(group);
         let applied = Arc::new(self.replica.command(at, command.signed, command.request));
         group.receipts.push((command.receipt, applied.clone()));
         group.push(applied);
     }
 
-    /// Returns whether the same bytes may have been sequenced before, so that they must be looked up.
+    /// Returns whether the same bytes may have been sequenced before, so that they must be looked up: where their nonce
+    /// was used, or where their key speaks no more.
     ///
     /// Two copies of bytes under a used nonce may both be found new before the first is stored; the second is
     /// looked up again then, behind the first.
     fn may_be_a_repeat(&mut self, command: &PendingCommand) -> bool {
-        if command.request.nonce > self.replica.market().last_nonce(&command.request.key) {
+        let is_new = command.request.nonce > self.replica.market().last_nonce(&command.request.key);
+        let speaks = self.speaks(command);
+        if is_new && speaks {
             return false;
         }
         let Some(as_of) = command.new_as_of else { return true };
+        if !speaks {
+            // Everything that its key ever asked was in the store when it was looked up.
+            return false;
+        }
         // Commands come back in the order of their look-ups, so that what one has seen stored all later ones have.
         self.unstored.retain(|_, index| *index >= as_of);
         let digest = digest(&command.signed);
@@ -235,6 +247,10 @@ impl Sequencer {
             self.unstored.insert(digest, self.replica.next_index());
         }
         is_sequenced
+    }
+
+    fn speaks(&self, command: &PendingCommand) -> bool {
+        self.replica.market().participants().holder_of(&command.request.key).is_some()
     }
 
     /// Returns the moment of the next command, after doing everything that is due by then.

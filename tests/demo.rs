@@ -4,6 +4,7 @@
 mod node;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     process::{Command, Output},
@@ -12,6 +13,8 @@ use std::{
 use node::{DEMO_ROOT, DEMO_SIZE};
 use parkwatt::audit::verifier_of;
 use parkwatt_ledger::{Reader, Signatures, SignedCheckpoint, journal_dir};
+use parkwatt_proto::v1::{self, command::Kind, leaf::Fact};
+use prost::Message;
 
 /// The three files of a park, as they are built in.
 const FILES: [&str; 3] = ["participants.csv", "network.csv", "profiles.csv"];
@@ -55,6 +58,57 @@ fn write_park(dir: &Path, file: &str, good: &str, bad: &str) {
     }
 }
 
+/// Adds the trades of a ledger up by themselves: no edge carries more than it can in any quarter hour, and what the demo
+/// says of the farm's is so.
+#[track_caller]
+fn check_flows(ledger: &Path, said: &str) {
+    let mut zones = Vec::new();
+    let mut zone_of = Vec::new();
+    let mut flows: BTreeMap<(u32, usize), i64> = BTreeMap::new();
+    let verifier = verifier_of(ledger).unwrap();
+    let groups = Reader::open(&journal_dir(ledger), &verifier, Signatures::Last).unwrap();
+    for leaf in groups.flat_map(|group| group.unwrap().leaves) {
+        match v1::Leaf::decode(leaf.as_slice()).unwrap().fact.unwrap() {
+            Fact::Genesis(genesis) => zones = genesis.zones,
+            Fact::Command(command) => {
+                let payload = command.signed.unwrap().payload;
+                let asked = v1::Command::decode(payload.as_slice()).unwrap().kind;
+                if let Some(Kind::EnrolParticipant(enrol)) = asked {
+                    zone_of.push(zones.iter().position(|zone| zone.name == enrol.zone).unwrap());
+                }
+            }
+            Fact::TradeMade(trade) => {
+                let energy = i64::try_from(trade.energy_wh).unwrap();
+                for (owner, energy) in [(trade.seller.unwrap(), energy), (trade.buyer.unwrap(), -energy)] {
+                    // Up to the root; what both ways share comes to nothing.
+                    let mut zone = zone_of[owner as usize];
+                    while let Some(parent) = zones[zone].parent {
+                        *flows.entry((trade.slot, zone)).or_default() += energy;
+                        zone = parent as usize;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let capacity = |watts: Option<u64>| i64::try_from(watts.unwrap() / 4).unwrap();
+    for ((slot, zone), flow) in &flows {
+        let v1::Zone { name, capacity_up_w, capacity_down_w, .. } = &zones[*zone];
+        assert!(
+            (-capacity(*capacity_down_w)..=capacity(*capacity_up_w)).contains(flow),
+            "{name} in {slot}: {flow} Wh"
+        );
+    }
+    let farm = zones.iter().position(|zone| zone.name == "farm").unwrap();
+    let full = flows.iter().filter(|((_, zone), flow)| *zone == farm && **flow == 40_000).count();
+    assert!(full > 0, "the farm's transformer is full at some time");
+    let line = said.lines().find(|line| line.contains("Transformer of 'farm', upwards")).unwrap();
+    assert!(
+        line.ends_with(&format!("at most 40.0 of 40.0 kWh a quarter hour, full in {full} quarter hours")),
+        "{line}"
+    );
+}
+
 #[test]
 fn the_same_seed_gives_the_same_root_and_the_ledger_passes_its_audit() {
     let dir = tempfile::tempdir().unwrap();
@@ -62,6 +116,7 @@ fn the_same_seed_gives_the_same_root_and_the_ledger_passes_its_audit() {
     let (said, checkpoint) = traded(&out, &[]);
     assert_eq!((checkpoint.size(), checkpoint.root().to_string().as_str()), (DEMO_SIZE, DEMO_ROOT));
     assert!(said.contains(DEMO_ROOT), "{said}");
+    check_flows(&out.join("park"), &said);
     for depth in ["verify", "replay"] {
         let audited = node::audit(depth, &out.join("park"));
         assert_eq!(audited.status.code(), Some(0), "{}", String::from_utf8_lossy(&audited.stdout));

@@ -2,16 +2,14 @@
 //! first key to a claimed certificate.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod machine;
 mod node;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Output},
-    time::Duration,
-};
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use node::{Node, Place};
+use machine::Machine;
+use node::Place;
 use parkwatt_client::{Connection, Signer, public_key_text};
 use parkwatt_proto::v1::{Quality, SubmitReading, command::Kind, outcome};
 use serde_json::Value;
@@ -21,74 +19,6 @@ const NOW: &str = "2026-06-01T03:00:00Z";
 /// The slot that begins at the next noon in Shanghai.
 const NOON: u32 = 1_978_096;
 const MICROS_PER_SLOT: u64 = 900_000_000;
-
-/// Somebody's machine: a home of its own, and the address of the node.
-struct Machine {
-    home: tempfile::TempDir,
-    node: String,
-}
-
-/// Returns the program `parkwatt`, which stands beside `parkwattd`.
-///
-/// `cargo test --workspace` builds it; a test of this package alone does not, so it is built here if it is missing.
-fn parkwatt() -> PathBuf {
-    let beside = Path::new(env!("CARGO_BIN_EXE_parkwattd")).parent().unwrap();
-    let program = beside.join("parkwatt");
-    if !program.exists() {
-        let profile = match beside.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--package", "parkwatt-client", "--bin", "parkwatt", "--profile", profile])
-            .arg("--target-dir")
-            .arg(beside.parent().unwrap())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(built.unwrap().success());
-    }
-    program
-}
-
-impl Machine {
-    fn new(node: &Node) -> Machine {
-        Machine { home: tempfile::tempdir().unwrap(), node: node.url() }
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        Command::new(parkwatt())
-            .args(args)
-            .env("HOME", self.home.path())
-            .env("TZ", "Asia/Shanghai")
-            .env("PARKWATT_NODE", &self.node)
-            .env_remove("PARKWATT_KEY")
-            .output()
-            .unwrap()
-    }
-
-    /// Runs a command that must be done, and returns what it says.
-    #[track_caller]
-    fn says(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs a command that must be done, and returns the document that it prints.
-    #[track_caller]
-    fn json(&self, args: &[&str]) -> Value {
-        serde_json::from_str(&self.says(&[args, &["--output", "json"]].concat())).unwrap()
-    }
-
-    /// Runs a command that must fail with this exit code, and returns what it says.
-    #[track_caller]
-    fn fails(&self, args: &[&str], exit_code: i32) -> String {
-        let output = self.run(args);
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert_eq!(output.status.code(), Some(exit_code), "{args:?}: {said}");
-        said
-    }
-}
 
 /// Hands in a meter's readings: its baseline before noon, and what it measured in the quarter hour from noon on.
 async fn read_meter(connection: &Connection, meter: SigningKey, [import_wh, export_wh]: [u64; 2]) {

@@ -91,10 +91,11 @@ fn commands_that_overtake_a_gate_on_a_clock_that_stands_let_it_close_first() {
         slot: slot.0,
         limit_price_micros_per_kwh: 500_000,
         energy_wh: 1_000,
+        ..NewOrder::default()
     };
     let mut answers = Vec::new();
     for _ in 0..5 {
-        let place = Kind::PlaceOrders(PlaceOrders { orders: vec![order] });
+        let place = Kind::PlaceOrders(PlaceOrders { orders: vec![order], all_or_none: false });
         let receipt = hand_in(&hosted, ann.sign(place, now.0, lifetime));
         let Some(Outcome::Placed(placed)) = receipt.outcome.unwrap().kind else {
             panic!("an answer to orders")

@@ -83,9 +83,11 @@ impl Park {
             limit_price_micros_per_kwh: 100
                 * (lowest + i64::try_from(self.below(2_000)).expect("less than 2,000 fits")),
             energy_wh: 100 + self.below(2_000),
+            ..v1::NewOrder::default()
         };
         let orders = slots.iter().map(order).collect();
-        self.owners[owner].sign(Kind::PlaceOrders(v1::PlaceOrders { orders }), now.0, LIFETIME)
+        let schedule = v1::PlaceOrders { orders, all_or_none: false };
+        self.owners[owner].sign(Kind::PlaceOrders(schedule), now.0, LIFETIME)
     }
 
     /// Draws one of 0 to `bound` - 1, the same each time.

@@ -13,6 +13,7 @@ mod desk;
 mod report;
 // The commands.
 mod certificates;
+mod changes;
 mod enrolment;
 mod keys;
 mod standing;
@@ -37,12 +38,13 @@ pub async fn run() -> ExitCode {
 
 async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
     match command {
-        Command::Key(action) => keys::key(*action, options),
+        Command::Key(action) => keys::key(*action, options).await,
         Command::Enrol(enrol) => enrolment::enrol(enrol, options).await,
         Command::Deposit(deposit) => enrolment::deposit(deposit, options).await,
         Command::Sell(order) => trading::place(Side::Offer, *order, options).await,
         Command::Buy(order) => trading::place(Side::Bid, *order, options).await,
-        Command::Cancel { order } => trading::cancel(*order, options).await,
+        Command::Replace(replace) => changes::replace(*replace, options).await,
+        Command::Cancel(cancel) => changes::cancel(cancel, options).await,
         Command::Orders { open, count } => standing::orders(*open, count.max, options).await,
         Command::Book { at } => standing::book(*at, options).await,
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,

@@ -13,9 +13,10 @@ use parkwatt_proto::v1::simulation_client::SimulationClient;
 use parkwatt_proto::v1::{
     AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, CertificateHolding, Checkpoint, Depth,
     GetAccountRequest, GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest,
-    GetInclusionProofRequest, GetMarketRequest, ListCertificatesRequest, ListEntriesRequest,
-    ListEntriesResponse, ListOrdersRequest, ListSlotsRequest, ListTapeRequest, ListTradesRequest, Market,
-    Order, OwnTrade, Proof, Receipt, SignedCommand, SignedSession, SlotSummary, Trade,
+    GetInclusionProofRequest, GetIndicativeAuctionRequest, GetMarketRequest, IndicativeAuction,
+    ListCertificatesRequest, ListEntriesRequest, ListEntriesResponse, ListOrdersRequest, ListSlotsRequest,
+    ListTapeRequest, ListTradesRequest, Market, Order, OwnTrade, Proof, Receipt, SignedCommand,
+    SignedSession, SlotSummary, Trade,
 };
 use prost::Message;
 use tokio_stream::{Stream, StreamExt};
@@ -115,6 +116,16 @@ impl Connection {
     pub async fn depth(&self, market: &str, slot: u32) -> Result<Depth, ClientError> {
         let request = GetDepthRequest { market: market.to_owned(), slot };
         self.answer(self.market_data().get_depth(call(request)).await)
+    }
+
+    /// Returns the result that a slot's auction would have if it were held now.
+    pub async fn indicative_auction(
+        &self,
+        market: &str,
+        slot: u32,
+    ) -> Result<IndicativeAuction, ClientError> {
+        let request = GetIndicativeAuctionRequest { market: market.to_owned(), slot };
+        self.answer(self.market_data().get_indicative_auction(call(request)).await)
     }
 
     /// Returns the trade tape, newest first: of one slot, or of all.

@@ -4,7 +4,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
@@ -64,6 +64,44 @@ pub fn read_key(path: &Path) -> Result<SigningKey, ClientError> {
         .map_err(|cause| ClientError::KeyMalformed { path: path.to_owned(), cause: cause.to_string() })
 }
 
+/// Puts the key in the file `new` in the place of `old_key`, which is in the file `path`, and returns the file in which
+/// the old one is kept: `path` with `.old` behind it, or with `.old-2` and so on where that is taken.
+///
+/// At every moment there is a key in `path`, and the old one is in some file.
+///
+/// # Errors
+/// [`ClientError::KeyFile`] if the system refuses; another try goes on where this one stopped.
+pub fn replace_key(path: &Path, old_key: &SigningKey, new: &Path) -> Result<PathBuf, ClientError> {
+    let kept = keep_key(path, old_key)?;
+    let failed = |cause| ClientError::KeyFile { path: path.to_owned(), cause };
+    std::fs::rename(new, path).map_err(failed)?;
+    sync_folder_of(path).map_err(failed)?;
+    Ok(kept)
+}
+
+/// Returns `path` with `.ending` behind its name.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Writes `key` to the first file beside `path` that is free, or that has it already.
+fn keep_key(path: &Path, key: &SigningKey) -> Result<PathBuf, ClientError> {
+    let mut number = 1;
+    loop {
+        let kept = beside(path, &if number == 1 { "old".to_owned() } else { format!("old-{number}") });
+        match write_key(&kept, key) {
+            Err(ClientError::KeyExists { .. }) if read_key(&kept).is_ok_and(|it| it == *key) => {
+                return Ok(kept);
+            }
+            Err(ClientError::KeyExists { .. }) => number += 1,
+            written => return written.map(|()| kept),
+        }
+    }
+}
+
 /// Returns a public key as people write it: 64 hex digits.
 pub fn public_key_text(key: &VerifyingKey) -> String {
     hex::encode(key.as_bytes())
@@ -95,6 +133,12 @@ fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
         // OK because the file is ours and useless: what failed is reported by the error.
         let _ = std::fs::remove_file(path);
     })
+}
+
+/// Makes a renaming durable.
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Returns how to make folders that only the owner may enter.
@@ -136,6 +180,26 @@ mod tests {
         let first = create_key(&path).unwrap();
         assert!(matches!(create_key(&path), Err(ClientError::KeyExists { .. })));
         assert_eq!(read_key(&path).unwrap().to_bytes(), first.to_bytes());
+    }
+
+    #[test]
+    fn a_replaced_key_is_kept_and_a_second_try_keeps_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let new = beside(&path, "new");
+        let first = create_key(&path).unwrap();
+        // An earlier try has kept it, and got no further.
+        write_key(&beside(&path, "old"), &first).unwrap();
+        let second = create_key(&new).unwrap();
+        assert_eq!(replace_key(&path, &first, &new).unwrap(), beside(&path, "old"));
+        assert_eq!(read_key(&path).unwrap(), second);
+        assert!(!new.exists());
+
+        let third = create_key(&new).unwrap();
+        assert_eq!(replace_key(&path, &second, &new).unwrap(), beside(&path, "old-2"));
+        let kept =
+            ["", ".old", ".old-2"].map(|it| read_key(&folder.path().join(format!("key.pem{it}"))).unwrap());
+        assert_eq!(kept, [third, first, second]);
     }
 
     #[cfg(unix)]

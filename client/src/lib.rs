@@ -19,8 +19,9 @@
 //!     slot: 1_978_096, // 2026-06-01T04:00:00Z
 //!     limit_price_micros_per_kwh: 420_000,
 //!     energy_wh: 2_500,
+//!     ..NewOrder::default()
 //! };
-//! let command = Kind::PlaceOrders(PlaceOrders { orders: vec![order] });
+//! let command = Kind::PlaceOrders(PlaceOrders { orders: vec![order], all_or_none: false });
 //! let signed = signer.sign(command, market.now_micros, Duration::from_mins(1));
 //! let receipt = connection.submit(signed).await?;
 //! println!("in the ledger at {}", receipt.leaf_index);
@@ -35,7 +36,9 @@ mod signing;
 
 pub use connection::Connection;
 pub use error::ClientError;
-pub use key::{create_key, generate_key, parse_public_key, public_key_text, read_key, write_key};
+pub use key::{
+    beside, create_key, generate_key, parse_public_key, public_key_text, read_key, replace_key, write_key,
+};
 pub use signing::{SESSION_LIFETIME_MAX, Signer};
 
 /// The messages of the contract.

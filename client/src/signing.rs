@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use parkwatt_proto::v1::command::Kind;
-use parkwatt_proto::v1::{Command, Session, SignedCommand, SignedSession};
-use parkwatt_proto::{COMMAND_TYPE, SESSION_TYPE, pre_authentication_encoding};
+use parkwatt_proto::v1::{Command, KeyRotationConsent, RotateKey, Session, SignedCommand, SignedSession};
+use parkwatt_proto::{COMMAND_TYPE, KEY_ROTATION_TYPE, SESSION_TYPE, pre_authentication_encoding};
 use prost::Message;
 
 /// The longest lifetime of a session that a node takes.
@@ -59,6 +59,20 @@ impl Signer {
         let payload = command.encode_to_vec();
         let (public_key, signature) = self.seal(COMMAND_TYPE, &payload);
         SignedCommand { payload, public_key, signature }
+    }
+
+    /// Returns the command by which `new_key` takes this key's place, with the new key's consent.
+    pub fn rotation(&self, new_key: &SigningKey) -> Kind {
+        let new_public_key = new_key.verifying_key().to_bytes().to_vec();
+        let consent = KeyRotationConsent {
+            market: self.market.clone(),
+            old_public_key: self.key.verifying_key().to_bytes().to_vec(),
+            new_public_key: new_public_key.clone(),
+        };
+        let consent = consent.encode_to_vec();
+        let new_signature = new_key.sign(&pre_authentication_encoding(KEY_ROTATION_TYPE, &consent));
+        let new_signature = new_signature.to_bytes().to_vec();
+        Kind::RotateKey(RotateKey { new_public_key, consent, new_signature })
     }
 
     /// Signs a session at the market's time `now_micros`; a longer `lifetime` than [`SESSION_LIFETIME_MAX`]
@@ -146,6 +160,19 @@ mod tests {
     fn a_signer_goes_on_after_a_nonce() {
         let signed = signer().after(NOW + 7).after(5).sign(cancel(), NOW, Duration::from_mins(1));
         assert_eq!(Command::decode(&signed.payload[..]).unwrap().nonce, NOW + 8);
+    }
+
+    #[test]
+    fn a_new_key_consents_to_take_this_key_s_place_in_this_market() {
+        let new_key = SigningKey::from_bytes(&[8; 32]);
+        let Kind::RotateKey(it) = signer().rotation(&new_key) else { panic!("a rotation") };
+        assert_eq!(it.new_public_key, new_key.verifying_key().to_bytes());
+        assert!(verifies(KEY_ROTATION_TYPE, &it.consent, &it.new_public_key, &it.new_signature));
+        assert!(!verifies(COMMAND_TYPE, &it.consent, &it.new_public_key, &it.new_signature));
+        let consent = KeyRotationConsent::decode(&it.consent[..]).unwrap();
+        assert_eq!(consent.market, "park");
+        assert_eq!(consent.old_public_key, signer().public_key().to_bytes());
+        assert_eq!(consent.new_public_key, it.new_public_key);
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn each_wrong_word_is_answered_with_its_field_its_value_and_the_rule() {
         (&["enrol", "--name", "a", "--pv", "8"], ["--pv", "8", "8kW or 8000W"]),
         (&["enrol", "--name", "a", "--roles", "boss"], ["--roles", "boss", "producer"]),
         (&["enrol", "--name", "a", "--meter-key", &key], ["--meter-key", "000", "weak"]),
-        (&["cancel", "1234"], ["<ORDER>", "1234", "1234.0"]),
+        (&["cancel", "1234"], ["[ORDER]", "1234", "1234.0"]),
     ];
     for (args, expected) in cases {
         let output = parkwatt(home.path(), args);
@@ -121,13 +121,15 @@ fn a_missing_key_is_answered_with_how_to_make_one() {
 #[test]
 fn every_command_has_help_with_examples() {
     let home = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 16] = [
         &["key", "new"],
         &["key", "show"],
+        &["key", "rotate"],
         &["enrol"],
         &["deposit"],
         &["sell"],
         &["buy"],
+        &["replace"],
         &["cancel"],
         &["orders"],
         &["book"],

@@ -2,118 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod fake;
+mod owner;
 
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use fake::{FakeNode, NOON, NOW_MICROS, Script};
+use owner::{Owner, accepted, id, offer, placing, receipt, rejection, script, trade};
 use parkwatt_client::v1::{self, command, order_answer, outcome};
-use parkwatt_client::{ClientError, Connection, Signer, create_key, generate_key};
+use parkwatt_client::{ClientError, Connection, Signer, generate_key};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio_stream::StreamExt;
 use tonic::Status;
-
-/// A participant at his machine.
-struct Owner {
-    home: TempDir,
-    node: FakeNode,
-}
-
-impl Owner {
-    fn new(script: Script) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        create_key(&home.path().join(".parkwatt/key.pem")).unwrap();
-        create_key(&home.path().join("operator.pem")).unwrap();
-        Owner { home, node: FakeNode::start(script) }
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_parkwatt"))
-            .args(args)
-            .current_dir(self.home.path())
-            .env("HOME", self.home.path())
-            .env("TZ", "Asia/Shanghai")
-            .env("PARKWATT_NODE", &self.node.url)
-            .env_remove("PARKWATT_KEY")
-            .output()
-            .unwrap()
-    }
-
-    /// Runs a command that is done, and returns its table.
-    fn table(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs a command that is done, and returns its document.
-    fn json(&self, args: &[&str]) -> Value {
-        let output = self.run(&[args, &["--output", "json"][..]].concat());
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        assert!(output.stderr.is_empty(), "{output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// Runs a command that fails, and returns its exit code and its document.
-    fn failure(&self, args: &[&str]) -> (Option<i32>, Value) {
-        let output = self.run(&[args, &["--output", "json"][..]].concat());
-        assert!(output.stdout.is_empty(), "{output:?}");
-        let document: Value = serde_json::from_slice(&output.stderr).unwrap();
-        (output.status.code(), document["error"].clone())
-    }
-
-    /// Returns what the node was asked last.
-    fn asked(&self) -> command::Kind {
-        self.node.script.lock().unwrap().commands.last().unwrap().1.kind.clone().unwrap()
-    }
-}
-
-fn receipt(kind: outcome::Kind, trades: Vec<v1::Trade>) -> v1::Receipt {
-    let outcome = Some(v1::Outcome { kind: Some(kind) });
-    v1::Receipt { leaf_index: 40, at_micros: NOW_MICROS, outcome, trades, repeated_command: false }
-}
-
-fn script(answer: Result<v1::Receipt, Status>) -> Script {
-    Script { answers: [answer].into(), ..Script::default() }
-}
-
-fn rejection(code: &str) -> v1::Rejection {
-    v1::Rejection {
-        code: code.to_owned(),
-        rule: "R2".to_owned(),
-        field: "slot".to_owned(),
-        sentence: "the gate has closed".to_owned(),
-    }
-}
-
-fn id(index: u64, position: u32) -> v1::OrderId {
-    v1::OrderId { index, position }
-}
-
-fn accepted(position: u32) -> v1::OrderAnswer {
-    v1::OrderAnswer { kind: Some(order_answer::Kind::Accepted(id(40, position))) }
-}
-
-fn trade() -> v1::Trade {
-    v1::Trade {
-        id: 41,
-        slot: NOON,
-        bid: Some(id(12, 0)),
-        offer: Some(id(40, 0)),
-        energy_wh: 1_500,
-        price_micros_per_kwh: 420_000,
-        wheeling_micros_per_kwh: 30_000,
-        fee_micros_per_kwh: 1_000,
-        tariff_version: 1,
-        matching: v1::Matching::Continuous.into(),
-        ..v1::Trade::default()
-    }
-}
-
-fn offer(slot: u32) -> v1::NewOrder {
-    v1::NewOrder { side: v1::Side::Offer.into(), slot, limit_price_micros_per_kwh: 420_000, energy_wh: 2_500 }
-}
 
 const SELL: [&str; 6] = ["sell", "2.5kWh", "--at", "12:00", "--price", "0.42"];
 
@@ -122,13 +21,13 @@ fn an_offer_is_for_the_next_noon_and_tells_what_traded() {
     let placed = outcome::Kind::Placed(v1::Placed { orders: vec![accepted(0)] });
     let owner = Owner::new(script(Ok(receipt(placed, vec![trade()]))));
     let document = owner.json(&SELL);
-    assert_eq!(owner.asked(), command::Kind::PlaceOrders(v1::PlaceOrders { orders: vec![offer(NOON)] }));
+    assert_eq!(owner.asked(), placing(vec![offer(NOON)], false));
     assert_eq!(
         document["orders"],
         json!([{
             "order_id": "40.0", "slot": NOON, "delivery_start": "2026-06-01T04:00:00Z", "side": "offer",
             "energy_wh": 2_500, "limit_price_micros_per_kwh": 420_000, "outcome": "accepted",
-            "rejection": null, "traded_wh": 1_500,
+            "rejection": null, "traded_wh": 1_500, "lapsed_wh": 0,
         }])
     );
     assert_eq!(
@@ -136,7 +35,8 @@ fn an_offer_is_for_the_next_noon_and_tells_what_traded() {
         json!([{
             "trade_id": 41, "slot": NOON, "delivery_start": "2026-06-01T04:00:00Z", "bid_order_id": "12.0",
             "offer_order_id": "40.0", "energy_wh": 1_500, "price_micros_per_kwh": 420_000,
-            "wheeling_micros_per_kwh": 30_000, "fee_micros_per_kwh": 1_000, "tariff_version": 1,
+            "wheeling_micros_per_kwh": 30_000, "congestion_micros_per_kwh": 5_000, "fee_micros_per_kwh": 1_000,
+            "tariff_version": 1,
             "matching": "continuous",
         }])
     );
@@ -150,7 +50,7 @@ fn a_schedule_with_a_refused_order_ends_with_1() {
     let owner = Owner::new(script(Ok(receipt(placed, vec![]))));
     let output = owner.run(&[&SELL[..], &["--until", "12:30"]].concat());
     let orders = vec![offer(NOON), offer(NOON + 1)];
-    assert_eq!(owner.asked(), command::Kind::PlaceOrders(v1::PlaceOrders { orders }));
+    assert_eq!(owner.asked(), placing(orders, false));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let table = String::from_utf8(output.stdout).unwrap();
     for part in
@@ -261,7 +161,8 @@ fn an_owner_sees_his_orders_and_those_that_can_still_trade() {
         open,
         json!({ "orders": [{
             "order_id": "9.0", "slot": NOON, "delivery_start": "2026-06-01T04:00:00Z", "side": "offer",
-            "energy_wh": 2_500, "limit_price_micros_per_kwh": 420_000, "traded_wh": 500, "state": "open",
+            "energy_wh": 2_500, "limit_price_micros_per_kwh": 420_000, "time_in_force": "good_until_gate",
+            "good_until": null, "post_only": false, "minimum_fill_wh": 0, "traded_wh": 500, "state": "open",
         }] })
     );
     let table = owner.table(&["orders"]);
@@ -283,8 +184,8 @@ fn an_owner_sees_what_his_trades_cost_all_in() {
     let trades = vec![own(v1::Side::Bid, Some(delivery)), own(v1::Side::Offer, None)];
     let owner = Owner::new(Script { trades, ..Script::default() });
     let document = owner.json(&["trades"]);
-    // 1.5 kWh at 0.42 + 0.03 + 0.001 for the buyer, at 0.42 for the seller.
-    assert_eq!(document["trades"][0]["amount_yuan"], "0.676500000");
+    // 1.5 kWh at 0.42 + 0.03 + 0.005 + 0.001 for the buyer, at 0.42 for the seller.
+    assert_eq!(document["trades"][0]["amount_yuan"], "0.684000000");
     assert_eq!(document["trades"][0]["order_id"], "12.0");
     assert_eq!(
         document["trades"][0]["delivery"],
@@ -295,7 +196,7 @@ fn an_owner_sees_what_his_trades_cost_all_in() {
     assert_eq!(document["trades"][1]["amount_yuan"], "0.630000000");
     assert_eq!(document["trades"][1]["delivery"], Value::Null);
     let table = owner.table(&["trades"]);
-    assert!(table.contains("0.451 yuan/kWh") && table.contains("1.4 kWh, estimated"), "{table}");
+    assert!(table.contains("0.456 yuan/kWh") && table.contains("1.4 kWh, estimated"), "{table}");
 }
 
 #[test]
@@ -324,6 +225,7 @@ fn everybody_sees_the_tape_and_the_book() {
             "offers": [
                 { "zone": "garden", "limit_price_micros_per_kwh": 600_000, "energy_wh": 40_000, "orders": 2 },
             ],
+            "indicative": null,
         })
     );
     let book = owner.table(&["book", "--at", "12:00"]);

@@ -5,7 +5,9 @@
 
 mod signing;
 
-pub use signing::{COMMAND_TYPE, SESSION_METADATA, SESSION_TYPE, pre_authentication_encoding};
+pub use signing::{
+    COMMAND_TYPE, KEY_ROTATION_TYPE, SESSION_METADATA, SESSION_TYPE, pre_authentication_encoding,
+};
 
 /// Package `parkwatt.v1`.
 // OK because: generated code follows prost's style, and its documentation stands in the .proto files.

@@ -4,6 +4,8 @@
 pub const COMMAND_TYPE: &str = "application/vnd.parkwatt.command.v1+protobuf";
 /// The type under which sessions are signed.
 pub const SESSION_TYPE: &str = "application/vnd.parkwatt.session.v1+protobuf";
+/// The type under which a new key signs that it takes another's place.
+pub const KEY_ROTATION_TYPE: &str = "application/vnd.parkwatt.key-rotation.v1+protobuf";
 
 /// The metadata in which a call carries its `SignedSession`.
 pub const SESSION_METADATA: &str = "parkwatt-session-bin";

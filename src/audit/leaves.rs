@@ -22,7 +22,10 @@ use parkwatt_proto::{
 use prost::Message;
 
 use super::verdict::per_second;
-use crate::authenticate::{Unauthentic, authenticate};
+use crate::{
+    authenticate::{Unauthentic, authenticate},
+    wire,
+};
 
 /// How many leaves are checked at once: so many that handing them over costs nothing, so few that all cores
 /// have some.
@@ -181,12 +184,15 @@ fn check(block: &Block) -> Checked {
 }
 
 impl Checked {
-    /// Checks a command's signature, and returns what is wrong with it.
+    /// Checks a command's signature, and a new key's in it, and returns what is wrong with them.
     fn take(&mut self, command: v1::CommandLeaf, index: u64) -> Option<String> {
         self.commands += 1;
         let signed = command.signed.unwrap_or_default();
         if let Err(problem) = authentic(&signed) {
             return Some(format!("a command that nobody has signed: {problem}"));
+        }
+        if let Err(problem) = wire::check_consent(&signed) {
+            return Some(format!("a rotation to which the new key has not consented: {problem}"));
         }
         self.authentic += 1;
         if index < SAMPLE_LEAVES_MAX {

@@ -120,6 +120,11 @@ fn write_replayed(f: &mut fmt::Formatter<'_>, replayed: &Replayed) -> fmt::Resul
     )?;
     row(
         f,
+        "congestion",
+        &format_args!("{} {currency} paid for room on full edges", Decimal(totals.congestion)),
+    )?;
+    row(
+        f,
         "certificates",
         &format_args!(
             "{} of {} issued: {} held, {} retired",

@@ -25,6 +25,12 @@ pub struct Totals {
     /// Money that was moved by settlements, whichever way, as a decimal number.
     #[serde(serialize_with = "decimal")]
     pub settled: engine::Worth,
+    /// Money that was paid for room on full edges, as a decimal number.
+    #[serde(serialize_with = "decimal")]
+    pub congestion: engine::Worth,
+    /// What the congestion account holds at the end, as a decimal number; it must be what was paid.
+    #[serde(serialize_with = "decimal")]
+    pub congestion_account: engine::Worth,
     /// The sum over all accounts, as a decimal number; it must be zero.
     #[serde(serialize_with = "decimal")]
     pub accounts_sum: engine::Worth,
@@ -52,6 +58,9 @@ impl Totals {
                 let sum =
                     if posting.purpose == Purpose::Deposit { &mut self.deposited } else { &mut self.settled };
                 *sum = sum.plus(engine::Worth(posting.amount.0.abs()));
+                if let Purpose::Congestion(_) = posting.purpose {
+                    self.congestion = self.congestion.plus(posting.amount);
+                }
             }
             Event::CertificateIssued { energy, .. } => {
                 self.certificates += 1;
@@ -60,6 +69,7 @@ impl Totals {
             Event::CertificateRetired { energy, .. } => self.retired_wh += u128::from(energy.0),
             Event::PhaseBegan { .. }
             | Event::AuctionCleared(_)
+            | Event::OrderLapsed { .. }
             | Event::Metered { .. }
             | Event::CertificateSliced { .. } => {}
         }
@@ -68,6 +78,7 @@ impl Totals {
     /// Adds what the market holds at the end.
     pub fn close(&mut self, market: &engine::Market) {
         let balances = market.accounts().balances();
+        self.congestion_account = market.accounts().balance(engine::Account::Congestion).worth();
         self.accounts_sum = balances.fold(engine::Worth::ZERO, |sum, (_, balance)| sum.plus(balance.worth()));
         for id in market.participants().ids() {
             self.participants += 1;
@@ -79,9 +90,14 @@ impl Totals {
     /// Returns which sums do not agree, each as a sentence.
     pub fn contradictions(&self) -> Vec<String> {
         let Totals { traded_wh, delivered_wh, issued_wh, held_wh, retired_wh, .. } = self;
+        let (congestion, its_account) = (self.congestion, self.congestion_account);
         let mut found = Vec::new();
         if self.accounts_sum != engine::Worth::ZERO {
             found.push(format!("all accounts together hold {}, not zero", Decimal(self.accounts_sum)));
+        }
+        if congestion != its_account {
+            let (paid, held) = (Decimal(congestion), Decimal(its_account));
+            found.push(format!("{paid} were paid for full edges, but the congestion account holds {held}"));
         }
         if delivered_wh > traded_wh {
             found.push(format!("{delivered_wh} Wh were delivered, but only {traded_wh} Wh traded"));
@@ -135,6 +151,7 @@ mod tests {
         assert_eq!(right.contradictions(), Vec::<String>::new());
         for (wrong, named) in [
             (Totals { accounts_sum: Worth(1), ..right.clone() }, "accounts"),
+            (Totals { congestion: Worth(2), ..right.clone() }, "congestion"),
             (Totals { delivered_wh: 6, ..right.clone() }, "delivered"),
             (Totals { held_wh: 4, ..right.clone() }, "held"),
         ] {

@@ -88,7 +88,7 @@ impl Desk<'_> {
             let orders: Vec<NewOrder> =
                 quarters.filter_map(|quarter| self.order(seat, quarter, Horizon::DayAhead, 0)).collect();
             if !orders.is_empty() {
-                commands.push(self.sign_owner(seat, Kind::PlaceOrders(PlaceOrders { orders })));
+                commands.push(self.sign_owner(seat, placing(orders)));
             }
         }
         self.hand_in(&commands).await
@@ -121,7 +121,7 @@ impl Desk<'_> {
                 orders.extend(self.order(seat, quarter, Horizon::Intraday, traded));
             }
             if !orders.is_empty() {
-                commands.push(self.sign_owner(seat, Kind::PlaceOrders(PlaceOrders { orders })));
+                commands.push(self.sign_owner(seat, placing(orders)));
             }
         }
         self.hand_in(&commands).await
@@ -211,6 +211,11 @@ impl Desk<'_> {
 /// Returns what is paid in for a point, in fen: 200 yuan, and a day's energy at its peak at 1 yuan/kWh.
 pub fn deposit_fen(point: &Point) -> u64 {
     20_000 + point.load_peak_w * 24 / 1000 * 100
+}
+
+/// Returns the command that places these orders, each judged by itself.
+fn placing(orders: Vec<NewOrder>) -> Kind {
+    Kind::PlaceOrders(PlaceOrders { orders, all_or_none: false })
 }
 
 /// Returns an energy with its direction: positive out of the point, negative into it.

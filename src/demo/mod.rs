@@ -5,6 +5,7 @@
 
 mod day;
 mod desk;
+mod grid;
 mod park;
 mod plot;
 mod report;
@@ -75,7 +76,8 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<()> {
     runtime.block_on(trade(options, &park))
 }
 
-/// Returns how the demo's node is configured for a park: its zones are the network's.
+/// Returns how the demo's node is configured for a park: its zones are the network's, and its transformers limit
+/// what is traded, both ways.
 pub fn node_config(park: &Park, out: &Path) -> NodeConfig {
     let zone = |row: &park::ZoneRow| ZoneFile {
         name: row.name.clone(),
@@ -83,6 +85,8 @@ pub fn node_config(park: &Park, out: &Path) -> NodeConfig {
         base_wheeling_micros_per_kwh: 20_000,
         wheeling_up_micros_per_kwh: if row.parent.is_some() { 15_000 } else { 0 },
         wheeling_down_micros_per_kwh: if row.parent.is_some() { 15_000 } else { 0 },
+        capacity_up_w: row.capacity_w(),
+        capacity_down_w: row.capacity_w(),
     };
     NodeConfig {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),

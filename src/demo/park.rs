@@ -66,6 +66,14 @@ pub struct ZoneRow {
     pub transformer_va: u64,
 }
 
+impl ZoneRow {
+    /// Returns what the transformer carries: its VA taken as W, as if there were no reactive power. None at the root,
+    /// whose transformer leads out of the market.
+    pub fn capacity_w(&self) -> Option<u64> {
+        self.parent.is_some().then_some(self.transformer_va)
+    }
+}
+
 impl Park {
     /// Reads a park from a folder, or the day that is built in.
     ///

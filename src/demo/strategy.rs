@@ -80,6 +80,7 @@ impl Strategy {
             slot: slot.0,
             limit_price_micros_per_kwh: limit - limit % config.tick.0,
             energy_wh: energy_wh.unsigned_abs(),
+            ..NewOrder::default()
         })
     }
 

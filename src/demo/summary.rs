@@ -5,9 +5,10 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
-use parkwatt_engine::{Account, Energy, MarketConfig, ParticipantId, Phase, Slot, Trade, Worth};
+use parkwatt_engine::{Account, Energy, ParticipantId, Phase, Slot, Trade, Worth};
 
 use super::{
+    grid,
     park::{Kind, Park, Point},
     plot,
 };
@@ -53,11 +54,11 @@ impl<'a> Summary<'a> {
     /// Returns the whole summary.
     pub fn text(&self) -> String {
         format!(
-            "\nEnergy and prices\n{}\nWhat each group saved (yuan)\n{}\n\
-             The grid (capacities are shown, not enforced yet)\n{}\nCertificates\n{}\n{}\n",
+            "\nEnergy and prices\n{}\nWhat each group saved (yuan)\n{}{}\nThe grid\n{}\nCertificates\n{}\n{}\n",
             self.energy_and_prices(),
             self.savings(),
-            self.congestion(),
+            self.charges(),
+            grid::text(self.views),
             self.certificates(),
             self.plots(),
         )
@@ -131,6 +132,20 @@ impl<'a> Summary<'a> {
         format!("{table}\n")
     }
 
+    /// Returns what buyers paid on top of the energy, as lines of text.
+    fn charges(&self) -> String {
+        let mut text = String::new();
+        for (name, account) in [
+            ("Paid to the network, for wheeling", Account::Network),
+            ("Paid for room on full transformers", Account::Congestion),
+            ("Paid to the market, its fee", Account::Market),
+        ] {
+            let paid = yuan(self.views.balance(account));
+            writeln!(text, "  {name:<34} {paid} yuan").expect("text takes text");
+        }
+        text
+    }
+
     fn of_point(&self, id: ParticipantId, point: &Point) -> Group {
         let delivered = |is_his: fn(&Trade, ParticipantId) -> bool| {
             let his = self.views.orders.trades_of(id).filter(|view| is_his(&view.trade, id));
@@ -143,36 +158,6 @@ impl<'a> Summary<'a> {
             without: self.cost_without_market(point),
             with: self.cost_with_market(id, point),
         }
-    }
-
-    /// Returns which transformers would have carried more than their rating, as lines of text.
-    fn congestion(&self) -> String {
-        let mut text = String::new();
-        for (number, zone) in self.park.zones.iter().enumerate().filter(|(_, zone)| zone.parent.is_some()) {
-            let rating_wh = i128::from(zone.transformer_va) / 4;
-            let mut flows: BTreeMap<Slot, i128> = BTreeMap::new();
-            for view in self.views.orders.trades() {
-                *flows.entry(view.trade.slot).or_default() += self.flow(&view.trade, number);
-            }
-            let congested: Vec<i128> =
-                flows.into_values().map(i128::abs).filter(|flow| *flow > rating_wh).collect();
-            let most = congested.iter().max().map_or_else(String::new, |most| {
-                format!(
-                    ", at most {} through {} a quarter hour",
-                    kwh(u64::try_from(*most).unwrap_or(0)),
-                    kwh(zone.transformer_va / 4)
-                )
-            });
-            writeln!(
-                text,
-                "  {:<34} {} of {} quarter hours{most}",
-                format!("Trades above '{}' transformer", zone.name),
-                congested.len(),
-                self.slots.len()
-            )
-            .expect("text takes text");
-        }
-        text
     }
 
     /// Returns certificates as lines of text.
@@ -248,21 +233,6 @@ impl<'a> Summary<'a> {
     fn cost_with_market(&self, id: ParticipantId, point: &Point) -> Worth {
         let deposit = Worth(i128::from(super::deposit_fen(point)) * NANOS_PER_FEN);
         deposit.minus(self.views.balance(Account::Participant(id)))
-    }
-
-    /// What a trade sends through the transformer of zone `number`, out of the zone; negative into it.
-    fn flow(&self, trade: &Trade, number: usize) -> i128 {
-        let below = |id: ParticipantId| {
-            self.is_below(usize::from(self.views.participants[id.0 as usize].zone.0), number)
-        };
-        let energy = i128::from(trade.energy.0);
-        i128::from(below(trade.seller)) * energy - i128::from(below(trade.buyer)) * energy
-    }
-
-    fn is_below(&self, zone: usize, ancestor: usize) -> bool {
-        let parent = |config: &MarketConfig| config.zones[zone].parent;
-        zone == ancestor
-            || parent(&self.views.config).is_some_and(|parent| self.is_below(usize::from(parent.0), ancestor))
     }
 }
 

@@ -112,6 +112,8 @@ fn order(view: &OrderView) -> v1::Order {
         OrderState::Filled => v1::OrderState::Filled,
         OrderState::Cancelled => v1::OrderState::Cancelled,
         OrderState::Expired => v1::OrderState::Expired,
+        OrderState::Lapsed => v1::OrderState::Lapsed,
+        OrderState::Replaced => v1::OrderState::Replaced,
     };
     v1::Order {
         id: Some(wire::order_id(view.id)),

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use parkwatt_engine::{Side, Slot};
+use parkwatt_engine::{Clearing, Side, Slot, indicative};
 use parkwatt_proto::v1::{self, market_data_server::MarketData};
 use tonic::{Request, Response, Status};
 
 use super::{check_market, rows};
-use crate::{host::Market, views::SlotView, wire};
+use crate::{host::Market, refusal::Refused, views::SlotView, wire};
 
 /// The service of what everybody may know.
 pub struct MarketDataReads(pub Arc<Market>);
@@ -75,6 +75,28 @@ impl MarketData for MarketDataReads {
         Ok(Response::new(depth))
     }
 
+    async fn get_indicative_auction(
+        &self,
+        request: Request<v1::GetIndicativeAuctionRequest>,
+    ) -> Result<Response<v1::IndicativeAuction>, Status> {
+        let request = request.into_inner();
+        check_market(&self.0, &request.market)?;
+        let slot = Slot(request.slot);
+        let (phase, tree_size, book) = {
+            let views = self.0.views();
+            let phase = phase(&self.0, slot, views.slots.get(slot));
+            (phase, views.tree_size, (phase == v1::Phase::Auction).then(|| views.book(slot)))
+        };
+        let mut result = None;
+        if let Some(book) = book {
+            // Of a large book this takes milliseconds, in which this thread shall answer others.
+            let market = self.0.clone();
+            let clearing = tokio::task::spawn_blocking(move || indicative(&market.config, slot, &book));
+            result = Some(nameless(&clearing.await.map_err(|_| Refused::Stopped)?));
+        }
+        Ok(Response::new(v1::IndicativeAuction { slot: slot.0, phase: phase.into(), result, tree_size }))
+    }
+
     async fn list_tape(
         &self,
         request: Request<v1::ListTapeRequest>,
@@ -97,9 +119,14 @@ fn summary(market: &Market, slot: Slot, view: &SlotView) -> v1::SlotSummary {
         phase: phase(market, slot, Some(view)).into(),
         traded_wh: view.traded.0,
         mean_price_micros_per_kwh: view.mean_price().map(|price| price.0),
-        auction: view.auction.as_ref().map(wire::auction),
+        auction: view.auction.as_ref().map(nameless),
         delivered_wh: view.delivered.0,
     }
+}
+
+/// Which orders are one owner's is nobody else's to know.
+fn nameless(clearing: &Clearing) -> v1::AuctionCleared {
+    v1::AuctionCleared { passed_over: Vec::new(), ..wire::auction(clearing) }
 }
 
 /// A slot in which nothing happened has no view; its phase follows from time alone.

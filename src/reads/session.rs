@@ -43,6 +43,8 @@ pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused
         Some(KeyHolder::FoundingOperator) => Ok(Reader::Founder),
         Some(KeyHolder::Owner(id)) => Ok(Reader::Participant(id)),
         Some(KeyHolder::Meter(_)) => Err(Refused::NotPermitted("a meter's key reads nothing")),
-        None => Err(Refused::UnknownKey { key, market: market.config.name.clone() }),
+        Some(KeyHolder::Retired) | None => {
+            Err(Refused::UnknownKey { key, market: market.config.name.clone() })
+        }
     }
 }

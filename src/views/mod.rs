@@ -9,8 +9,8 @@ mod slots;
 use std::collections::BTreeMap;
 
 use parkwatt_engine::{
-    Account, CertificateId, Command, Event, KeyHolder, MarketConfig, NewParticipant, Outcome, ParticipantId,
-    PublicKey, Worth,
+    Account, CertificateId, Command, Event, KeyHolder, MarketConfig, NewParticipant, OpenOrder, Outcome,
+    ParticipantId, PublicKey, Slot, Worth,
 };
 
 pub use orders::{DeliveryView, OrderState, OrderView, Orders, TradeView};
@@ -24,7 +24,7 @@ pub struct Views {
     pub config: MarketConfig,
     /// How many leaves the picture shows.
     pub tree_size: u64,
-    /// The participants, by their numbers.
+    /// The participants, by their numbers, each with the keys that speak for him now.
     pub participants: Vec<NewParticipant>,
     /// Orders and trades.
     pub orders: Orders,
@@ -71,9 +71,27 @@ impl Views {
         self.tree_size = applied.index + applied.leaves.len() as u64;
     }
 
-    /// Returns whose a key is.
+    /// Returns whose a key is; nobody's once another has taken its place.
     pub fn holder_of(&self, key: &PublicKey) -> Option<KeyHolder> {
-        self.keys.get(key).copied()
+        self.keys.get(key).copied().filter(|holder| *holder != KeyHolder::Retired)
+    }
+
+    /// Returns whether a key spoke for somebody until another took its place.
+    pub fn has_retired(&self, key: &PublicKey) -> bool {
+        self.keys.get(key) == Some(&KeyHolder::Retired)
+    }
+
+    /// Returns the open orders of a slot as the engine holds them, in order of arrival.
+    pub fn book(&self, slot: Slot) -> Vec<OpenOrder> {
+        let open = |view: &OrderView| OpenOrder {
+            id: view.id,
+            owner: view.owner,
+            zone: self.participants[view.owner.0 as usize].zone,
+            side: view.order.side,
+            limit: view.order.limit,
+            remaining: view.open_energy(),
+        };
+        self.orders.open_in(slot).map(open).collect()
     }
 
     /// Returns an account's balance.
@@ -90,16 +108,30 @@ impl Views {
                 }
                 self.participants.push(new.clone());
             }
-            (Command::PlaceOrders(orders), Outcome::Placed(answers)) => {
+            (Command::RotateKey(rotation), Outcome::KeyRotated) => self.rotate_key(*key, rotation.new_key),
+            (Command::PlaceOrders(schedule), Outcome::Placed(answers)) => {
                 let Some(KeyHolder::Owner(owner)) = self.holder_of(key) else { return };
-                for (order, answer) in orders.iter().zip(answers) {
+                for (order, answer) in schedule.orders.iter().zip(answers) {
                     if let Ok(id) = answer {
                         self.orders.placed(*id, owner, *order);
                     }
                 }
             }
             (Command::CancelOrder(order), Outcome::Cancelled(_)) => self.orders.cancelled(*order),
+            (Command::ReplaceOrder(replacement), Outcome::Replaced(id)) => {
+                self.orders.replaced(replacement, *id);
+            }
             _ => {}
+        }
+    }
+
+    fn rotate_key(&mut self, old: PublicKey, new: PublicKey) {
+        let Some(holder) = self.keys.insert(old, KeyHolder::Retired) else { return };
+        self.keys.insert(new, holder);
+        match holder {
+            KeyHolder::Owner(id) => self.participants[id.0 as usize].key = new,
+            KeyHolder::Meter(id) => self.participants[id.0 as usize].meter_key = Some(new),
+            KeyHolder::FoundingOperator | KeyHolder::Retired => {}
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use parkwatt_engine::{
-    Energy, Event, NewOrder, OrderId, ParticipantId, Phase, Side, Slot, Trade, TradeId, Worth,
+    Energy, Event, Lapse, NewOrder, OrderId, ParticipantId, Phase, Price, Replacement, Side, Slot, Trade,
+    TradeId, Worth,
 };
 
 /// Every order and trade, and who had part in them.
@@ -23,7 +24,7 @@ pub struct OrderView {
     pub id: OrderId,
     /// Whose it is.
     pub owner: ParticipantId,
-    /// As it was placed.
+    /// As it was placed, or as it is since it was replaced in its place.
     pub order: NewOrder,
     /// What has traded of it.
     pub traded: Energy,
@@ -40,8 +41,12 @@ pub enum OrderState {
     Filled,
     /// Withdrawn.
     Cancelled,
-    /// The gate closed before it traded whole.
+    /// Its time was over before it traded whole.
     Expired,
+    /// It was immediate, and did not trade whole.
+    Lapsed,
+    /// Another order took its place.
+    Replaced,
 }
 
 /// A trade and its delivery.
@@ -109,14 +114,23 @@ impl Orders {
         self.open_in.get(&slot).into_iter().flatten().map(|id| &self.by_id[id])
     }
 
-    /// Returns what a participant's open bids and unsettled purchases reserve (R8).
+    /// Returns what a participant's open orders and unsettled trades reserve (R8): what a bid may cost, and what an
+    /// offer below zero may; then what is owed for what traded of them.
     pub fn reserved(&self, owner: ParticipantId) -> Worth {
-        let bids = self.of(owner).filter(|view| view.order.side == Side::Bid);
-        let bids = bids.map(|view| view.order.limit.times(view.open_energy()));
-        let trades =
-            self.trades_of(owner).filter(|view| view.trade.buyer == owner && view.delivery.is_none());
-        let trades = trades.map(|view| view.trade.buyer_price().times(view.trade.energy));
-        bids.chain(trades).map(|need| need.max(Worth::ZERO)).fold(Worth::ZERO, Worth::plus)
+        let need = |side: Side, limit: Price, energy: Energy| match side {
+            Side::Bid => limit.times(energy),
+            Side::Offer => Worth::ZERO.minus(limit.times(energy)),
+        };
+        let orders = self.of(owner).map(|view| need(view.order.side, view.order.limit, view.open_energy()));
+        let unsettled = self.trades_of(owner).filter(|view| view.delivery.is_none());
+        let trades = unsettled.map(|TradeView { trade, .. }| {
+            if trade.buyer == owner {
+                need(Side::Bid, trade.buyer_price(), trade.energy)
+            } else {
+                need(Side::Offer, trade.price, trade.energy)
+            }
+        });
+        orders.chain(trades).map(|need| need.max(Worth::ZERO)).fold(Worth::ZERO, Worth::plus)
     }
 
     pub(super) fn placed(&mut self, id: OrderId, owner: ParticipantId, order: NewOrder) {
@@ -130,8 +144,31 @@ impl Orders {
         self.close(id, OrderState::Cancelled);
     }
 
+    /// Draws an order that is changed: `id` is its own where it kept its place, and else that of a new order for what
+    /// was open.
+    pub(super) fn replaced(&mut self, it: &Replacement, id: OrderId) {
+        let view = self.by_id.get_mut(&it.order).expect("only orders that were placed are replaced");
+        if id == it.order {
+            view.order.energy = it.energy;
+            return;
+        }
+        let (owner, energy) = (view.owner, it.energy.minus(view.traded));
+        let NewOrder { side, slot, time_in_force, .. } = view.order;
+        self.close(it.order, OrderState::Replaced);
+        let order = NewOrder { time_in_force, ..NewOrder::resting(side, slot, it.limit, energy) };
+        self.placed(id, owner, order);
+    }
+
     pub(super) fn observe(&mut self, event: &Event) {
         match event {
+            Event::OrderLapsed { order, cause, .. } => {
+                let state = match cause {
+                    Lapse::Immediate => OrderState::Lapsed,
+                    Lapse::Expired => OrderState::Expired,
+                    Lapse::Cancelled => OrderState::Cancelled,
+                };
+                self.close(*order, state);
+            }
             Event::TradeMade(trade) => {
                 self.fill(trade.bid, trade.energy);
                 self.fill(trade.offer, trade.energy);

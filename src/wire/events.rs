@@ -16,6 +16,15 @@ pub fn event_fact(event: &engine::Event) -> Fact {
         }
         engine::Event::AuctionCleared(clearing) => Fact::AuctionCleared(auction(clearing)),
         engine::Event::TradeMade(it) => Fact::TradeMade(trade(it)),
+        engine::Event::OrderLapsed { order, owner, slot, energy, cause } => {
+            Fact::OrderLapsed(v1::OrderLapsed {
+                order: Some(order_id(*order)),
+                owner: owner.0,
+                slot: slot.0,
+                energy_wh: energy.0,
+                cause: lapse_cause(*cause).into(),
+            })
+        }
         engine::Event::Metered { participant, reading, import, export } => Fact::Metered(v1::Metered {
             participant: participant.0,
             slot: reading.slot.0,
@@ -62,7 +71,14 @@ pub fn auction(it: &engine::Clearing) -> v1::AuctionCleared {
         energy_wh: it.energy.0,
         prices_micros_per_kwh: it.prices.iter().map(|price| price.0).collect(),
         exports_wh: it.exports_wh.clone(),
+        rents_micros_per_kwh: it.rents.iter().map(|rent| rent.0).collect(),
+        passed_over: it.passed_over.iter().map(own_pair).collect(),
+        proof_half_micros_per_kwh: it.proof_halves.clone(),
     }
+}
+
+fn own_pair(it: &engine::Pair) -> v1::OwnPair {
+    v1::OwnPair { bid: Some(order_id(it.bid)), offer: Some(order_id(it.offer)), energy_wh: it.energy.0 }
 }
 
 /// Returns the contract's form of a trade.
@@ -81,6 +97,7 @@ pub fn trade(it: &engine::Trade) -> v1::Trade {
         energy_wh: it.energy.0,
         price_micros_per_kwh: it.price.0,
         wheeling_micros_per_kwh: it.wheeling.0,
+        congestion_micros_per_kwh: it.congestion.0,
         fee_micros_per_kwh: it.fee.0,
         tariff_version: it.tariff_version,
         matching: matching.into(),
@@ -98,6 +115,14 @@ pub fn trade_delivered(
     v1::TradeDelivered { trade: trade.0.0, delivered_wh, seller_deviation_wh, buyer_deviation_wh, estimated }
 }
 
+fn lapse_cause(it: engine::Lapse) -> v1::LapseCause {
+    match it {
+        engine::Lapse::Immediate => v1::LapseCause::Immediate,
+        engine::Lapse::Expired => v1::LapseCause::Expired,
+        engine::Lapse::Cancelled => v1::LapseCause::Cancelled,
+    }
+}
+
 fn quality(it: engine::Quality) -> v1::Quality {
     match it {
         engine::Quality::Measured => v1::Quality::Measured,
@@ -112,6 +137,7 @@ fn posting(it: &engine::Posting) -> v1::Posting {
         engine::Purpose::Deposit => Wire::Deposit(v1::Done {}),
         engine::Purpose::Energy(trade) => Wire::EnergyOfTrade(trade.0.0),
         engine::Purpose::Wheeling(trade) => Wire::WheelingOfTrade(trade.0.0),
+        engine::Purpose::Congestion(trade) => Wire::CongestionOfTrade(trade.0.0),
         engine::Purpose::Fee(trade) => Wire::FeeOfTrade(trade.0.0),
         engine::Purpose::Deviation(trade) => Wire::DeviationOfTrade(trade.0.0),
         engine::Purpose::Retail(slot) => Wire::RetailInSlot(slot.0),
@@ -134,6 +160,7 @@ fn account(it: engine::Account) -> v1::LedgerAccount {
         engine::Account::Participant(number) => Kind::Participant(number.0),
         engine::Account::Supplier => Kind::System(v1::SystemAccount::Supplier.into()),
         engine::Account::Network => Kind::System(v1::SystemAccount::Network.into()),
+        engine::Account::Congestion => Kind::System(v1::SystemAccount::Congestion.into()),
         engine::Account::Market => Kind::System(v1::SystemAccount::Market.into()),
         engine::Account::Bank => Kind::System(v1::SystemAccount::Bank.into()),
     };

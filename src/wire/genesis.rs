@@ -38,6 +38,8 @@ fn zone(it: &engine::Zone) -> v1::Zone {
         base_wheeling_micros_per_kwh: it.base_wheeling.0,
         wheeling_up_micros_per_kwh: it.wheeling_up.0,
         wheeling_down_micros_per_kwh: it.wheeling_down.0,
+        capacity_up_w: it.capacity_up_w,
+        capacity_down_w: it.capacity_down_w,
     }
 }
 
@@ -65,6 +67,8 @@ pub fn config_of(it: &v1::Genesis) -> Result<engine::MarketConfig, Malformed> {
             base_wheeling: engine::Price(zone.base_wheeling_micros_per_kwh),
             wheeling_up: engine::Price(zone.wheeling_up_micros_per_kwh),
             wheeling_down: engine::Price(zone.wheeling_down_micros_per_kwh),
+            capacity_up_w: zone.capacity_up_w,
+            capacity_down_w: zone.capacity_down_w,
         });
     }
     let mut tariffs = Vec::with_capacity(it.tariffs.len());

@@ -7,8 +7,10 @@ mod events;
 mod genesis;
 mod outcome;
 mod parse;
+mod rotation;
 
 pub use events::{auction, certificate_id, event_fact, trade, trade_delivered};
 pub use genesis::{config_of, genesis};
 pub use outcome::{new_order, order_id, outcome, phase, side};
 pub use parse::{Malformed, parse};
+pub use rotation::check_consent;

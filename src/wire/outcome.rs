@@ -9,10 +9,15 @@ pub fn outcome(it: &engine::Outcome) -> v1::Outcome {
         engine::Outcome::Rejected(why) => Kind::Rejected(rejection(why)),
         engine::Outcome::Enrolled(participant) => Kind::EnrolledParticipant(participant.0),
         engine::Outcome::Deposited => Kind::Deposited(v1::Done {}),
+        engine::Outcome::KeyRotated => Kind::KeyRotated(v1::Done {}),
         engine::Outcome::Placed(answers) => {
             Kind::Placed(v1::Placed { orders: answers.iter().map(order_answer).collect() })
         }
         engine::Outcome::Cancelled(energy) => Kind::Cancelled(v1::Cancelled { energy_wh: energy.0 }),
+        engine::Outcome::Replaced(id) => Kind::Replaced(order_id(*id)),
+        engine::Outcome::CancelledAll { orders, energy } => {
+            Kind::CancelledAll(v1::CancelledAll { orders: *orders, energy_wh: energy.0 })
+        }
         engine::Outcome::ReadingTaken => Kind::ReadingTaken(v1::Done {}),
         engine::Outcome::Retired => Kind::Retired(v1::Done {}),
     };
@@ -43,11 +48,21 @@ pub fn order_id(id: engine::OrderId) -> v1::OrderId {
 
 /// Returns the contract's form of an order as it is placed.
 pub fn new_order(it: engine::NewOrder) -> v1::NewOrder {
+    let (time_in_force, good_until_micros) = match it.time_in_force {
+        engine::TimeInForce::GoodUntilGate => (v1::TimeInForce::GoodUntilGate, 0),
+        engine::TimeInForce::GoodUntil(until) => (v1::TimeInForce::GoodUntil, until.0),
+        engine::TimeInForce::ImmediateOrCancel => (v1::TimeInForce::ImmediateOrCancel, 0),
+        engine::TimeInForce::FillOrKill => (v1::TimeInForce::FillOrKill, 0),
+    };
     v1::NewOrder {
         side: side(it.side).into(),
         slot: it.slot.0,
         limit_price_micros_per_kwh: it.limit.0,
         energy_wh: it.energy.0,
+        time_in_force: time_in_force.into(),
+        good_until_micros,
+        post_only: it.post_only,
+        minimum_fill_wh: it.minimum_fill.0,
     }
 }
 

@@ -4,6 +4,8 @@ use parkwatt_engine as engine;
 use parkwatt_proto::v1::{self, command::Kind};
 use prost::Message;
 
+use super::rotation::key_rotation;
+
 /// A payload that is no command: which field, and what must hold of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
@@ -47,8 +49,15 @@ pub fn parse(
                 participant: it.participant,
                 amount_fen: it.amount_fen,
             }),
-            Kind::PlaceOrders(it) => engine::Command::PlaceOrders(orders(&it)?),
+            Kind::RotateKey(it) => engine::Command::RotateKey(key_rotation(&it, &config.name, key)?),
+            Kind::PlaceOrders(it) => engine::Command::PlaceOrders(schedule(&it)?),
             Kind::CancelOrder(it) => engine::Command::CancelOrder(order_id(it.order)?),
+            Kind::ReplaceOrder(it) => engine::Command::ReplaceOrder(engine::Replacement {
+                order: order_id(it.order)?,
+                limit: engine::Price(it.limit_price_micros_per_kwh),
+                energy: engine::Energy(it.energy_wh),
+            }),
+            Kind::CancelOrders(it) => engine::Command::CancelOrders(withdrawal(it)?),
             Kind::SubmitReading(it) => engine::Command::SubmitReading(reading(&it)?),
             Kind::RetireCertificates(it) => engine::Command::RetireCertificates(retirement(it)?),
         },
@@ -76,7 +85,7 @@ fn new_participant(
 
 /// Weak keys, under which one signature can fit many messages, are refused here, so that no engine ever holds
 /// one.
-fn enrolled_key(field: &str, bytes: &[u8]) -> Result<engine::PublicKey, Malformed> {
+pub(super) fn enrolled_key(field: &str, bytes: &[u8]) -> Result<engine::PublicKey, Malformed> {
     let key: engine::PublicKey = bytes.try_into().map_err(|_| {
         Malformed::new(field, format!("has {} bytes; an Ed25519 public key has 32", bytes.len()))
     })?;
@@ -116,28 +125,75 @@ fn roles(given: &[i32]) -> Result<engine::Roles, Malformed> {
     Ok(roles)
 }
 
-fn orders(it: &v1::PlaceOrders) -> Result<Vec<engine::NewOrder>, Malformed> {
+fn schedule(it: &v1::PlaceOrders) -> Result<engine::Schedule, Malformed> {
     if it.orders.is_empty() {
         return Err(Malformed::new("orders", "the schedule is empty; it needs at least one order"));
     }
-    it.orders.iter().enumerate().map(|(position, order)| new_order(position, order)).collect()
+    let orders = it.orders.iter().enumerate().map(|(position, order)| new_order(position, order));
+    Ok(engine::Schedule { orders: orders.collect::<Result<_, Malformed>>()?, all_or_none: it.all_or_none })
 }
 
 fn new_order(position: usize, it: &v1::NewOrder) -> Result<engine::NewOrder, Malformed> {
-    let side = match v1::Side::try_from(it.side) {
-        Ok(v1::Side::Bid) => engine::Side::Bid,
-        Ok(v1::Side::Offer) => engine::Side::Offer,
-        Ok(v1::Side::Unspecified) | Err(_) => {
-            let problem = format!("{} is no side; 1 is a bid, 2 an offer", it.side);
-            return Err(Malformed::new(format!("orders[{position}].side"), problem));
-        }
-    };
+    let field = |name: &str| format!("orders[{position}].{name}");
+    let side = side(it.side).ok_or_else(|| {
+        Malformed::new(field("side"), format!("{} is no side; 1 is a bid, 2 an offer", it.side))
+    })?;
     Ok(engine::NewOrder {
         side,
         slot: engine::Slot(it.slot),
         limit: engine::Price(it.limit_price_micros_per_kwh),
         energy: engine::Energy(it.energy_wh),
+        time_in_force: time_in_force(it, field)?,
+        post_only: it.post_only,
+        minimum_fill: engine::Energy(it.minimum_fill_wh),
     })
+}
+
+fn side(number: i32) -> Option<engine::Side> {
+    match v1::Side::try_from(number) {
+        Ok(v1::Side::Bid) => Some(engine::Side::Bid),
+        Ok(v1::Side::Offer) => Some(engine::Side::Offer),
+        Ok(v1::Side::Unspecified) | Err(_) => None,
+    }
+}
+
+fn time_in_force(
+    it: &v1::NewOrder,
+    field: impl Fn(&str) -> String,
+) -> Result<engine::TimeInForce, Malformed> {
+    let (number, until) = (it.time_in_force, it.good_until_micros);
+    let given = v1::TimeInForce::try_from(number).map_err(|_| {
+        Malformed::new(field("time_in_force"), format!("{number} is no time in force; 0 to 4 are"))
+    })?;
+    let until_is_wrong = |problem: String| Err(Malformed::new(field("good_until_micros"), problem));
+    match (given, until) {
+        (v1::TimeInForce::GoodUntil, 0) => {
+            until_is_wrong(format!("is not given; {} needs the moment", given.as_str_name()))
+        }
+        (v1::TimeInForce::GoodUntil, until) => Ok(engine::TimeInForce::GoodUntil(engine::Timestamp(until))),
+        (_, 1..) => {
+            let only = v1::TimeInForce::GoodUntil.as_str_name();
+            until_is_wrong(format!("{until} is given with {}; only {only} has it", given.as_str_name()))
+        }
+        (v1::TimeInForce::Unspecified | v1::TimeInForce::GoodUntilGate, 0) => {
+            Ok(engine::TimeInForce::GoodUntilGate)
+        }
+        (v1::TimeInForce::ImmediateOrCancel, 0) => Ok(engine::TimeInForce::ImmediateOrCancel),
+        (v1::TimeInForce::FillOrKill, 0) => Ok(engine::TimeInForce::FillOrKill),
+    }
+}
+
+fn withdrawal(it: v1::CancelOrders) -> Result<engine::Withdrawal, Malformed> {
+    let side = match (it.side, side(it.side)) {
+        (0, _) => None,
+        (_, Some(side)) => Some(side),
+        (number, None) => {
+            let problem = format!("{number} is no side; 1 are the bids, 2 the offers, 0 are both");
+            return Err(Malformed::new("side", problem));
+        }
+    };
+    let participant = (!it.participant.is_empty()).then_some(it.participant);
+    Ok(engine::Withdrawal { participant, slot: it.slot.map(engine::Slot), side })
 }
 
 fn order_id(it: Option<v1::OrderId>) -> Result<engine::OrderId, Malformed> {

@@ -74,8 +74,14 @@ impl Day {
     }
 
     fn order(&mut self, owner: u8, side: v1::Side, limit_price_micros_per_kwh: i64, energy_wh: u64) {
-        let order = v1::NewOrder { side: side.into(), slot: SLOT, limit_price_micros_per_kwh, energy_wh };
-        self.ask(owner, Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order] }));
+        let order = v1::NewOrder {
+            side: side.into(),
+            slot: SLOT,
+            limit_price_micros_per_kwh,
+            energy_wh,
+            ..v1::NewOrder::default()
+        };
+        self.ask(owner, Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order], all_or_none: false }));
     }
 
     fn read(&mut self, meter: u8, slot: u32, counter: u64, import_register_wh: u64, export_register_wh: u64) {

@@ -67,7 +67,7 @@ async fn a_rules_rejection_is_an_answer_with_code_rule_field_and_a_sentence_with
         ),
         (
             NewOrder { energy_wh: 100_000_000, ..order(Side::Bid) },
-            ["BID_MUST_BE_COVERED", "R8", "energy_wh"],
+            ["ORDER_MUST_BE_COVERED", "R8", "energy_wh"],
             &["available"],
         ),
     ];

@@ -1,8 +1,8 @@
 //! What never reaches the market: envelopes that are too large, malformed, or nobody's word.
 
 use parkwatt_proto::v1::{
-    CancelOrder, Command, EnrolParticipant, NewOrder, OrderId, RetireCertificates, Role, Side, SignedCommand,
-    SubmitReading, command::Kind,
+    CancelOrder, CancelOrders, Command, EnrolParticipant, NewOrder, OrderId, ReplaceOrder,
+    RetireCertificates, Role, Side, SignedCommand, SubmitReading, TimeInForce, command::Kind,
 };
 use prost::Message;
 use tonic::Code;
@@ -101,6 +101,12 @@ async fn a_payload_that_is_no_command_of_the_market_is_refused_with_field_value_
     check(&market, cases).await;
 
     let no_side = NewOrder { side: 0, ..order(Side::Bid) };
+    let until = TimeInForce::GoodUntil.into();
+    let no_moment = NewOrder { time_in_force: until, ..order(Side::Bid) };
+    let no_force = NewOrder { good_until_micros: 77, ..order(Side::Bid) };
+    let immediate_until = NewOrder { time_in_force: TimeInForce::ImmediateOrCancel.into(), ..no_force };
+    let unknown_force = NewOrder { time_in_force: 9, ..order(Side::Bid) };
+    let both = CancelOrders { side: 3, ..CancelOrders::default() };
     let reading = SubmitReading { slot: SLOT.0, counter: 1, quality: 7, ..SubmitReading::default() };
     let retirement = RetireCertificates { beneficiary: "x".repeat(129), ..RetireCertificates::default() };
     let far = OrderId { index: 5, position: 70_000 };
@@ -111,6 +117,24 @@ async fn a_payload_that_is_no_command_of_the_market_is_refused_with_field_value_
             "orders[1].side",
             &["orders[1].side: 0 is no side", "1 is a bid, 2 an offer"],
         ),
+        (
+            place(&[order(Side::Bid), no_moment]),
+            "orders[1].good_until_micros",
+            &["orders[1].good_until_micros: is not given; TIME_IN_FORCE_GOOD_UNTIL needs the moment"],
+        ),
+        (
+            place(&[no_force]),
+            "orders[0].good_until_micros",
+            &["77 is given with TIME_IN_FORCE_UNSPECIFIED; only TIME_IN_FORCE_GOOD_UNTIL has it"],
+        ),
+        (
+            place(&[immediate_until]),
+            "orders[0].good_until_micros",
+            &["77 is given with TIME_IN_FORCE_IMMEDIATE_OR_CANCEL"],
+        ),
+        (place(&[unknown_force]), "orders[0].time_in_force", &["9 is no time in force; 0 to 4 are"]),
+        (Kind::ReplaceOrder(ReplaceOrder::default()), "order", &["order: no order is named"]),
+        (Kind::CancelOrders(both), "side", &["side: 3 is no side; 1 are the bids, 2 the offers, 0 are both"]),
         (Kind::CancelOrder(CancelOrder { order: None }), "order", &["order: no order is named"]),
         (Kind::CancelOrder(CancelOrder { order: Some(far) }), "order.position", &["70000"]),
         (Kind::SubmitReading(reading), "quality", &["quality: 7 is no quality"]),

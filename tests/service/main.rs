@@ -7,5 +7,7 @@ mod envelopes;
 mod market;
 #[path = "../node/mod.rs"]
 mod node;
+mod orders;
 mod proofs;
+mod rotation;
 mod sessions;

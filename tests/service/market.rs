@@ -57,12 +57,21 @@ impl Market {
 
     /// Enrols somebody with a meter, and pays 1,000 yuan in.
     pub async fn enrol(&mut self, name: &str, roles: &[Role]) -> Person {
+        self.enrol_at(name, roles, "park").await
+    }
+
+    /// Enrols somebody who sells and buys in this zone.
+    pub async fn enrol_in(&mut self, name: &str, zone: &str) -> Person {
+        self.enrol_at(name, &[Role::Producer, Role::Consumer], zone).await
+    }
+
+    async fn enrol_at(&mut self, name: &str, roles: &[Role], zone: &str) -> Person {
         let person = Person::new(name);
         let enrol = self.operator.sign(Kind::EnrolParticipant(EnrolParticipant {
             name: name.into(),
             public_key: person.public_key(),
             meter_public_key: person.meter().public_key(),
-            zone: "park".into(),
+            zone: zone.into(),
             roles: roles.iter().map(|role| (*role).into()).collect(),
             pv_capacity_w: 40_000,
             connection_capacity_w: 40_000,
@@ -154,12 +163,18 @@ impl Person {
 
 /// Returns the order that everybody understands: 1 kWh in [`SLOT`] at [`LIMIT`].
 pub fn order(side: Side) -> NewOrder {
-    NewOrder { side: side.into(), slot: SLOT.0, limit_price_micros_per_kwh: LIMIT, energy_wh: 1_000 }
+    NewOrder {
+        side: side.into(),
+        slot: SLOT.0,
+        limit_price_micros_per_kwh: LIMIT,
+        energy_wh: 1_000,
+        ..NewOrder::default()
+    }
 }
 
 /// Returns the command that places these orders.
 pub fn place(orders: &[NewOrder]) -> Kind {
-    Kind::PlaceOrders(PlaceOrders { orders: orders.to_vec() })
+    Kind::PlaceOrders(PlaceOrders { orders: orders.to_vec(), all_or_none: false })
 }
 
 /// Returns what became of a command.

@@ -5,12 +5,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ed25519_dalek::VerifyingKey;
-use parkwatt_client::{parse_public_key, v1};
+
+mod enrolment;
+mod order;
 
 use super::quantity;
 use super::time::When;
 use super::values;
+
+pub use enrolment::{Deposit, Enrol, Role};
+pub use order::{Cancel, Conditions, Order, Replace, Side};
 
 const FIRST_STEPS: &str = "\
 FIRST STEPS:
@@ -80,7 +84,7 @@ pub enum Output {
 /// What can be asked.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make or show the key that signs for you
+    /// Make, show or rotate the key that signs for you
     #[command(subcommand)]
     Key(Key),
     /// Enrol a participant; signed by the operator
@@ -104,7 +108,11 @@ EXAMPLES:
   parkwatt sell 2kWh --at 12:00 --price 0.42
       offers 2 kWh in the next quarter hour that begins at noon, for at least 0.42 yuan per kWh
   parkwatt sell 2kWh --at 12:00 --until 14:00 --price 0.42
-      offers 2 kWh in each of the eight quarter hours from 12:00 to 14:00")]
+      offers 2 kWh in each of the eight quarter hours from 12:00 to 14:00
+  parkwatt sell 2kWh --at 12:00 --price 0.42 --good-until 10:30
+      what has not traded by 10:30 leaves the book
+  parkwatt sell 2kWh --at 12:00 --price 0.42 --post-only
+      never takes a bid that waits: it is refused instead")]
     Sell(Order),
     /// Bid for energy, in one quarter hour or in many
     #[command(after_help = "\
@@ -112,18 +120,38 @@ EXAMPLES:
   parkwatt buy 40kWh --at 12:00 --price 0.55
       bids for 40 kWh in the next quarter hour that begins at noon, for at most 0.55 yuan per kWh,
       wheeling and fee included
-  parkwatt buy 40kWh --at \"2026-06-01 08:00\" --until \"2026-06-01 16:00\" --price 0.55")]
+  parkwatt buy 40kWh --at \"2026-06-01 08:00\" --until \"2026-06-01 16:00\" --price 0.55
+  parkwatt buy 40kWh --at 12:00 --price 0.55 --immediate
+      buys what is on offer now; what it does not find lapses
+  parkwatt buy 40kWh --at 12:00 --price 0.55 --at-least 10kWh
+      is refused unless 10 kWh trade at once; what is left of 40 kWh waits
+  parkwatt buy 40kWh --at 08:00 --until 16:00 --price 0.55 --fill-or-kill --all-or-none
+      buys 40 kWh in every quarter hour of the shift at once, or nothing at all")]
     Buy(Order),
-    /// Withdraw what has not traded of an order
+    /// Change the energy or the limit of an order
+    ///
+    /// The energy is what the order is for altogether, what has traded of it included. With the same limit and not more
+    /// energy the order keeps its name and its place in time. Anything else withdraws it and places what is open anew:
+    /// under a new name, behind the others.
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt replace 1234.0 --energy 12kWh
+      of 20 kWh, 5 kWh have traded: 7 kWh stay open, in their place
+  parkwatt replace 1234.0 --price 0.40
+      the same energy at another limit, behind the others at that price
+  parkwatt replace 1234.0 --energy 2kWh --price 0.40")]
+    Replace(Replace),
+    /// Withdraw what has not traded of an order, or of all at once
     #[command(after_help = "\
 EXAMPLES:
   parkwatt cancel 1234.0
-      `parkwatt orders --open` shows which orders can be withdrawn")]
-    Cancel {
-        /// The order's name, as `parkwatt orders` shows it, such as 1234.0
-        #[arg(value_name = "ORDER", value_parser = values::order_id)]
-        order: v1::OrderId,
-    },
+      `parkwatt orders --open` shows which orders can be withdrawn
+  parkwatt cancel --all
+  parkwatt cancel --all --at 12:00 --side offer
+      all your offers for the next noon
+  parkwatt cancel --all --participant mill --operator-key operator.pem
+      what a participant has standing; for the operator")]
+    Cancel(Cancel),
     /// Show your orders, newest first
     #[command(after_help = "\
 EXAMPLES:
@@ -141,6 +169,7 @@ EXAMPLES:
     #[command(after_help = "\
 EXAMPLES:
   parkwatt book --at 12:00
+      while its auction is open, also the price that it would have now
   parkwatt book --at \"2026-06-01 12:00\" --output json")]
     Book {
         /// When the delivery begins
@@ -204,82 +233,17 @@ EXAMPLES:
   parkwatt key show
   parkwatt key show --key operator.pem")]
     Show,
-}
-
-/// Whom to enrol.
-#[derive(Args, Debug)]
-pub struct Enrol {
-    /// A name tag: 1 to 32 of a-z, 0-9 and -; everybody at the market's operator will see it
-    #[arg(long, value_parser = values::name)]
-    pub name: String,
-    /// The zone of the grid where the participant is connected [default: the market's root zone]
-    #[arg(long)]
-    pub zone: Option<String>,
-    /// The peak power of the PV, such as 8kW
-    #[arg(long, value_name = "POWER", value_parser = quantity::power, default_value = "0kW")]
-    pub pv: u64,
-    /// The power of the connection to the grid, such as 20kW [default: that of the PV, at least 10kW]
-    #[arg(long, value_name = "POWER", value_parser = quantity::power)]
-    pub connection: Option<u64>,
-    /// What the participant may do
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Producer, Role::Consumer])]
-    pub roles: Vec<Role>,
-    /// What the participant may owe, in yuan
-    #[arg(long, value_name = "YUAN", value_parser = quantity::amount, default_value = "0")]
-    pub credit: u64,
-    /// The public key of the meter at the connection, in 64 hex digits
-    #[arg(long, value_name = "HEX", value_parser = parse_public_key)]
-    pub meter_key: Option<VerifyingKey>,
-    /// The participant's public key, in 64 hex digits [default: that of --key]
-    #[arg(long, value_name = "HEX", value_parser = parse_public_key)]
-    pub public_key: Option<VerifyingKey>,
-    /// The operator's key file; without it, the command for the operator is printed
-    #[arg(long, value_name = "FILE")]
-    pub operator_key: Option<PathBuf>,
-}
-
-/// What a participant may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Role {
-    /// May offer
-    Producer,
-    /// May bid
-    Consumer,
-    /// May enrol participants and pay in
-    Operator,
-    /// May read the whole ledger
-    Regulator,
-}
-
-/// What to pay in.
-#[derive(Args, Debug)]
-pub struct Deposit {
-    /// The participant's name tag
-    #[arg(long, value_name = "NAME", value_parser = values::name)]
-    pub to: String,
-    /// How much, in yuan
-    #[arg(long, value_name = "YUAN", value_parser = quantity::amount)]
-    pub amount: u64,
-    /// The operator's key file
-    #[arg(long, value_name = "FILE")]
-    pub operator_key: PathBuf,
-}
-
-/// What to bid or offer.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct Order {
-    /// How much in each quarter hour, such as 2kWh
-    #[arg(value_name = "ENERGY", value_parser = quantity::energy)]
-    pub energy: u64,
-    /// When the delivery begins, such as 12:00
-    #[arg(long, value_name = "TIME", value_parser = values::when)]
-    pub at: When,
-    /// The limit in yuan per kWh: the least you take, or the most you pay with wheeling and fee
-    #[arg(long, value_name = "PRICE", value_parser = quantity::price, allow_negative_numbers = true)]
-    pub price: i64,
-    /// The same in each quarter hour from --at until then
-    #[arg(long, value_name = "TIME", value_parser = values::when)]
-    pub until: Option<When>,
+    /// Let a new key take the place of yours; from then on the old one is of no use
+    ///
+    /// The new key is made beside the old one, in a file whose name ends in `.new`. Only when the market has taken it, it is
+    /// put in the old one's place, and the old one is kept in a file whose name ends in `.old`. If anything interrupts
+    /// this, run the command again: it goes on where it stopped.
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt key rotate
+  parkwatt key rotate --key operator.pem
+      the market's operator does the same with his key, and a meter with its own")]
+    Rotate,
 }
 
 /// What can be done with certificates.

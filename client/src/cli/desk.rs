@@ -12,7 +12,7 @@ use parkwatt_client::{ClientError, Connection, Signer, read_key};
 
 use super::args::Options;
 use super::report::Failure;
-use super::time::When;
+use super::time::{Moment, When};
 
 /// How long a command is valid, by the market's time.
 const COMMAND_LIFETIME: Duration = Duration::from_mins(1);
@@ -85,6 +85,15 @@ impl Desk {
     /// Returns the slot that can still be traded and that `at` means.
     pub fn next_slot(&self, at: When) -> Result<u32, Failure> {
         at.next(self.now_micros, self.genesis.gate_before_s, &self.zone).ok_or_else(no_such_time)
+    }
+
+    /// Returns the moment that `at` means, in microseconds since 1970.
+    pub fn next_moment(&self, at: Moment) -> Result<u64, Failure> {
+        at.next(self.now_micros, &self.zone).ok_or_else(|| Failure::Usage {
+            field: "--good-until",
+            problem: "the clocks skip this time of day".to_owned(),
+            next: "Write the date as well: --good-until \"2026-06-01 10:30\".".to_owned(),
+        })
     }
 
     /// Returns the slot that is over and that `at` means.

@@ -44,6 +44,13 @@ pub enum Failure {
     },
     /// The node or a local file is the trouble.
     Client(ClientError),
+    /// The same, after something has begun.
+    Unfinished {
+        /// The trouble.
+        error: ClientError,
+        /// How to go on.
+        next: String,
+    },
 }
 
 impl From<ClientError> for Failure {
@@ -57,7 +64,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Rejected(rejection) => f.write_str(&rejection_text(rejection)),
             Failure::Usage { field, problem, .. } => write!(f, "{field}: {problem}"),
-            Failure::Client(error) => error.fmt(f),
+            Failure::Client(error) | Failure::Unfinished { error, .. } => error.fmt(f),
         }
     }
 }
@@ -68,7 +75,7 @@ impl Failure {
         match self {
             Failure::Rejected(_) => 1,
             Failure::Usage { .. } => 2,
-            Failure::Client(error) => match error {
+            Failure::Client(error) | Failure::Unfinished { error, .. } => match error {
                 ClientError::Address { .. } | ClientError::PublicKeyMalformed { .. } => 2,
                 ClientError::Unreachable { .. } => 3,
                 ClientError::Refused { .. } | ClientError::Incomplete { .. } => 4,
@@ -84,7 +91,7 @@ impl Failure {
     fn next(&self) -> String {
         match self {
             Failure::Rejected(rejection) => advice::after_rejection(&rejection.code).to_owned(),
-            Failure::Usage { next, .. } => next.clone(),
+            Failure::Usage { next, .. } | Failure::Unfinished { next, .. } => next.clone(),
             Failure::Client(error) => advice::after_error(error),
         }
     }
@@ -101,7 +108,7 @@ impl Failure {
                 error["reason"] = json!(reason);
                 error["retry_after_ms"] = json!(retry_after.map(|delay| delay.as_millis()));
             }
-            Failure::Client(_) => {}
+            Failure::Client(_) | Failure::Unfinished { .. } => {}
         }
         json!({ "error": error })
     }

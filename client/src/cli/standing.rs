@@ -1,13 +1,15 @@
 //! `orders`, `account`, `book`: where a participant, and the market, stand.
 
-use parkwatt_client::v1::{AccountStatement, Depth, Level, NewOrder, Order, OrderId};
+use parkwatt_client::v1::{
+    AccountStatement, AuctionCleared, Depth, Level, NewOrder, Order, OrderId, Phase, TimeInForce,
+};
 use serde_json::{Value, json};
 
 use super::args::Options;
 use super::desk::{Desk, key_file};
 use super::quantity::{amount_text, energy_text, nanos, nanos_decimal, nanos_text, price_text};
 use super::report::{Failure, Report, facts, left, order_id, right, table, word};
-use super::time::{When, slot_rfc3339, slot_text, zone_text};
+use super::time::{When, moment_rfc3339, moment_text, slot_rfc3339, slot_text, zone_text};
 
 /// Nanos of a yuan in a fen.
 const NANOS_PER_FEN: i128 = 10_000_000;
@@ -33,11 +35,16 @@ pub async fn account(options: &Options) -> Result<Report, Failure> {
     account_report(&account).ok_or_else(|| desk.incomplete("a balance in decimal yuan"))
 }
 
-/// Shows the bids and offers of a slot.
+/// Shows the bids and offers of a slot; while its auction is open, also the result that it would have now.
 pub async fn book(at: When, options: &Options) -> Result<Report, Failure> {
     let desk = Desk::open(options).await?;
-    let depth = desk.connection.depth(&desk.genesis.market, desk.next_slot(at)?).await?;
-    Ok(book_report(&depth, &desk))
+    let (market, slot) = (&desk.genesis.market, desk.next_slot(at)?);
+    let depth = desk.connection.depth(market, slot).await?;
+    let indicative = match depth.phase() {
+        Phase::Auction => desk.connection.indicative_auction(market, slot).await?.result,
+        _ => None,
+    };
+    Ok(book_report(&depth, indicative.as_ref(), &desk))
 }
 
 fn orders_report(orders: &[(&Order, OrderId, NewOrder)], desk: &Desk) -> Report {
@@ -47,6 +54,7 @@ fn orders_report(orders: &[(&Order, OrderId, NewOrder)], desk: &Desk) -> Report 
         left("side"),
         right("energy"),
         right("limit"),
+        left("stands"),
         right("traded"),
         left("state"),
     ];
@@ -57,6 +65,7 @@ fn orders_report(orders: &[(&Order, OrderId, NewOrder)], desk: &Desk) -> Report 
             word("SIDE_", placed.side().as_str_name()),
             energy_text(placed.energy_wh),
             price_text(placed.limit_price_micros_per_kwh),
+            stands_text(placed, desk),
             energy_text(order.traded_wh),
             word("ORDER_STATE_", order.state().as_str_name()),
         ]
@@ -69,6 +78,10 @@ fn orders_report(orders: &[(&Order, OrderId, NewOrder)], desk: &Desk) -> Report 
             "side": word("SIDE_", placed.side().as_str_name()),
             "energy_wh": placed.energy_wh,
             "limit_price_micros_per_kwh": placed.limit_price_micros_per_kwh,
+            "time_in_force": word("TIME_IN_FORCE_", time_in_force(placed).as_str_name()),
+            "good_until": good_until(placed).and_then(moment_rfc3339),
+            "post_only": placed.post_only,
+            "minimum_fill_wh": placed.minimum_fill_wh,
             "traded_wh": order.traded_wh,
             "state": word("ORDER_STATE_", order.state().as_str_name()),
         })
@@ -77,6 +90,27 @@ fn orders_report(orders: &[(&Order, OrderId, NewOrder)], desk: &Desk) -> Report 
         json: json!({ "orders": orders.iter().map(json).collect::<Vec<_>>() }),
         text: table(&columns, orders.iter().map(row).collect(), "You have no such orders."),
         refused: false,
+    }
+}
+
+/// Returns how long an order stands: where the node does not say, until the gate closes.
+fn time_in_force(placed: &NewOrder) -> TimeInForce {
+    match placed.time_in_force() {
+        TimeInForce::Unspecified => TimeInForce::GoodUntilGate,
+        said => said,
+    }
+}
+
+fn good_until(placed: &NewOrder) -> Option<u64> {
+    (time_in_force(placed) == TimeInForce::GoodUntil).then_some(placed.good_until_micros)
+}
+
+fn stands_text(placed: &NewOrder, desk: &Desk) -> String {
+    match time_in_force(placed) {
+        TimeInForce::GoodUntil => format!("until {}", moment_text(placed.good_until_micros, &desk.zone)),
+        TimeInForce::ImmediateOrCancel => "immediate".to_owned(),
+        TimeInForce::FillOrKill => "fill or kill".to_owned(),
+        TimeInForce::Unspecified | TimeInForce::GoodUntilGate => "until the gate closes".to_owned(),
     }
 }
 
@@ -114,7 +148,7 @@ fn account_report(account: &AccountStatement) -> Option<Report> {
     Some(Report { json, text, refused: false })
 }
 
-fn book_report(depth: &Depth, desk: &Desk) -> Report {
+fn book_report(depth: &Depth, indicative: Option<&AuctionCleared>, desk: &Desk) -> Report {
     let columns = [left("side"), left("zone"), right("limit"), right("energy"), right("orders")];
     let row = |side: &str, level: &Level| {
         vec![
@@ -137,14 +171,40 @@ fn book_report(depth: &Depth, desk: &Desk) -> Report {
             "phase": phase,
             "bids": depth.bids.iter().map(level_json).collect::<Vec<_>>(),
             "offers": depth.offers.iter().map(level_json).collect::<Vec<_>>(),
+            "indicative": indicative.map(|result| indicative_json(result, desk)),
         }),
         text: format!(
-            "Delivery from {begin} ({}), phase: {phase}\n{book}\n\
+            "Delivery from {begin} ({}), phase: {phase}\n{book}\n{}\
              A bid's limit is all-in, with wheeling and fee; an offer's is what the seller is paid.",
-            zone_text(&desk.zone)
+            zone_text(&desk.zone),
+            indicative.map(|result| indicative_text(result, desk)).unwrap_or_default()
         ),
         refused: false,
     }
+}
+
+/// Returns each zone's name and price; nothing where nothing would trade.
+fn prices<'a>(result: &'a AuctionCleared, desk: &'a Desk) -> impl Iterator<Item = (&'a str, i64)> {
+    let names = desk.genesis.zones.iter().map(|zone| zone.name.as_str());
+    names.zip(result.prices_micros_per_kwh.iter().copied())
+}
+
+fn indicative_text(result: &AuctionCleared, desk: &Desk) -> String {
+    if result.prices_micros_per_kwh.is_empty() {
+        return "If the auction were held now, nothing would trade.\n".to_owned();
+    }
+    let prices: Vec<_> =
+        prices(result, desk).map(|(zone, price)| format!("{zone} {}", price_text(price))).collect();
+    let (energy, prices) = (energy_text(result.energy_wh), prices.join(", "));
+    format!("If the auction were held now, {energy} would trade; sellers would be paid: {prices}.\n")
+}
+
+fn indicative_json(result: &AuctionCleared, desk: &Desk) -> Value {
+    let price = |(zone, price): (&str, i64)| json!({ "zone": zone, "price_micros_per_kwh": price });
+    json!({
+        "energy_wh": result.energy_wh,
+        "prices": prices(result, desk).map(price).collect::<Vec<_>>(),
+    })
 }
 
 fn level_json(level: &Level) -> Value {

@@ -29,15 +29,7 @@ impl When {
         if let Some(time) = time_of_day(text) {
             return on_quarter(time).map(When::TimeOfDay);
         }
-        let timestamp = match date_and_time(text) {
-            Some(local) => zone.to_ambiguous_timestamp(local).unambiguous().map_err(|_| {
-                format!("the clocks in {} are changed then; write the time with its offset", zone_text(zone))
-            })?,
-            None => text.parse().map_err(|_| {
-                "a time is 12:00, \"2026-06-01 12:00\" (both local), or 2026-06-01T12:00:00+08:00".to_owned()
-            })?,
-        };
-        slot_beginning_at(timestamp, zone).map(When::Slot)
+        slot_beginning_at(timestamp(text, zone)?, zone).map(When::Slot)
     }
 
     /// Returns the slot that is meant: of a time of day the first one that begins more than `lead_s` after
@@ -71,6 +63,40 @@ impl When {
     }
 }
 
+/// Any moment, to the minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A time of day: the next one.
+    TimeOfDay(Time),
+    /// One moment, in microseconds since 1970.
+    At(u64),
+}
+
+impl Moment {
+    /// Returns what `text` means in the time zone `zone`; it is written as for [`When`].
+    ///
+    /// # Errors
+    /// The broken rule.
+    pub fn parse(text: &str, zone: &TimeZone) -> Result<Moment, String> {
+        if let Some(time) = time_of_day(text) {
+            return Ok(Moment::TimeOfDay(time));
+        }
+        let micros = u64::try_from(timestamp(text, zone)?.as_microsecond());
+        micros.map(Moment::At).map_err(|_| "a time before 1970 is none of a market's".to_owned())
+    }
+
+    /// Returns the moment in microseconds since 1970: of a time of day the first one after `now_micros`.
+    pub fn next(self, now_micros: u64, zone: &TimeZone) -> Option<u64> {
+        let time = match self {
+            Moment::At(micros) => return Some(micros),
+            Moment::TimeOfDay(time) => time,
+        };
+        let now = moment(now_micros)?;
+        let next = (-1..DAYS).find_map(|day| occurrence(time, now, day, zone).filter(|at| *at > now))?;
+        u64::try_from(next.as_microsecond()).ok()
+    }
+}
+
 /// Returns when a slot begins, for people: local date and time.
 pub fn slot_text(slot: u32, zone: &TimeZone) -> String {
     slot_begin(slot).map_or_else(|| format!("slot {slot}"), |begin| timestamp_text(begin, zone))
@@ -79,6 +105,16 @@ pub fn slot_text(slot: u32, zone: &TimeZone) -> String {
 /// Returns when a slot begins, for machines: RFC 3339 in UTC; none beyond the year 9999.
 pub fn slot_rfc3339(slot: u32) -> Option<String> {
     slot_begin(slot).map(|begin| begin.to_string())
+}
+
+/// Returns a moment given in microseconds, for people: local date and time, to the minute.
+pub fn moment_text(micros: u64, zone: &TimeZone) -> String {
+    moment(micros).map_or_else(|| format!("{micros} us"), |at| timestamp_text(at, zone))
+}
+
+/// Returns a moment given in microseconds, for machines: RFC 3339 in UTC; none beyond the year 9999.
+pub fn moment_rfc3339(micros: u64) -> Option<String> {
+    moment(micros).map(|at| at.to_string())
 }
 
 /// Returns the time zone's name, for people.
@@ -147,6 +183,18 @@ fn on_quarter(time: Time) -> Result<Time, String> {
 /// Returns the rule for a time between two quarter hours.
 fn off_quarter(before: &str, after: &str) -> String {
     format!("a delivery begins on a quarter hour; the nearest are {before} and {after}")
+}
+
+/// Returns the moment that `text` writes with its date, or the rule.
+fn timestamp(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+    match date_and_time(text) {
+        Some(local) => zone.to_ambiguous_timestamp(local).unambiguous().map_err(|_| {
+            format!("the clocks in {} are changed then; write the time with its offset", zone_text(zone))
+        }),
+        None => text.parse().map_err(|_| {
+            "a time is 12:00, \"2026-06-01 12:00\" (both local), or 2026-06-01T12:00:00+08:00".to_owned()
+        }),
+    }
 }
 
 /// Returns the time of day that `text` writes as `HH:MM`.
@@ -237,6 +285,24 @@ mod tests {
         ] {
             assert_eq!(noon.next(micros(now), 900, &TimeZone::UTC), Some(slot), "{now}");
         }
+    }
+
+    #[test]
+    fn a_moment_lies_on_any_minute_and_of_a_time_of_day_it_is_the_next() {
+        let half_past = Moment::parse("10:37", &shanghai()).unwrap();
+        for (now, next) in [
+            ("2026-06-01T02:36:59Z", "2026-06-01T02:37:00Z"),
+            ("2026-06-01T02:37:00Z", "2026-06-02T02:37:00Z"),
+        ] {
+            assert_eq!(half_past.next(micros(now), &shanghai()), Some(micros(next)), "{now}");
+        }
+        for text in ["2026-06-01 10:37", "2026-06-01T10:37", "2026-06-01T02:37:00Z"] {
+            let moment = Moment::parse(text, &shanghai());
+            assert_eq!(moment, Ok(Moment::At(micros("2026-06-01T02:37:00Z"))), "{text}");
+        }
+        assert_eq!(moment_text(micros("2026-06-01T02:37:00Z"), &shanghai()), "2026-06-01 10:37");
+        assert!(Moment::parse("half past ten", &TimeZone::UTC).unwrap_err().contains("a time is"));
+        assert!(Moment::parse("1960-01-01 12:00", &TimeZone::UTC).unwrap_err().contains("before 1970"));
     }
 
     #[test]

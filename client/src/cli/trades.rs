@@ -42,6 +42,7 @@ pub fn made(trades: &[Trade], desk: &Desk) -> String {
         right("energy"),
         right("seller is paid"),
         right("wheeling"),
+        right("congestion"),
         right("fee"),
         right("buyer pays"),
         left("matching"),
@@ -53,6 +54,7 @@ pub fn made(trades: &[Trade], desk: &Desk) -> String {
             energy_text(trade.energy_wh),
             price_text(trade.price_micros_per_kwh),
             price_text(trade.wheeling_micros_per_kwh),
+            price_text(trade.congestion_micros_per_kwh),
             price_text(trade.fee_micros_per_kwh),
             price_text(all_in(trade)),
             word("MATCHING_", trade.matching().as_str_name()),
@@ -72,6 +74,7 @@ pub fn json(trade: &Trade) -> Value {
         "energy_wh": trade.energy_wh,
         "price_micros_per_kwh": trade.price_micros_per_kwh,
         "wheeling_micros_per_kwh": trade.wheeling_micros_per_kwh,
+        "congestion_micros_per_kwh": trade.congestion_micros_per_kwh,
         "fee_micros_per_kwh": trade.fee_micros_per_kwh,
         "tariff_version": trade.tariff_version,
         "matching": word("MATCHING_", trade.matching().as_str_name()),
@@ -91,7 +94,7 @@ fn own_report(trades: &[(&OwnTrade, &Trade)], desk: &Desk) -> Report {
         right("delivered"),
     ];
     let rows = trades.iter().map(|(own, trade)| own_row(own, trade, desk)).collect();
-    let note = "\nA bid's price is all-in: energy, wheeling and fee. Amounts are for the whole energy; \
+    let note = "\nA bid's price is all-in: energy, wheeling, congestion and fee. Amounts are for the whole energy; \
                 settlement pays what is delivered, and charges the side that fell short.";
     let text = table(&columns, rows, "You have no trades.");
     Report {
@@ -149,5 +152,6 @@ fn all_in(trade: &Trade) -> i64 {
     trade
         .price_micros_per_kwh
         .saturating_add(trade.wheeling_micros_per_kwh)
+        .saturating_add(trade.congestion_micros_per_kwh)
         .saturating_add(trade.fee_micros_per_kwh)
 }

@@ -1,13 +1,13 @@
-//! `sell`, `buy`, `cancel`: orders on their way in, and out.
+//! `sell`, `buy`: orders on their way in.
 
 use parkwatt_client::v1::command::Kind;
 use parkwatt_client::v1::{
-    CancelOrder, Cancelled, NewOrder, OrderAnswer, OrderId, PlaceOrders, Receipt, Side, order_answer, outcome,
+    NewOrder, OrderAnswer, PlaceOrders, Receipt, Side, TimeInForce, order_answer, outcome,
 };
 use serde_json::{Value, json};
 
 use super::advice;
-use super::args::{Options, Order};
+use super::args::{Conditions, Options, Order};
 use super::desk::{Desk, key_file};
 use super::quantity::{energy_text, price_text};
 use super::report::{Failure, Report, left, order_id, rejection_json, right, table, word};
@@ -18,15 +18,20 @@ use super::trades;
 pub async fn place(side: Side, order: Order, options: &Options) -> Result<Report, Failure> {
     let key = key_file(options)?;
     let desk = Desk::open(options).await?;
+    let (time_in_force, good_until_micros) = time_in_force(order.conditions, &desk)?;
     let orders: Vec<_> = slots(order, &desk)?
         .map(|slot| NewOrder {
             side: side.into(),
             slot,
             limit_price_micros_per_kwh: order.price,
             energy_wh: order.energy,
+            time_in_force: time_in_force.into(),
+            good_until_micros,
+            post_only: order.conditions.post_only,
+            minimum_fill_wh: order.conditions.at_least.unwrap_or_default(),
         })
         .collect();
-    let command = Kind::PlaceOrders(PlaceOrders { orders: orders.clone() });
+    let command = Kind::PlaceOrders(PlaceOrders { orders: orders.clone(), all_or_none: order.all_or_none });
     let (outcome::Kind::Placed(placed), receipt) = desk.submit(&key, command).await? else {
         return Err(desk.incomplete("the answers to the orders"));
     };
@@ -36,19 +41,14 @@ pub async fn place(side: Side, order: Order, options: &Options) -> Result<Report
     Ok(placed_report(&orders, &placed.orders, &receipt, &desk))
 }
 
-/// Withdraws what has not traded of an order.
-pub async fn cancel(order: OrderId, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
-    let desk = Desk::open(options).await?;
-    let command = Kind::CancelOrder(CancelOrder { order: Some(order) });
-    let (outcome::Kind::Cancelled(Cancelled { energy_wh }), _) = desk.submit(&key, command).await? else {
-        return Err(desk.incomplete("what was withdrawn"));
-    };
-    Ok(Report {
-        json: json!({ "cancelled": { "order_id": order_id(order), "energy_wh": energy_wh } }),
-        text: format!("Order {} is withdrawn: {} had not traded.", order_id(order), energy_text(energy_wh)),
-        refused: false,
-    })
+/// Returns how long orders stand, with the moment where there is one.
+fn time_in_force(conditions: Conditions, desk: &Desk) -> Result<(TimeInForce, u64), Failure> {
+    match conditions {
+        Conditions { immediate: true, .. } => Ok((TimeInForce::ImmediateOrCancel, 0)),
+        Conditions { fill_or_kill: true, .. } => Ok((TimeInForce::FillOrKill, 0)),
+        Conditions { good_until: Some(until), .. } => Ok((TimeInForce::GoodUntil, desk.next_moment(until)?)),
+        _ => Ok((TimeInForce::GoodUntilGate, 0)),
+    }
 }
 
 /// Returns the slots of a schedule, of which there is at least one.
@@ -93,7 +93,9 @@ fn placed_report(orders: &[NewOrder], answers: &[OrderAnswer], receipt: &Receipt
     let placed: Vec<_> =
         orders.iter().zip(answers).map(|(order, answer)| Placed::new(order, answer, receipt)).collect();
     let rows = placed.iter().map(|placed| placed.row(desk)).collect();
-    let refusal = placed.iter().find_map(Placed::rejection);
+    // Of an all-or-none schedule one order says why, and the others only that it was refused.
+    let refusals = || placed.iter().filter_map(Placed::rejection);
+    let refusal = refusals().find(|it| it.code != "SCHEDULE_MUST_HOLD_WHOLE").or_else(|| refusals().next());
     let next = refusal.map_or("parkwatt orders --open", |rejection| advice::after_rejection(&rejection.code));
     let made = match &receipt.trades[..] {
         [] => String::new(),
@@ -121,6 +123,7 @@ struct Placed<'a> {
     order: &'a NewOrder,
     answer: Option<&'a order_answer::Kind>,
     traded_wh: u64,
+    lapsed_wh: u64,
 }
 
 impl<'a> Placed<'a> {
@@ -132,7 +135,13 @@ impl<'a> Placed<'a> {
         };
         let own =
             receipt.trades.iter().filter(|trade| id.is_some() && (trade.bid == id || trade.offer == id));
-        Placed { order, answer, traded_wh: own.map(|trade| trade.energy_wh).sum() }
+        let lapsed = receipt.lapsed.iter().filter(|lapsed| id.is_some() && lapsed.order == id);
+        Placed {
+            order,
+            answer,
+            traded_wh: own.map(|trade| trade.energy_wh).sum(),
+            lapsed_wh: lapsed.map(|lapsed| lapsed.energy_wh).sum(),
+        }
     }
 
     fn id(&self) -> Option<String> {
@@ -150,11 +159,17 @@ impl<'a> Placed<'a> {
     }
 
     fn row(&self, desk: &Desk) -> Vec<String> {
-        let result = match (self.rejection(), self.traded_wh) {
-            (Some(rejection), _) => format!("rejected: {} (rule {})", rejection.sentence, rejection.rule),
-            (None, 0) => "accepted, waits in the book".to_owned(),
-            (None, traded) if traded == self.order.energy_wh => "accepted, traded whole".to_owned(),
-            (None, traded) => format!("accepted, {} traded, the rest waits in the book", energy_text(traded)),
+        let result = match (self.rejection(), self.traded_wh, self.lapsed_wh) {
+            (Some(rejection), ..) => format!("rejected: {} (rule {})", rejection.sentence, rejection.rule),
+            (None, 0, 0) => "accepted, waits in the book".to_owned(),
+            (None, 0, lapsed) => format!("accepted, nothing traded, {} lapsed", energy_text(lapsed)),
+            (None, traded, 0) if traded == self.order.energy_wh => "accepted, traded whole".to_owned(),
+            (None, traded, 0) => {
+                format!("accepted, {} traded, the rest waits in the book", energy_text(traded))
+            }
+            (None, traded, lapsed) => {
+                format!("accepted, {} traded, {} lapsed", energy_text(traded), energy_text(lapsed))
+            }
         };
         vec![
             self.id().unwrap_or_else(|| "-".to_owned()),
@@ -177,6 +192,7 @@ impl<'a> Placed<'a> {
             "outcome": if self.rejection().is_some() { "rejected" } else { "accepted" },
             "rejection": self.rejection().map(rejection_json),
             "traded_wh": self.traded_wh,
+            "lapsed_wh": self.lapsed_wh,
         })
     }
 }

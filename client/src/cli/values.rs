@@ -5,11 +5,16 @@
 use jiff::tz::TimeZone;
 use parkwatt_client::v1;
 
-use super::time::When;
+use super::time::{Moment, When};
 
 /// Returns the moment that begins a quarter hour.
 pub fn when(text: &str) -> Result<When, String> {
     When::parse(text, &TimeZone::system())
+}
+
+/// Returns any moment, on a quarter hour or not.
+pub fn moment(text: &str) -> Result<Moment, String> {
+    Moment::parse(text, &TimeZone::system())
 }
 
 /// Returns a name tag.

@@ -31,6 +31,8 @@ pub struct Script {
     pub commands: Vec<(SignedCommand, Command)>,
     /// The depth of every slot.
     pub depth: Depth,
+    /// The result that every auction would have.
+    pub indicative: Option<AuctionCleared>,
     /// Everybody's trades.
     pub tape: Vec<Trade>,
     /// The caller's account.
@@ -173,6 +175,16 @@ impl MarketData for Services {
     async fn get_depth(&self, request: Request<GetDepthRequest>) -> Result<Response<Depth>, Status> {
         let depth = self.0.lock().unwrap().depth.clone();
         Ok(Response::new(Depth { slot: request.get_ref().slot, ..depth }))
+    }
+
+    async fn get_indicative_auction(
+        &self,
+        request: Request<GetIndicativeAuctionRequest>,
+    ) -> Result<Response<IndicativeAuction>, Status> {
+        let script = self.0.lock().unwrap();
+        let (slot, phase) = (request.get_ref().slot, script.depth.phase);
+        let result = script.indicative.clone();
+        Ok(Response::new(IndicativeAuction { slot, phase, result, tree_size: 1 }))
     }
 
     async fn list_tape(
