@@ -11,8 +11,8 @@ use crate::book::{Handle, OpenOrder};
 use crate::placements::Placement;
 use crate::slots::SlotState;
 use crate::{
-    Answers, Energy, Event, Lapse, Market, MarketConfig, NewOrder, NewParticipant, OrderId, Outcome, ParticipantId, Phase,
-    Rejection, Schedule, Side, Slot, Stamp, TimeInForce, Worth,
+    Answers, Energy, Event, Lapse, Market, MarketConfig, NewOrder, NewParticipant, OrderId, Outcome,
+    ParticipantId, Phase, Rejection, Schedule, Side, Slot, Stamp, TimeInForce, Worth,
 };
 
 /// An order that is being placed.
