@@ -57,7 +57,8 @@ impl Accounts {
     /// Negative where deliveries that did not come, or tariffs, cost more than there was.
     #[inline]
     pub fn available(&self, participant: ParticipantId, credit_limit_fen: u64) -> Worth {
-        let credit = Worth(i128::from(credit_limit_fen) * NANOS_PER_FEN);
+        // OK because 64 bits times 24 bits are 88 bits.
+        let credit = Worth(i128::from(credit_limit_fen).wrapping_mul(NANOS_PER_FEN));
         let Purse { worth, reserved, .. } = self.purse(participant);
         worth.plus(credit).minus(reserved)
     }

@@ -189,6 +189,28 @@ impl Book {
         self.linked(self.number(side, zone), key).map(|(_, entry)| self.open_order(entry))
     }
 
+    /// Visits the first orders at one level, up to so much energy together, each with what of it lies within.
+    #[inline]
+    pub(crate) fn visit_first(
+        &self,
+        (zone, side, limit): (ZoneId, Side, Price),
+        most: Energy,
+        mut visit: impl FnMut(OrderId, ParticipantId, Energy),
+    ) {
+        let key = self.scale.key(side, rank(side, limit));
+        let ladder = &self.ladders[self.number(side, zone)];
+        let mut next = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
+        let mut left = most.0;
+        while left > 0
+            && let Some(entry) = self.entries.get(next as usize)
+        {
+            let energy = entry.remaining.min(left);
+            visit(unpack(entry.id), ParticipantId(entry.owner), Energy(energy));
+            left -= energy;
+            next = entry.next;
+        }
+    }
+
     /// Returns every order that the best of the other side would suit, wherever that stands, in order of
     /// arrival: among them are all that could trade if the grid and their owners let them.
     pub(crate) fn crossing(&self, grid: &Grid) -> Vec<(OrderId, Handle)> {
@@ -240,8 +262,7 @@ impl Book {
             *freed = entry;
             handle
         } else {
-            self.entries.push(entry);
-            u32::try_from(self.entries.len() - 1).expect("a slot has less than 2^32 open orders")
+            push_sparingly(&mut self.entries, entry)
         };
         level.energy += remaining.0;
         level.tail = handle;
@@ -419,6 +440,17 @@ impl Hash for Book {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.orders().hash(state);
     }
+}
+
+/// Appends to a list that grows by a quarter, and returns where.
+#[cold]
+#[inline(never)]
+fn push_sparingly<T>(list: &mut Vec<T>, item: T) -> u32 {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 4 + 8);
+    }
+    list.push(item);
+    u32::try_from(list.len() - 1).expect("a slot has less than 2^32 open orders")
 }
 
 /// Returns how good a limit is: the lower the better.

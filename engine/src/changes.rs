@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use crate::accounts::need;
 use crate::book::{Handle, OpenOrder};
 use crate::placements::Placement;
-use crate::orders::{Arrival, Besides, signed};
+use crate::orders::{Arrival, Besides, check_energy_and_limit, signed};
 use crate::{
     Energy, Event, KeyHolder, Lapse, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection,
     Replacement, Side, Slot, Stamp, TimeInForce, Withdrawal, Worth,
@@ -60,7 +60,7 @@ impl Market {
         let good_until = self.slots.good_until(id);
         let time_in_force = good_until.map_or(TimeInForce::GoodUntilGate, TimeInForce::GoodUntil);
         let new = NewOrder { time_in_force, ..NewOrder::resting(open.side, slot, limit, energy) };
-        self.check_energy_and_limit(&new)?;
+        check_energy_and_limit(&self.config, &new)?;
         if energy <= traded {
             return Err(Rejection::EnergyMustExceedWhatHasTraded { energy, traded });
         }
@@ -73,7 +73,8 @@ impl Market {
         let offers_wh = if open.side == Side::Offer { -signed(open.remaining) } else { 0 };
         let released = need(open.side, open.limit, open.remaining);
         let besides = Besides { reserved: Worth(-released.0), offers_wh };
-        self.check_risk(owner, &new, besides)?;
+        let participant = &self.participants.get(owner).new;
+        self.check_risk(owner, participant, self.slots.get(slot), &new, besides)?;
 
         // Every check is above; from here the replacement is accepted.
         self.slots.withdraw(slot, handle, &mut self.accounts);

@@ -56,8 +56,28 @@ struct Interest {
     executed: Energy,
 }
 
+/// What an auction finds before it says who trades with whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    interests: Vec<Interest>,
+    exports_wh: Vec<i64>,
+    /// One price per zone; empty where nothing is executed.
+    pub(crate) prices: Vec<Price>,
+    rents: Vec<Price>,
+    proof_halves: Vec<i64>,
+}
+
 /// Clears the open orders of one slot.
 pub(crate) fn clear(config: &MarketConfig, grid: &Grid, slot: Slot, book: &Book) -> Cleared {
+    let Found { interests, exports_wh, prices, rents, proof_halves } = find(config, grid, book);
+    let pairing::Pairing { pairs, passed_over, .. } = pairing::pair(grid, book, &interests);
+    let energy = pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy));
+    let clearing = Clearing { slot, energy, prices, exports_wh, rents, passed_over, proof_halves };
+    Cleared { clearing, pairs }
+}
+
+/// Finds how much of each level trades, and at which prices, from the levels' totals.
+pub(crate) fn find(config: &MarketConfig, grid: &Grid, book: &Book) -> Found {
     let mut interests = interests(config, grid, book);
     execution::execute(grid, book, &mut interests);
     let exports_wh = exports(grid, &interests);
@@ -68,10 +88,7 @@ pub(crate) fn clear(config: &MarketConfig, grid: &Grid, slot: Slot, book: &Book)
         prices = prices::between(config, &support);
         rents = prices::rents(grid, &prices);
     }
-    let pairing::Pairing { pairs, passed_over, .. } = pairing::pair(grid, book, &interests);
-    let energy = pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy));
-    let clearing = Clearing { slot, energy, prices, exports_wh, rents, passed_over, proof_halves };
-    Cleared { clearing, pairs }
+    Found { interests, exports_wh, prices, rents, proof_halves }
 }
 
 /// Returns the book's levels: zone by zone its bids and then its offers, best limit first.

@@ -127,8 +127,8 @@ impl Market {
         request: &Request,
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
-        let Request { key, nonce, expires_at, ref command } = *request;
-        let enrolled = self.participants.key_mut(&key).ok_or(Rejection::KeyMustBeEnrolled)?;
+        let Request { ref key, nonce, expires_at, ref command } = *request;
+        let enrolled = self.participants.key_mut(key).ok_or(Rejection::KeyMustBeEnrolled)?;
         let (holder, last) = (enrolled.holder, enrolled.last_nonce);
         if nonce <= last {
             return Err(Rejection::NonceMustRise { nonce, last });
@@ -144,7 +144,7 @@ impl Market {
             }
             (Command::Deposit(deposit), _) if self.is_operator(holder) => self.deposit(deposit, events),
             (Command::RotateKey(rotation), _) => {
-                self.participants.rotate_key(&key, rotation.new_key).map(|()| Outcome::KeyRotated)
+                self.participants.rotate_key(key, rotation.new_key).map(|()| Outcome::KeyRotated)
             }
             (Command::PlaceOrders(schedule), KeyHolder::Owner(owner)) => {
                 self.place_orders(stamp, owner, schedule, events)

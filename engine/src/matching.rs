@@ -17,7 +17,6 @@ use crate::{
 
 impl Market {
     /// Records the trades of an order that met others as it came.
-    #[inline]
     pub(crate) fn trade_as_met(
         &mut self,
         stamp: Stamp,
@@ -25,21 +24,17 @@ impl Market {
         incoming: &Incoming,
         events: &mut Vec<Event>,
     ) {
-        let state = self.slots.get_mut(slot);
-        state.may_be_blocked |= self.plan.is_blocked();
-        if self.plan.fills().is_empty() {
-            return;
-        }
-        if incoming.side == Side::Offer {
-            let standing = state.standings.get_mut(incoming.owner);
-            standing.sold = standing.sold.plus(self.plan.filled());
-        }
         let needed = self.record_fills(stamp, slot, incoming, events);
         self.accounts.reserve(incoming.owner, needed);
+        if incoming.side == Side::Offer {
+            let standing = self.slots.get_mut(slot).standings.get_mut(incoming.owner);
+            standing.sold = standing.sold.plus(self.plan.filled());
+        }
     }
 
     /// Records the trades that an order has made with orders that rested, and returns what its owner owes for
     /// them.
+    #[inline]
     fn record_fills(
         &mut self,
         stamp: Stamp,
@@ -50,14 +45,16 @@ impl Market {
         let mut needed = Worth::ZERO;
         let state = self.slots.get_mut(slot);
         let first = state.trades.len();
-        let (side, zone) = (incoming.side, incoming.zone);
+        let side = incoming.side;
+        let ways = self.grid.ways(side, incoming.zone);
+        let own = (incoming.id(), incoming.owner);
+        let (fee, tariff_version) = (self.config.market_fee, self.config.tariff_version);
         for fill in self.plan.fills() {
             // What the buyer pays besides the seller's price.
-            let on_top = self.grid.ways(side, zone)[usize::from(fill.zone.0)];
-            let (own, other) = ((incoming.id(), incoming.owner), (fill.id(), fill.owner));
+            let on_top = ways[usize::from(fill.zone.0)];
             // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So it owes
             // exactly what it reserved.
-            let own_price = fill.own_price(side);
+            let (other, own_price) = ((fill.id(), fill.owner), fill.own_price(side));
             let (bid, offer, price) = match side {
                 Side::Bid => (own, other, own_price.minus(on_top)),
                 Side::Offer => (other, own, own_price),
@@ -73,10 +70,10 @@ impl Market {
                 seller: offer.1,
                 energy: fill.energy,
                 price,
-                wheeling: on_top.minus(self.config.market_fee),
+                wheeling: on_top.minus(fee),
                 congestion: Price::ZERO,
-                fee: self.config.market_fee,
-                tariff_version: self.config.tariff_version,
+                fee,
+                tariff_version,
                 matching: Matching::Continuous,
             };
             needed = needed.plus(need(side, own_price, fill.energy));

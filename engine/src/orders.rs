@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 use crate::accounts::need;
 use crate::book::{Handle, OpenOrder};
 use crate::placements::Placement;
+use crate::slots::SlotState;
 use crate::{
-    Answers, Energy, Event, Lapse, Market, NewOrder, NewParticipant, OrderId, Outcome, ParticipantId, Phase,
+    Answers, Energy, Event, Lapse, Market, MarketConfig, NewOrder, NewParticipant, OrderId, Outcome, ParticipantId, Phase,
     Rejection, Schedule, Side, Slot, Stamp, TimeInForce, Worth,
 };
 
@@ -41,35 +42,51 @@ impl Market {
         schedule: &Schedule,
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
-        let (max, orders) = (self.config.schedule_len_max, &schedule.orders);
+        let (max, orders) = (self.config.schedule_len_max, &schedule.orders[..]);
         if orders.len() > usize::from(max) {
             return Err(Rejection::ScheduleMustNotBeTooLong { len: orders.len() as u64, max });
         }
-        let id = |position| OrderId { index: stamp.index, position };
-        if schedule.all_or_none
-            && let Some((refused, rejection)) = self.first_refused(stamp, owner, orders)
-        {
-            let whole = Rejection::ScheduleMustHoldWhole { refused };
-            let answer = |place| Err(if place == refused { rejection } else { whole });
-            return Ok(Outcome::Placed((0..).take(orders.len()).map(answer).collect()));
+        if schedule.all_or_none {
+            return Ok(Outcome::Placed(self.place_whole(stamp, owner, orders, events)));
         }
-        let mut answers = Answers::with_capacity(orders.len());
+        let mut answers = Answers::new();
+        answers.reserve(orders.len());
         for (position, order) in (0..).zip(orders) {
-            let arrival = Arrival { stamp, id: id(position), owner, order };
-            answers.push(if schedule.all_or_none {
-                // Every check is above; from here all orders are accepted.
-                Ok(self.accept(&arrival, events))
-            } else {
-                self.place(&arrival, events)
-            });
+            let id = OrderId { index: stamp.index, position };
+            answers.push(self.place(&Arrival { stamp, id, owner, order }, events));
         }
         Ok(Outcome::Placed(answers))
     }
 
+    /// Places a schedule whose orders are accepted all together or not at all.
+    #[cold]
+    #[inline(never)]
+    fn place_whole(
+        &mut self,
+        stamp: Stamp,
+        owner: ParticipantId,
+        orders: &[NewOrder],
+        events: &mut Vec<Event>,
+    ) -> Answers {
+        if let Some((refused, rejection)) = self.first_refused(stamp, owner, orders) {
+            let whole = Rejection::ScheduleMustHoldWhole { refused };
+            let answer = |place| Err(if place == refused { rejection } else { whole });
+            return (0..).take(orders.len()).map(answer).collect();
+        }
+
+        // Every check is above; from here all orders are accepted.
+        let mut answers = Answers::new();
+        for (position, order) in (0..).zip(orders) {
+            let id = OrderId { index: stamp.index, position };
+            answers.push(Ok(self.accept(&Arrival { stamp, id, owner, order }, events)));
+        }
+        answers
+    }
+
     /// Places one order.
+    #[inline]
     fn place(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> Result<OrderId, Rejection> {
-        self.check_terms(arrival)?;
-        self.check_risk(arrival.owner, arrival.order, Besides::default())?;
+        self.check(arrival, Besides::default())?;
         if is_conditional(arrival.order) {
             self.plan(arrival);
             self.check_conditions(arrival.order)?;
@@ -77,6 +94,29 @@ impl Market {
 
         // Every check is above; from here the order is accepted.
         Ok(self.accept(arrival, events))
+    }
+
+    /// Checks everything about an order that does not hang on what it meets.
+    #[inline]
+    fn check(&self, arrival: &Arrival, besides: Besides) -> Result<(), Rejection> {
+        let Arrival { stamp, owner, order, .. } = *arrival;
+        let participant = &self.participants.get(owner).new;
+        let may = match order.side {
+            Side::Bid => participant.roles.consumer,
+            Side::Offer => participant.roles.producer,
+        };
+        if !may {
+            return Err(Rejection::RoleMustPermit);
+        }
+        let state = self.slots.get(order.slot);
+        let phase = match state {
+            Some(state) => state.phase,
+            None => self.slots.phase(order.slot, stamp.at, &self.config.timeline),
+        };
+        check_phase(order.slot, phase)?;
+        check_energy_and_limit(&self.config, order)?;
+        check_terms(stamp, phase, order)?;
+        self.check_risk(owner, participant, state, order, besides)
     }
 
     /// Returns the first order of an all-or-none schedule that is refused, judged at the state before all of
@@ -117,101 +157,45 @@ impl Market {
         slots: &[(Slot, bool)],
         besides: Besides,
     ) -> Result<(), Rejection> {
-        self.check_terms(arrival)?;
         let slot = arrival.order.slot;
+        self.check(arrival, besides)?;
         let of_slot = &slots[slots.partition_point(|(other, _)| *other < slot)..];
         let of_slot = &of_slot[..of_slot.partition_point(|(other, _)| *other == slot)];
         // Of a slot's orders, sorted, one that has a condition stands last.
         if of_slot.len() > 1 && of_slot.last().is_some_and(|(_, is_conditional)| *is_conditional) {
             return Err(Rejection::ConditionalOrderMustBeAloneInItsSlot { slot });
         }
-        self.check_risk(arrival.owner, arrival.order, besides)?;
         self.plan(arrival);
         self.check_conditions(arrival.order)
     }
 
-    /// Checks what an order says by itself.
-    fn check_terms(&self, arrival: &Arrival) -> Result<(), Rejection> {
-        let Arrival { stamp, owner, order, .. } = *arrival;
-        let roles = self.participants.get(owner).new.roles;
-        let may = match order.side {
-            Side::Bid => roles.consumer,
-            Side::Offer => roles.producer,
-        };
-        if !may {
-            return Err(Rejection::RoleMustPermit);
-        }
-        let phase = self.check_slot(stamp, order.slot)?;
-        self.check_energy_and_limit(order)?;
-        if let TimeInForce::GoodUntil(until) = order.time_in_force
-            && until <= stamp.at
-        {
-            return Err(Rejection::GoodUntilMustBeInTheFuture { until, now: stamp.at });
-        }
-        let (minimum, energy) = (order.minimum_fill, order.energy);
-        if minimum > energy {
-            return Err(Rejection::MinimumFillMustNotExceedTheEnergy { minimum, energy });
-        }
-        if order.post_only && (is_immediate(order) || !minimum.is_zero()) {
-            return Err(Rejection::PostOnlyMustRest);
-        }
-        if phase == Phase::Auction && (is_immediate(order) || !minimum.is_zero()) {
-            return Err(Rejection::ContinuousTradingMustHaveBegun { slot: order.slot });
-        }
-        Ok(())
-    }
-
     /// Returns the phase of a slot that is open for trading.
     pub(crate) fn check_slot(&self, stamp: Stamp, slot: Slot) -> Result<Phase, Rejection> {
-        match self.slots.phase(slot, stamp.at, &self.config.timeline) {
-            phase @ (Phase::Scheduled | Phase::Settled) => Err(Rejection::SlotMustBeOpen { slot, phase }),
-            Phase::Closed => Err(Rejection::GateMustBeOpen { slot }),
-            phase @ (Phase::Auction | Phase::Continuous) => Ok(phase),
-        }
-    }
-
-    pub(crate) fn check_energy_and_limit(&self, order: &NewOrder) -> Result<(), Rejection> {
-        let (config, NewOrder { energy, limit, .. }) = (&self.config, *order);
-        if energy.is_zero() {
-            return Err(Rejection::EnergyMustBePositive);
-        }
-        if energy.0 % config.lot.0 != 0 {
-            return Err(Rejection::EnergyMustBeOnLot { energy, lot: config.lot });
-        }
-        if energy > config.order_energy_max {
-            return Err(Rejection::EnergyMustNotExceedTheMaximum { energy, max: config.order_energy_max });
-        }
-        if limit.0 % config.tick.0 != 0 {
-            return Err(Rejection::PriceMustBeOnTick { limit, tick: config.tick });
-        }
-        let (floor, cap) = (config.price_floor, config.price_cap);
-        if limit < floor || limit > cap {
-            return Err(Rejection::PriceMustBeWithinBounds { limit, floor, cap });
-        }
-        Ok(())
+        let phase = self.slots.phase(slot, stamp.at, &self.config.timeline);
+        check_phase(slot, phase).map(|()| phase)
     }
 
     /// Checks that the owner can pay for an order, and deliver it.
+    #[inline]
     pub(crate) fn check_risk(
         &self,
         owner: ParticipantId,
+        participant: &NewParticipant,
+        state: Option<&SlotState>,
         order: &NewOrder,
         besides: Besides,
     ) -> Result<(), Rejection> {
-        let participant = &self.participants.get(owner).new;
         let need = need(order.side, order.limit, order.energy);
         // OK because an order that can cost nothing needs nothing, whatever is available.
         if need > Worth::ZERO {
             let available = self.accounts.available(owner, participant.credit_limit_fen);
             let available = available.minus(besides.reserved);
             if need > available {
-                let (need, available) = (need.micros_rounded_up(), available.micros_rounded_down());
-                return Err(Rejection::OrderMustBeCovered { need, available });
+                return Err(must_be_covered(need, available));
             }
         }
         if order.side == Side::Offer {
-            let standing = self.slots.get(order.slot).map(|slot| slot.standings.get(owner));
-            let standing = standing.unwrap_or_default();
+            let standing = state.map(|state| state.standings.get(owner)).unwrap_or_default();
             let offers = standing.offers.0.saturating_add_signed(besides.offers_wh);
             let taken = Energy(offers).plus(standing.sold);
             let free = deliverable(participant).saturating_minus(taken);
@@ -259,31 +243,33 @@ impl Market {
     }
 
     /// Accepts an order that was checked, and returns its id.
+    #[inline]
     pub(crate) fn accept(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> OrderId {
         let Arrival { stamp, id, owner, order } = *arrival;
         let NewOrder { side, slot, limit, energy, .. } = *order;
-        let order_whole = self.as_open(arrival);
+        let whole = self.as_open(arrival);
         let state = self.slots.hold(slot, stamp.at, &self.config, &self.grid);
-        let incoming = state.book.incoming(&order_whole);
+        let incoming = state.book.incoming(&whole);
         let (mut remaining, mut makes_room) = (energy, false);
         if state.phase == Phase::Continuous {
             makes_room = state.book.meet(&self.grid, &mut state.flows, &incoming, &mut self.plan);
-            remaining = energy.minus(self.plan.filled());
-            self.trade_as_met(stamp, slot, &incoming, events);
+            state.may_be_blocked |= self.plan.is_blocked();
+            if !self.plan.fills().is_empty() {
+                remaining = energy.minus(self.plan.filled());
+                self.trade_as_met(stamp, slot, &incoming, events);
+            }
         }
         let mut handle = Handle::NOWHERE;
-        if !remaining.is_zero() && is_immediate(order) {
-            let cause = Lapse::Immediate;
-            events.push(Event::OrderLapsed { order: id, owner, slot, energy: remaining, cause });
-        } else if !remaining.is_zero() {
-            self.accounts.reserve(owner, need(side, limit, remaining));
-            let state = self.slots.get_mut(slot);
-            handle = state.book.insert(&incoming, remaining);
-            state.standings.get_mut(owner).open(side, remaining);
-            if let TimeInForce::GoodUntil(until) = order.time_in_force
-                && until < self.config.timeline.gate_closes_at(slot)
-            {
-                self.slots.expire_at(id, until);
+        if !remaining.is_zero() {
+            if is_immediate(order) {
+                let cause = Lapse::Immediate;
+                events.push(Event::OrderLapsed { order: id, owner, slot, energy: remaining, cause });
+            } else {
+                self.accounts.reserve(owner, need(side, limit, remaining));
+                let state = self.slots.get_mut(slot);
+                handle = state.book.insert(&incoming, remaining);
+                state.standings.get_mut(owner).open(side, remaining);
+                self.let_expire(id, order);
             }
         }
         self.slots.remember(id, Placement { slot, owner, handle, energy });
@@ -292,6 +278,78 @@ impl Market {
         }
         id
     }
+
+    /// Lets an order that rests expire, if that is before gate closure.
+    #[inline]
+    fn let_expire(&mut self, id: OrderId, order: &NewOrder) {
+        if let TimeInForce::GoodUntil(until) = order.time_in_force
+            && until < self.config.timeline.gate_closes_at(order.slot)
+        {
+            self.slots.expire_at(id, until);
+        }
+    }
+}
+
+/// Checks that a slot is open for trading.
+#[inline]
+fn check_phase(slot: Slot, phase: Phase) -> Result<(), Rejection> {
+    match phase {
+        Phase::Scheduled | Phase::Settled => Err(Rejection::SlotMustBeOpen { slot, phase }),
+        Phase::Closed => Err(Rejection::GateMustBeOpen { slot }),
+        Phase::Auction | Phase::Continuous => Ok(()),
+    }
+}
+
+/// Checks an order's energy and limit against the market's bounds.
+#[inline]
+pub(crate) fn check_energy_and_limit(config: &MarketConfig, order: &NewOrder) -> Result<(), Rejection> {
+    let NewOrder { energy, limit, .. } = *order;
+    if energy.is_zero() {
+        return Err(Rejection::EnergyMustBePositive);
+    }
+    if energy.0 % config.lot.0 != 0 {
+        return Err(Rejection::EnergyMustBeOnLot { energy, lot: config.lot });
+    }
+    if energy > config.order_energy_max {
+        return Err(Rejection::EnergyMustNotExceedTheMaximum { energy, max: config.order_energy_max });
+    }
+    if limit.0 % config.tick.0 != 0 {
+        return Err(Rejection::PriceMustBeOnTick { limit, tick: config.tick });
+    }
+    let (floor, cap) = (config.price_floor, config.price_cap);
+    if limit < floor || limit > cap {
+        return Err(Rejection::PriceMustBeWithinBounds { limit, floor, cap });
+    }
+    Ok(())
+}
+
+/// Checks an order's time in force and conditions against each other, and against its slot's phase.
+#[inline]
+fn check_terms(stamp: Stamp, phase: Phase, order: &NewOrder) -> Result<(), Rejection> {
+    if let TimeInForce::GoodUntil(until) = order.time_in_force
+        && until <= stamp.at
+    {
+        return Err(Rejection::GoodUntilMustBeInTheFuture { until, now: stamp.at });
+    }
+    let (minimum, energy) = (order.minimum_fill, order.energy);
+    if minimum > energy {
+        return Err(Rejection::MinimumFillMustNotExceedTheEnergy { minimum, energy });
+    }
+    if is_immediate(order) || !minimum.is_zero() {
+        if order.post_only {
+            return Err(Rejection::PostOnlyMustRest);
+        }
+        if phase == Phase::Auction {
+            return Err(Rejection::ContinuousTradingMustHaveBegun { slot: order.slot });
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn must_be_covered(need: Worth, available: Worth) -> Rejection {
+    let (need, available) = (need.micros_rounded_up(), available.micros_rounded_down());
+    Rejection::OrderMustBeCovered { need, available }
 }
 
 /// Returns what the weaker of a participant's plant and connection delivers in a quarter hour at full power.

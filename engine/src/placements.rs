@@ -3,7 +3,7 @@
 //! Knows ids and places; does not know whether an order is still open: the book says that. Keeps: an order is
 //! remembered until its slot is settled. An id is found by its ledger index, without searching.
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use crate::book::Handle;
 use crate::{Energy, OrderId, ParticipantId, Slot};
@@ -19,11 +19,11 @@ pub(crate) struct Placements {
     /// The ledger index of the first element of `firsts`.
     first_index: u64,
     /// For each ledger index the number of its command's first placement.
-    firsts: VecDeque<u32>,
+    firsts: Vec<u32>,
     /// The number of the first element of `list`.
     first_number: u32,
     /// In order of the ids; a command's stand together, also those of orders that were refused.
-    list: VecDeque<Row>,
+    list: Vec<Row>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +59,7 @@ impl Placements {
         }
         let Placement { slot: Slot(slot), owner: ParticipantId(owner), handle: Handle(handle), energy } =
             placement;
-        self.list.push_back(Row { slot, owner, handle, position: id.position, energy: energy.0 });
+        self.list.push(Row { slot, owner, handle, position: id.position, energy: energy.0 });
     }
 
     /// Begins a command's placements.
@@ -71,9 +71,9 @@ impl Placements {
         let next = self.next_number();
         let gap = (index - self.first_index) as usize - self.firsts.len();
         for _ in 0..gap {
-            self.firsts.push_back(NONE);
+            self.firsts.push(NONE);
         }
-        self.firsts.push_back(next);
+        self.firsts.push(next);
     }
 
     /// Begins a command's placements, if they are not begun, and leaves rows out for orders that were refused.
@@ -83,10 +83,10 @@ impl Placements {
         if self.firsts.is_empty() || last <= id.index.0 {
             self.begin(id.index.0);
         }
-        let first = self.firsts.back().copied().unwrap_or(next);
+        let first = self.firsts.last().copied().unwrap_or(next);
         for position in minus(next, first)..u32::from(id.position) {
             let position = u16::try_from(position).expect("it lies below a position");
-            self.list.push_back(Row { slot: NONE, owner: NONE, handle: NONE, position, energy: 0 });
+            self.list.push(Row { slot: NONE, owner: NONE, handle: NONE, position, energy: 0 });
         }
     }
 
@@ -116,26 +116,26 @@ impl Placements {
 
     /// Forgets the oldest commands as long as the slots of all their orders are settled, as `is_over` says.
     pub(crate) fn forget(&mut self, is_over: impl Fn(Slot) -> bool) {
-        loop {
-            let of_first_command = (0..).zip(&self.list).take_while(|(place, row)| row.position == *place);
-            let mut len = 0;
-            for (_, row) in of_first_command {
-                if row.slot != NONE && !is_over(Slot(row.slot)) {
-                    return;
-                }
-                len += 1;
+        let (mut over, mut len) = (0, 0);
+        for (place, row) in self.list.iter().enumerate() {
+            if row.position == 0 {
+                // A command begins, and those before it are over.
+                over = place;
             }
-            if len == 0 {
-                return;
+            if row.slot != NONE && !is_over(Slot(row.slot)) {
+                break;
             }
-            self.list.drain(..len);
-            let placed = u32::try_from(len).expect("a schedule is short");
-            self.first_number = (self.first_number + placed) & NUMBERS;
-            while self.firsts.pop_front().is_some_and(|first| first == NONE) {
-                self.first_index += 1;
-            }
-            self.first_index += 1;
+            len = place + 1;
         }
+        let over = if len == self.list.len() { len } else { over };
+        let gone = u32::try_from(over).expect("less than 2^31 orders wait for settlement");
+        let first_number = self.first_number.wrapping_add(gone) & NUMBERS;
+        let is_gone = |first: &u32| *first == NONE || minus(*first, self.first_number) < gone;
+        let indices = self.firsts.iter().take_while(|first| is_gone(first)).count();
+        self.first_number = first_number;
+        self.first_index += indices as u64;
+        self.list.drain(..over);
+        self.firsts.drain(..indices);
     }
 
     fn place_of(&self, id: OrderId) -> Option<usize> {

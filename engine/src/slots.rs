@@ -6,7 +6,7 @@
 //! the timeline alone says its phase. Each held slot has exactly one next moment.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::accounts::{Accounts, need};
@@ -89,7 +89,7 @@ pub(crate) struct Slots {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Held {
     first: u32,
-    window: VecDeque<Option<Box<SlotState>>>,
+    window: Vec<Option<Box<SlotState>>>,
 }
 
 /// What stands in one slot.
@@ -119,21 +119,24 @@ pub(crate) enum Due {
 }
 
 impl Held {
+    #[inline]
     fn get(&self, slot: Slot) -> Option<&SlotState> {
-        self.window.get(slot.0.checked_sub(self.first)? as usize)?.as_deref()
+        self.window.get(slot.0.wrapping_sub(self.first) as usize)?.as_deref()
     }
 
+    #[inline]
     fn get_mut(&mut self, slot: Slot) -> Option<&mut SlotState> {
-        self.window.get_mut(slot.0.checked_sub(self.first)? as usize)?.as_deref_mut()
+        self.window.get_mut(slot.0.wrapping_sub(self.first) as usize)?.as_deref_mut()
     }
 
     fn insert(&mut self, slot: Slot, state: SlotState) {
         if self.window.is_empty() {
             self.first = slot.0;
         }
-        while slot.0 < self.first {
-            self.window.push_front(None);
-            self.first -= 1;
+        if slot.0 < self.first {
+            let before = (self.first - slot.0) as usize;
+            self.window.splice(..0, core::iter::repeat_with(|| None).take(before));
+            self.first = slot.0;
         }
         let place = (slot.0 - self.first) as usize;
         if place >= self.window.len() {
@@ -143,11 +146,10 @@ impl Held {
     }
 
     fn remove(&mut self, slot: Slot) -> Option<SlotState> {
-        let state = self.window.get_mut(slot.0.checked_sub(self.first)? as usize)?.take()?;
-        while self.window.front().is_some_and(Option::is_none) {
-            self.window.pop_front();
-            self.first += 1;
-        }
+        let state = self.window.get_mut(slot.0.wrapping_sub(self.first) as usize)?.take()?;
+        let over = self.window.iter().take_while(|state| state.is_none()).count();
+        self.window.drain(..over);
+        self.first += u32::try_from(over).expect("slots are numbered within 32 bits");
         Some(*state)
     }
 
@@ -172,6 +174,7 @@ impl SlotState {
 
 impl Slots {
     /// Returns the phase of a slot at `now`.
+    #[inline]
     pub(crate) fn phase(&self, slot: Slot, now: Timestamp, timeline: &Timeline) -> Phase {
         match self.held.get(slot) {
             Some(state) => state.phase,
@@ -181,6 +184,7 @@ impl Slots {
     }
 
     /// Returns a slot in which something stands.
+    #[inline]
     pub(crate) fn get(&self, slot: Slot) -> Option<&SlotState> {
         self.held.get(slot)
     }
@@ -191,11 +195,13 @@ impl Slots {
     }
 
     /// Returns a held slot, to change what stands in it.
+    #[inline]
     pub(crate) fn get_mut(&mut self, slot: Slot) -> &mut SlotState {
         self.held.get_mut(slot).expect("the slot is held from the first order in it until its settlement")
     }
 
     /// Holds a slot from now on, if it is not held, and returns it.
+    #[inline]
     pub(crate) fn hold(
         &mut self,
         slot: Slot,
@@ -204,15 +210,21 @@ impl Slots {
         grid: &Grid,
     ) -> &mut SlotState {
         if self.held.get(slot).is_none() {
-            let phase = self.phase(slot, now, &config.timeline);
-            self.due.insert((config.timeline.end_of(phase, slot), slot));
-            self.held.insert(slot, SlotState::new(phase, config, grid));
-            self.find_next_due();
+            self.begin_to_hold(slot, now, config, grid);
         }
         self.get_mut(slot)
     }
 
+    #[cold]
+    fn begin_to_hold(&mut self, slot: Slot, now: Timestamp, config: &MarketConfig, grid: &Grid) {
+        let phase = self.phase(slot, now, &config.timeline);
+        self.due.insert((config.timeline.end_of(phase, slot), slot));
+        self.held.insert(slot, SlotState::new(phase, config, grid));
+        self.find_next_due();
+    }
+
     /// Remembers an order of a held slot.
+    #[inline]
     pub(crate) fn remember(&mut self, order: OrderId, placement: Placement) {
         self.placements.remember(order, placement);
     }
@@ -223,8 +235,9 @@ impl Slots {
     }
 
     /// Returns where an order was placed, and by whom; nothing for an order of a settled slot.
+    #[inline]
     pub(crate) fn placed(&self, order: OrderId) -> Option<Placement> {
-        self.placements.get(order)
+        self.placements.get(order).filter(|placed| self.get(placed.slot).is_some())
     }
 
     /// Lets an order that rests leave the book at a moment before gate closure.

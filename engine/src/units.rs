@@ -18,6 +18,7 @@ impl Energy {
     pub const ZERO: Energy = Energy(0);
 
     /// Returns whether this is no energy at all.
+    #[inline]
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -27,6 +28,7 @@ impl Energy {
     /// # Panics
     /// If it exceeds 2^64 Wh: the configured limits on one order keep every sum far below.
     #[must_use]
+    #[inline]
     pub fn plus(self, other: Energy) -> Energy {
         Energy(self.0.checked_add(other.0).expect("limits on orders keep energy sums below 2^64 Wh"))
     }
@@ -36,6 +38,7 @@ impl Energy {
     /// # Panics
     /// If `other` is more than this: a broken invariant of the caller.
     #[must_use]
+    #[inline]
     pub fn minus(self, other: Energy) -> Energy {
         Energy(self.0.checked_sub(other.0).expect("only energy that is there is taken away"))
     }
@@ -66,6 +69,7 @@ impl Price {
     /// # Panics
     /// If it exceeds 63 bits: the market's price bounds keep every sum far below.
     #[must_use]
+    #[inline]
     pub fn plus(self, other: Price) -> Price {
         Price(self.0.checked_add(other.0).expect("the price bounds keep sums of prices below 2^63"))
     }
@@ -75,6 +79,7 @@ impl Price {
     /// # Panics
     /// If it exceeds 63 bits: the market's price bounds keep every difference far below.
     #[must_use]
+    #[inline]
     pub fn minus(self, other: Price) -> Price {
         Price(self.0.checked_sub(other.0).expect("the price bounds keep differences of prices below 2^63"))
     }
@@ -82,8 +87,10 @@ impl Price {
     /// Returns what `energy` costs at this price.
     ///
     /// Units: Wh x micro-yuan/kWh, exact in 1e-9 yuan.
+    #[inline]
     pub fn times(self, energy: Energy) -> Worth {
-        Worth(i128::from(self.0) * i128::from(energy.0))
+        // OK because 63 bits times 64 bits are 127 bits.
+        Worth(i128::from(self.0).wrapping_mul(i128::from(energy.0)))
     }
 }
 
@@ -103,12 +110,14 @@ impl Worth {
 
     /// Returns the sum; 127 bits hold more than every order of a market together.
     #[must_use]
+    #[inline]
     pub fn plus(self, other: Worth) -> Worth {
         Worth(self.0 + other.0)
     }
 
     /// Returns the difference.
     #[must_use]
+    #[inline]
     pub fn minus(self, other: Worth) -> Worth {
         Worth(self.0 - other.0)
     }

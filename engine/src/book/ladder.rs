@@ -8,6 +8,8 @@
 
 use alloc::vec::Vec;
 
+use super::push_sparingly;
+
 /// No page, no level, and no order.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Levels in a page, and bits in a word.
@@ -99,8 +101,7 @@ impl Pages {
             (page.ladder, page.first_key) = (ladder, first_key);
             return number;
         }
-        self.pages.push(Page { occupied: 0, ladder, first_key, levels: [VACANT; WIDTH as usize] });
-        u32::try_from(self.pages.len() - 1).expect("a book's pages are less than 2^26")
+        push_sparingly(&mut self.pages, Page { occupied: 0, ladder, first_key, levels: [VACANT; WIDTH as usize] })
     }
 
     fn free(&mut self, number: u32) {

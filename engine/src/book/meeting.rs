@@ -5,7 +5,7 @@
 //! is made of the rest.
 
 use super::ladder::NONE;
-use super::{Book, Fill, Handle, Incoming, Plan};
+use super::{Best, Book, Fill, Handle, Incoming, Plan};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, ParticipantId, Price, Side, ZoneId};
 
@@ -79,23 +79,23 @@ impl Book {
             let next = Next { zone: 0, number: first_number, way: way.0, until: (worst, u64::MAX) };
             return (best.rank + way.0 <= worst).then_some(next);
         }
-        let (mut first, mut first_zone) = ((worst, u64::MAX), None);
-        let mut until = first;
-        for (zone, (best, way)) in self.bests(side).iter().zip(ways).enumerate() {
-            let effective = best.rank + way.0;
-            if effective > until.0 {
+        // OK because ranks and ways are far from the ends of 63 bits.
+        let effective = |(best, way): (&Best, &Price)| (best.rank.wrapping_add(way.0), best.id);
+        let (mut first, mut until) = ((worst, u64::MAX), (worst, u64::MAX));
+        let mut first_zone = usize::MAX;
+        for (zone, met) in self.bests(side).iter().zip(ways).map(effective).enumerate() {
+            if met.0 > until.0 {
                 continue;
             }
-            let met = (effective, best.id);
             if met < first {
-                until = first;
-                (first, first_zone) = (met, Some((zone, way.0)));
+                (until, first) = (first, met);
+                first_zone = zone;
             } else if met < until {
                 until = met;
             }
         }
-        let (zone, way) = first_zone?;
-        Some(Next { zone, number: first_number + zone, way, until })
+        let way = ways.get(first_zone)?.0;
+        Some(Next { zone: first_zone, number: first_number + first_zone, way, until })
     }
 
     /// Lets an order trade, up to `most`, with one zone's best orders as long as they come before those of

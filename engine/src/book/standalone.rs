@@ -2,6 +2,8 @@
 //!
 //! Knows a market's configuration; does not know its participants, their money or the time.
 
+use alloc::vec::Vec;
+
 use super::{Book, Handle, Incoming, OpenOrder, Plan};
 use crate::clearing;
 use crate::grid::{Flows, Grid};
@@ -93,6 +95,11 @@ impl StandaloneBook {
             self.book.remove(standing.handle);
         }
         is_open
+    }
+
+    /// Returns the zones' prices that the call auction of these orders has; none where nothing trades.
+    pub fn clearing_prices(&self, config: &MarketConfig) -> Vec<Price> {
+        clearing::find(config, &self.grid, &self.book).prices
     }
 
     /// Returns the result that the call auction of these orders has.

@@ -18,7 +18,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::Interest;
-use crate::book::{Book, OpenOrder};
+use crate::book::Book;
 use crate::grid::Grid;
 use crate::{Energy, OrderId, Pair, ParticipantId, Side};
 
@@ -69,17 +69,14 @@ pub(super) fn pair(grid: &Grid, book: &Book, interests: &[Interest]) -> Pairing 
 }
 
 /// Returns what trades of a zone's orders of one side, best limit first and then in order of arrival.
-fn parts(book: &Book, own: &[Interest], side: Side) -> impl Iterator<Item = Part> {
-    let trading = own.iter().filter(move |it| it.side == side && !it.executed.is_zero());
-    trading.flat_map(|it| {
-        let mut left = it.executed;
-        let queue = book.queue(it.zone, it.side, it.limit);
-        queue.map_while(move |OpenOrder { id, owner, remaining, .. }| {
-            let energy = remaining.min(left);
-            left = left.minus(energy);
-            Some(Part { order: id, owner, energy }).filter(|part| !part.energy.is_zero())
-        })
-    })
+fn parts(book: &Book, own: &[Interest], side: Side) -> Vec<Part> {
+    let mut parts = Vec::with_capacity(own.len());
+    for it in own.iter().filter(|it| it.side == side) {
+        book.visit_first((it.zone, side, it.limit), it.executed, |order, owner, energy| {
+            parts.push(Part { order, owner, energy });
+        });
+    }
+    parts
 }
 
 impl Pairing {
@@ -88,7 +85,9 @@ impl Pairing {
     fn pair_zone(&mut self, book: &Book, own: &[Interest], of_children: Left) -> Left {
         self.owners.clear();
         let [bids, offers] = [Side::Bid, Side::Offer].map(|side| parts(book, own, side));
-        let mut left = self.pair_strangers(bids.chain(of_children.bids), offers.chain(of_children.offers));
+        self.pairs.reserve(bids.len().max(offers.len()));
+        let bids = bids.into_iter().chain(of_children.bids);
+        let mut left = self.pair_strangers(bids, offers.into_iter().chain(of_children.offers));
         self.exchange(&mut left);
         self.pass_over(&mut left);
         left

@@ -1,26 +1,49 @@
 //! The market's rules, each as a table of scenarios, and its laws over random histories.
+//!
+//! The scenarios run on the engine and on its naive twin, which restates the rules: so the twin is no copy of
+//! the engine's mistakes, nor the engine of the twin's.
+#![allow(clippy::unwrap_used, reason = "a test says plainly what it expects")]
 
+#[path = "../histories/mod.rs"]
+mod histories;
 mod laws;
+mod past;
 mod random;
 mod scenario;
+#[path = "../twin/mod.rs"]
+mod twin;
 mod words;
 
 use std::collections::BTreeSet;
 
-use parkwatt_engine::Rejection;
+use parkwatt_engine::{Market, Rejection};
 use scenario::check;
+use twin::Twin;
 
-/// Declares each rule's test, and a list of their files.
+/// Declares each rule's tests, and a list of their files.
 macro_rules! rules {
     ($( $name:ident, )+) => {
         const FILES: &[&str] = &[$( include_str!(concat!("rules/", stringify!($name), ".txt")), )+];
 
-        $(
-            #[test]
-            fn $name() {
-                check(include_str!(concat!("rules/", stringify!($name), ".txt")));
-            }
-        )+
+        mod the_engine_follows {
+            use super::*;
+            $(
+                #[test]
+                fn $name() {
+                    check::<Market>(include_str!(concat!("rules/", stringify!($name), ".txt")), laws::check);
+                }
+            )+
+        }
+
+        mod the_twin_follows {
+            use super::*;
+            $(
+                #[test]
+                fn $name() {
+                    check::<Twin>(include_str!(concat!("rules/", stringify!($name), ".txt")), |_| ());
+                }
+            )+
+        }
     };
 }
 
@@ -33,7 +56,7 @@ rules! {
     r06_call_auction,
     r07_own_orders,
     r08_risk,
-    r09_cancel,
+    r09_cancel_and_replace,
     r10_readings,
     r11_delivery,
     r12_settlement,
@@ -43,7 +66,7 @@ rules! {
 
 #[test]
 fn every_rejection_occurs_in_some_scenario() {
-    let occurring: BTreeSet<&str> = FILES.iter().flat_map(|file| check(file)).collect();
+    let occurring: BTreeSet<&str> = FILES.iter().flat_map(|file| check::<Twin>(file, |_| ())).collect();
     let declared: BTreeSet<&str> = Rejection::CODES.iter().copied().collect();
     assert_eq!(occurring, declared);
 }

@@ -9,16 +9,20 @@
 //! a: offer eve 25 kWh at 1.00 -> accepted      an order with a label
 //! ```
 //!
-//! Lines before the first title stand before each of the file's scenarios. Of the words that a line can begin
-//! with [`World::run`] has the list. After each line the laws of `laws.rs` are checked.
+//! Lines before the first title stand before each of the file's scenarios. What arranges the market is done
+//! first, wherever it stands. Of the words that a line can begin with [`World::run`] has the list.
 
+mod arranging;
+mod asking;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arranging::ARRANGING;
+pub use arranging::config;
 use parkwatt_engine::*;
 
-use crate::laws;
+use crate::twin::machine::Machine;
 use crate::words::{self, Words};
 
 /// The slot that scenarios are about.
@@ -26,23 +30,25 @@ const SLOT: Slot = Slot(40_000);
 /// Who founded the market.
 const FOUNDER: &str = "founder";
 
-/// Runs every scenario of a file, and returns the codes of the rejections that occurred in it.
+/// Runs every scenario of a file on a machine, `laws` after each line, and returns the codes of the
+/// rejections that occurred.
 ///
 /// # Panics
 /// At the first line that is answered otherwise than it says.
-pub fn check(file: &str) -> BTreeSet<&'static str> {
+pub fn check<M: Machine>(file: &str, laws: fn(&M)) -> BTreeSet<&'static str> {
     let (header, scenarios) = file.split_once("\n# ").expect("a file has a scenario");
     let mut codes = BTreeSet::new();
     for scenario in scenarios.split("\n# ") {
         let (title, lines) = scenario.split_once('\n').expect("a title has lines below it");
-        let mut world = World::new();
-        for line in header.lines().chain(lines.lines()).map(str::trim).filter(|line| !line.is_empty()) {
+        let lines = header.lines().chain(lines.lines()).map(str::trim).filter(|line| !line.is_empty());
+        let (arranging, asking): (Vec<&str>, Vec<&str>) =
+            lines.partition(|line| ARRANGING.contains(&Words::new(line).next()));
+        let mut world = World::<M>::new();
+        for line in arranging.into_iter().chain(asking) {
             let (asked, expected) = line.split_once("->").unwrap_or((line, ""));
             let answer = world.run(asked.trim());
             assert_eq!(answer, expected.trim(), "\nin `{title}`, at `{}`", asked.trim());
-            if let Some(market) = &world.market {
-                laws::check(market);
-            }
+            world.market.iter().for_each(laws);
         }
         codes.append(&mut world.codes);
     }
@@ -50,9 +56,9 @@ pub fn check(file: &str) -> BTreeSet<&'static str> {
 }
 
 /// A market, and what its people know by name.
-struct World {
+struct World<M> {
     config: MarketConfig,
-    market: Option<Market>,
+    market: Option<M>,
     now: Timestamp,
     next_index: u64,
     nonces: BTreeMap<PublicKey, u64>,
@@ -72,8 +78,8 @@ struct Signing {
     expires_at: Option<Timestamp>,
 }
 
-impl World {
-    fn new() -> World {
+impl<M: Machine> World<M> {
+    fn new() -> World<M> {
         World {
             config: config(),
             market: None,
@@ -93,59 +99,60 @@ impl World {
     fn run(&mut self, line: &str) -> String {
         let (label, line) = line.split_once(": ").map_or((None, line), |(label, line)| (Some(label), line));
         let mut words = Words::new(line);
-        let mut signing = Signing::default();
-        if let Some(name) = words.after("as") {
-            signing.key = Some(key(name));
-        }
-        if words.skip("nonce") {
-            signing.nonce = Some(words.number());
-        }
-        if words.skip("expires") {
-            signing.expires_at = Some(at(words.seconds()));
-        }
+        let signing = Signing::of(&mut words);
         let answer = match words.next() {
-            "zone" => self.add_zone(&mut words),
-            "fee" => self.arrange(|config| config.market_fee = words.price()),
-            "lot" => self.arrange(|config| config.lot = words.energy()),
+            word if ARRANGING.contains(&word) => self.arrange(word, &mut words),
             "time" => self.pass_time(words.seconds()),
             "cast" => self.cast(&mut words),
             "enrol" => self.enrol(signing, &mut words),
+            "rotate" => self.rotate(signing, &mut words),
             "deposit" => self.deposit(signing, &mut words),
             side @ ("bid" | "offer") => self.place(signing, label, side, &mut words),
             "schedule" => self.place_schedule(signing, line, &mut words),
             "cancel" => self.cancel(signing, &mut words),
+            "cancel-all" => self.cancel_all(signing, &mut words),
+            "replace" => self.replace(signing, &mut words),
             "read" => self.read(signing, &mut words),
             "retire" => self.retire(signing, &mut words),
             "trades" => self.trades.iter().map(|trade| self.describe(trade)).collect::<Vec<_>>().join(", "),
             "delivered" => self.delivered.join(", "),
-            "held" => words::energy(self.market().certificates().held(self.id(words.next()), SLOT)),
-            "prices" => self.prices(),
+            "held" => words::energy(self.market().held(self.id(words.next()), SLOT)),
+            "prices" => words::prices(&self.clearing().prices),
+            "rents" => words::prices(&self.clearing().rents),
+            "passed-over" => self.passed_over(),
             "flow" => self.flow(&mut words),
+            "indicative" => self.indicative(),
+            "phase" => self.market().phase(asking::relative_slot(&mut words)).to_string(),
             "open" => self.open(&mut words),
-            "balance" => words::worth(self.market().accounts().balance(self.account(words.next())).worth()),
-            "reserved" => words::worth(self.market().accounts().reserved(self.id(words.next()))),
+            "balance" => words::worth(self.market().balance(self.account(words.next()))),
+            "reserved" => words::worth(self.market().reserved(self.id(words.next()))),
             other => panic!("`{other}` is no word that a line begins with"),
         };
         words.end();
         answer
     }
 
-    fn market(&self) -> &Market {
+    fn market(&self) -> &M {
         self.market.as_ref().expect("a market is asked once somebody is in it")
     }
 
+    fn clearing(&self) -> &Clearing {
+        self.clearing.as_ref().expect("an auction was held")
+    }
+
     fn id(&self, name: &str) -> ParticipantId {
-        self.market().participants().by_name(name).unwrap_or_else(|| panic!("{name} is nobody"))
+        self.market().by_name(name).unwrap_or_else(|| panic!("{name} is nobody"))
     }
 
     fn name(&self, id: ParticipantId) -> &str {
-        &self.market().participants().get(id).new.name
+        self.market().name_of(id)
     }
 
     fn account(&self, name: &str) -> Account {
         match name {
             "supplier" => Account::Supplier,
             "network" => Account::Network,
+            "congestion" => Account::Congestion,
             "market" => Account::Market,
             "bank" => Account::Bank,
             name => Account::Participant(self.id(name)),
@@ -157,70 +164,6 @@ impl World {
         ZoneId(u16::try_from(place).expect("a few zones"))
     }
 
-    // What arranges the market.
-
-    fn arrange(&mut self, change: impl FnOnce(&mut MarketConfig)) -> String {
-        assert!(self.market.is_none(), "the market is arranged before anybody is in it");
-        change(&mut self.config);
-        String::new()
-    }
-
-    fn add_zone(&mut self, words: &mut Words) -> String {
-        let name = words.next().to_owned();
-        let parent = words.after("under").map(|parent| self.zone(parent));
-        let mut charge = |word| if words.skip(word) { words.price() } else { Price::ZERO };
-        let (wheeling_up, wheeling_down, base_wheeling) = (charge("up"), charge("down"), charge("base"));
-        let zone = Zone { name, parent, base_wheeling, wheeling_up, wheeling_down };
-        self.arrange(|config| match parent {
-            None => config.zones = vec![zone],
-            Some(_) => config.zones.push(zone),
-        })
-    }
-
-    fn cast(&mut self, words: &mut Words) -> String {
-        let new = self.new_participant(words);
-        let name = new.name.clone();
-        let enrolled = self.ask(Signing::default(), FOUNDER, Command::EnrolParticipant(new));
-        assert!(enrolled.starts_with("enrolled"), "{name}: {enrolled}");
-        let amount_fen = if words.skip("deposit") { words.number::<u64>() * 100 } else { 100_000 };
-        if amount_fen > 0 {
-            self.ask(
-                Signing::default(),
-                FOUNDER,
-                Command::Deposit(Deposit { participant: name, amount_fen }),
-            );
-        }
-        String::new()
-    }
-
-    /// Takes a participant: his name, roles, and what differs from the usual.
-    fn new_participant(&mut self, words: &mut Words) -> NewParticipant {
-        let name = words.next();
-        let roles = Roles {
-            producer: words.skip("producer"),
-            consumer: words.skip("consumer"),
-            operator: words.skip("operator"),
-            regulator: false,
-        };
-        let zone = words.after("in").map_or(ZoneId(0), |zone| self.zone(zone));
-        let kilowatts =
-            |words: &mut Words, word| if words.skip(word) { words.number::<u64>() } else { 400 } * 1000;
-        NewParticipant {
-            pv_capacity_w: kilowatts(words, "pv"),
-            connection_capacity_w: kilowatts(words, "connection"),
-            credit_limit_fen: if words.skip("credit") { words.number::<u64>() * 100 } else { 0 },
-            key: words.after("key").map_or(key(name), key),
-            meter_key: if words.skip("unmetered") {
-                None
-            } else {
-                Some(words.after("meter").map_or(meter_key(name), key))
-            },
-            name: name.to_owned(),
-            zone,
-            roles,
-        }
-    }
-
     // What lets time pass and commands come.
 
     fn pass_time(&mut self, seconds: i64) -> String {
@@ -230,19 +173,21 @@ impl World {
     }
 
     fn tick(&mut self) -> String {
-        let (mut events, stamp) = (Vec::new(), self.stamp());
-        self.market.as_mut().expect("time passes once somebody is in the market").tick(stamp, &mut events);
+        let stamp = self.stamp();
+        let market = self.market.as_mut().expect("time passes once somebody is in the market");
+        let events = market.tick(stamp);
+        assert!(market.next_due().is_none_or(|due| due > stamp.at), "what is due happens");
         self.note(&events)
     }
 
-    fn stamp(&mut self) -> Stamp {
+    fn stamp(&self) -> Stamp {
         Stamp { at: self.now, index: LeafIndex(self.next_index) }
     }
 
-    /// Signs and sends a command, and returns the answer.
-    fn ask(&mut self, signing: Signing, by: &str, command: Command) -> String {
+    /// Signs and sends a command, and returns the outcome, with what followed from it in words.
+    fn send(&mut self, signing: Signing, by: &str, command: Command) -> (Outcome, String) {
         if self.market.is_none() {
-            self.market = Some(Market::new(self.config.clone()).expect("the scenario's market holds"));
+            self.market = Some(M::found(self.config.clone()));
         }
         self.now = Timestamp(self.now.0 + 1);
         self.tick();
@@ -251,125 +196,28 @@ impl World {
         *nonce = signing.nonce.unwrap_or(*nonce + 1);
         let expires_at = signing.expires_at.unwrap_or(Timestamp(u64::MAX));
         let request = Request { key, nonce: *nonce, expires_at, command };
-        let (mut events, stamp) = (Vec::new(), self.stamp());
-        let outcome = self.market.as_mut().expect("founded above").apply(stamp, &request, &mut events);
-        let (outcome, noted) = (self.describe_outcome(outcome), self.note(&events));
+        let stamp = self.stamp();
+        let (outcome, events) = self.market.as_mut().expect("founded above").apply(stamp, &request);
+        let noted = self.note(&events);
+        (outcome, noted)
+    }
+
+    /// Signs and sends a command, and returns the answer.
+    fn ask(&mut self, signing: Signing, by: &str, command: Command) -> String {
+        let (outcome, noted) = self.send(signing, by, command);
+        let outcome = self.describe_outcome(outcome);
         if noted.is_empty() { outcome } else { format!("{outcome}, {noted}") }
     }
-
-    /// Remembers what happened, counts its leaves, and returns what of it a line's answer tells.
-    fn note(&mut self, events: &[Event]) -> String {
-        let mut told = Vec::new();
-        for (position, event) in (self.next_index + 1..).zip(events) {
-            match event {
-                Event::TradeMade(trade) => {
-                    assert_eq!(trade.id, TradeId(LeafIndex(position)), "a trade's id is its leaf's index");
-                    self.trades.push(*trade);
-                    if trade.matching == Matching::Continuous {
-                        told.push(self.describe(trade));
-                    }
-                }
-                Event::AuctionCleared(clearing) => {
-                    told.push(format!("cleared {}", words::energy(clearing.energy)));
-                    self.clearing = Some(clearing.clone());
-                }
-                Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, .. } => {
-                    let parts =
-                        self.describe_delivery(*trade, *delivered, *seller_deviation, *buyer_deviation);
-                    self.delivered.push(parts);
-                }
-                Event::PhaseBegan { phase, .. } => told.push(phase.to_string()),
-                Event::CertificateRetired { certificate, energy, .. } => {
-                    told.push(format!("{} of {}", words::energy(*energy), self.name(certificate.producer)));
-                }
-                _ => {}
-            }
-        }
-        self.next_index += 1 + events.len() as u64;
-        told.join(", ")
-    }
-
-    // What people ask for.
-
-    fn enrol(&mut self, signing: Signing, words: &mut Words) -> String {
-        let new = self.new_participant(words);
-        self.ask(signing, FOUNDER, Command::EnrolParticipant(new))
-    }
-
-    fn deposit(&mut self, signing: Signing, words: &mut Words) -> String {
-        let deposit = Deposit { participant: words.next().to_owned(), amount_fen: words.number() };
-        words.must("fen");
-        self.ask(signing, FOUNDER, Command::Deposit(deposit))
-    }
-
-    fn place(&mut self, signing: Signing, label: Option<&str>, side: &str, words: &mut Words) -> String {
-        let owner = words.next();
-        let order = new_order(side, words);
-        let answer = self.ask(signing, owner, Command::PlaceOrders(vec![order]));
-        if let Some(label) = label {
-            self.labels.insert(label.to_owned(), self.last_order.expect("an order with a label is accepted"));
-        }
-        answer
-    }
-
-    /// Takes `ann bid 20 kWh at 3.00; bid 10 kWh at 2.00`.
-    fn place_schedule(&mut self, signing: Signing, line: &str, words: &mut Words) -> String {
-        let owner = words.next();
-        while !words.are_over() {
-            words.next();
-        }
-        let (_, list) = line.split_once(owner).expect("the owner stands in the line");
-        let order = |text: &str| {
-            let mut words = Words::new(text);
-            let side = words.next();
-            new_order(side, &mut words)
-        };
-        self.ask(signing, owner, Command::PlaceOrders(list.split(';').map(order).collect()))
-    }
-
-    fn cancel(&mut self, signing: Signing, words: &mut Words) -> String {
-        let (owner, label) = (words.next(), words.next());
-        let nobodys = OrderId { index: LeafIndex(999_999), position: 0 };
-        let order = if label == "unheard-of" { nobodys } else { self.labels[label] };
-        self.ask(signing, owner, Command::CancelOrder(order))
-    }
-
-    fn read(&mut self, signing: Signing, words: &mut Words) -> String {
-        let of = words.next();
-        let slot = relative_slot(words);
-        words.must("import");
-        let import_register = words.energy();
-        words.must("export");
-        let export_register = words.energy();
-        words.must("count");
-        let counter = words.number();
-        let quality = if words.skip("estimated") { Quality::Estimated } else { Quality::Measured };
-        let reading = Reading { slot, import_register, export_register, counter, quality };
-        let signing = Signing { key: signing.key.or(Some(meter_key(of))), ..signing };
-        self.ask(signing, of, Command::SubmitReading(reading))
-    }
-
-    fn retire(&mut self, signing: Signing, words: &mut Words) -> String {
-        let (holder, energy, slot) = (words.next(), words.energy(), relative_slot(words));
-        let consumption_slot = if words.skip("consumed") { relative_slot(words) } else { slot };
-        let retirement = Retirement { slot, energy, consumption_slot, beneficiary: "works".to_owned() };
-        self.ask(signing, holder, Command::RetireCertificates(retirement))
-    }
 }
 
-/// Takes `20 kWh at 3.00`, and `in +1` for another slot.
-fn new_order(side: &str, words: &mut Words) -> NewOrder {
-    let energy = words.energy();
-    words.must("at");
-    let limit = words.price();
-    let side = if side == "bid" { Side::Bid } else { Side::Offer };
-    NewOrder { side, slot: relative_slot(words), limit, energy }
-}
-
-/// Takes `in +1`: a slot counted from the scenarios' own, which it is without these words.
-fn relative_slot(words: &mut Words) -> Slot {
-    let offset = if words.skip("in") { words.number() } else { 0 };
-    Slot(SLOT.0.checked_add_signed(offset).expect("a slot nearby"))
+impl Signing {
+    /// Takes `as eve`, `nonce 5` and `expires -30:00`.
+    fn of(words: &mut Words) -> Signing {
+        let key = words.after("as").map(key);
+        let nonce = words.skip("nonce").then(|| words.number());
+        let expires_at = words.skip("expires").then(|| at(words.seconds()));
+        Signing { key, nonce, expires_at }
+    }
 }
 
 /// Returns the moment so long after delivery begins, or before it.
@@ -388,39 +236,4 @@ fn key(name: &str) -> PublicKey {
 
 fn meter_key(name: &str) -> PublicKey {
     key(&format!("{name} meter"))
-}
-
-/// The market that scenarios begin with: one zone, no charges, a plain timeline.
-pub fn config() -> MarketConfig {
-    let zone = |name: &str| Zone {
-        name: name.to_owned(),
-        parent: None,
-        base_wheeling: Price::ZERO,
-        wheeling_up: Price::ZERO,
-        wheeling_down: Price::ZERO,
-    };
-    MarketConfig {
-        name: "scenario".to_owned(),
-        currency: "yuan".to_owned(),
-        operator_key: key(FOUNDER),
-        zones: vec![zone("hub")],
-        tick: Price(10),
-        price_floor: Price(-10_000_000),
-        price_cap: Price(200_000_000),
-        lot: Energy(1),
-        order_energy_max: Energy(1_000_000),
-        schedule_len_max: 3,
-        participants_max: 6,
-        timeline: Timeline {
-            opens_before_s: 48 * 3600,
-            uncross_before_s: 24 * 3600,
-            gate_before_s: 900,
-            settle_after_s: 3600,
-        },
-        auction_point_per_mille: 500,
-        market_fee: Price::ZERO,
-        deviation_per_mille: 100,
-        tariff_version: 1,
-        tariffs: vec![TariffBand { from_quarter: 0, retail: Price(600_000), feed_in: Price(300_000) }],
-    }
 }

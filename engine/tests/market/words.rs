@@ -20,11 +20,15 @@ impl<'a> Words<'a> {
 
     /// Takes the next word if it is `word`.
     pub fn skip(&mut self, word: &str) -> bool {
-        let is_next = self.rest.last() == Some(&word);
+        let is_next = self.is_next(word);
         if is_next {
             self.rest.pop();
         }
         is_next
+    }
+
+    pub fn is_next(&self, word: &str) -> bool {
+        self.rest.last() == Some(&word)
     }
 
     /// Takes `word` and the one behind it, if `word` is next.
@@ -64,6 +68,11 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Takes `160`: kW.
+    pub fn watts(&mut self) -> u64 {
+        self.number::<u64>() * 1000
+    }
+
     /// Takes `-24:00` or `+0:15`: hours and minutes, as seconds.
     pub fn seconds(&mut self) -> i64 {
         let word = self.next();
@@ -87,6 +96,11 @@ fn millionths(word: &str) -> i64 {
 /// Writes `2.00`, with further digits only where there are any.
 pub fn price(price: Price) -> String {
     decimal(i128::from(price.0), 6)
+}
+
+/// Writes `2.00, 2.05`.
+pub fn prices(prices: &[Price]) -> String {
+    prices.iter().map(|it| price(*it)).collect::<Vec<_>>().join(", ")
 }
 
 /// Writes `60.00` yuan.

@@ -3,27 +3,78 @@
 use parkwatt_engine::*;
 
 use super::{SLOT, World};
+use crate::twin::machine::Machine;
 use crate::words::{self, Words};
 
-impl World {
-    pub(super) fn prices(&self) -> String {
-        let prices = &self.clearing.as_ref().expect("an auction was held").prices;
-        prices.iter().map(|price| words::price(*price)).collect::<Vec<_>>().join(", ")
+impl<M: Machine> World<M> {
+    /// Remembers what happened, counts its leaves, and returns what of it a line's answer tells.
+    pub(super) fn note(&mut self, events: &[Event]) -> String {
+        let mut told = Vec::new();
+        for (position, event) in (self.next_index + 1..).zip(events) {
+            match event {
+                Event::TradeMade(trade) => {
+                    assert_eq!(trade.id, TradeId(LeafIndex(position)), "a trade's id is its leaf's index");
+                    self.trades.push(*trade);
+                    if trade.matching == Matching::Continuous {
+                        told.push(self.describe(trade));
+                    }
+                }
+                Event::AuctionCleared(clearing) => {
+                    told.push(format!("cleared {}", words::energy(clearing.energy)));
+                    self.clearing = Some(clearing.clone());
+                }
+                Event::OrderLapsed { owner, energy, cause, .. } => {
+                    let why = match cause {
+                        Lapse::Immediate => "immediate",
+                        Lapse::Expired => "expired",
+                        Lapse::Cancelled => "cancelled",
+                    };
+                    told.push(format!("{} of {} lapsed ({why})", words::energy(*energy), self.name(*owner)));
+                }
+                Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, .. } => {
+                    let parts =
+                        self.describe_delivery(*trade, *delivered, *seller_deviation, *buyer_deviation);
+                    self.delivered.push(parts);
+                }
+                Event::PhaseBegan { phase, .. } => told.push(phase.to_string()),
+                Event::CertificateRetired { certificate, energy, .. } => {
+                    told.push(format!("{} of {}", words::energy(*energy), self.name(certificate.producer)));
+                }
+                _ => {}
+            }
+        }
+        self.next_index += 1 + events.len() as u64;
+        told.join(", ")
     }
 
     pub(super) fn flow(&self, words: &mut Words) -> String {
         let zone = usize::from(self.zone(words.next()).0);
-        let wh = self.clearing.as_ref().expect("an auction was held").exports_wh[zone];
+        let wh = self.clearing().exports_wh[zone];
         let amount = words::energy(Energy(wh.unsigned_abs()));
         if wh < 0 { format!("{amount} down") } else { format!("{amount} up") }
     }
 
+    pub(super) fn passed_over(&self) -> String {
+        let amount = |pair: &Pair| words::energy(pair.energy);
+        self.clearing().passed_over.iter().map(amount).collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn indicative(&self) -> String {
+        let Some(clearing) = self.market().indicative(SLOT) else { return "none".to_owned() };
+        let energy = words::energy(clearing.energy);
+        match clearing.prices.as_slice() {
+            [] => energy,
+            prices => format!("{energy} at {}", words::prices(prices)),
+        }
+    }
+
     pub(super) fn open(&self, words: &mut Words) -> String {
         let owner = self.id(words.next());
-        let own = self.market().open_orders(SLOT).filter(|order| order.owner == owner);
-        own.map(|it| format!("{} at {}", words::energy(it.remaining), words::price(it.limit)))
-            .collect::<Vec<_>>()
-            .join(", ")
+        let orders = self.market().open_orders(SLOT).into_iter().filter(|order| order.owner == owner);
+        let tell = |it: crate::twin::machine::Rest| {
+            format!("{} at {}", words::energy(it.remaining), words::price(it.limit))
+        };
+        orders.map(tell).collect::<Vec<_>>().join(", ")
     }
 
     pub(super) fn describe(&self, trade: &Trade) -> String {
@@ -36,7 +87,7 @@ impl World {
         format!("{buyer} from {seller} {} at {}{pays}", words::energy(energy), words::price(price))
     }
 
-    pub(super) fn describe_delivery(
+    fn describe_delivery(
         &self,
         trade: TradeId,
         delivered: Energy,
@@ -59,6 +110,7 @@ impl World {
             Outcome::Rejected(rejection) => self.describe_rejection(rejection),
             Outcome::Enrolled(ParticipantId(number)) => format!("enrolled as {number}"),
             Outcome::Deposited => "deposited".to_owned(),
+            Outcome::KeyRotated => "rotated".to_owned(),
             Outcome::Placed(orders) => {
                 self.last_order = orders.iter().rev().find_map(|order| order.ok());
                 let one = |order: Result<OrderId, Rejection>| match order {
@@ -68,12 +120,19 @@ impl World {
                 orders.into_iter().map(one).collect::<Vec<_>>().join("; ")
             }
             Outcome::Cancelled(energy) => format!("cancelled {}", words::energy(energy)),
+            Outcome::Replaced(order) => {
+                self.last_order = Some(order);
+                "replaced".to_owned()
+            }
+            Outcome::CancelledAll { orders, energy } => {
+                format!("cancelled {orders} of {}", words::energy(energy))
+            }
             Outcome::ReadingTaken => "taken".to_owned(),
             Outcome::Retired => "retired".to_owned(),
         }
     }
 
-    pub(super) fn describe_rejection(&mut self, rejection: Rejection) -> String {
+    fn describe_rejection(&mut self, rejection: Rejection) -> String {
         self.codes.insert(rejection.code());
         rejection.code().to_owned()
     }

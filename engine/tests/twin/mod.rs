@@ -1,0 +1,123 @@
+//! The naive twin of the market: the rules R1 to R15 once more, on plain vectors and without cleverness.
+//!
+//! Knows the engine's words (commands, events, configuration) and nothing of how the engine works. It keeps
+//! only what happened, and computes everything else again each time it is asked: a balance is the sum of all
+//! postings, a reservation that of all open orders and trades, a flow that of all trades of the slot.
+
+mod auction;
+mod certificates;
+mod flow;
+mod grid;
+pub mod machine;
+mod meters;
+mod orders;
+mod pairing;
+mod people;
+mod prices;
+mod risk;
+mod schedules;
+mod settlement;
+mod time;
+mod trading;
+
+use parkwatt_engine::*;
+use people::{Key, Speaker};
+
+/// A market, as what happened in it.
+pub struct Twin {
+    config: MarketConfig,
+    /// The ways between all zones, by the seller's and then the buyer's.
+    ways: Vec<Vec<grid::Way>>,
+    /// Everyone, in order of enrolment.
+    people: Vec<NewParticipant>,
+    /// Every key that ever spoke for somebody.
+    keys: Vec<Key>,
+    /// Every posting.
+    postings: Vec<Posting>,
+    /// Every order that was accepted, in order of arrival.
+    orders: Vec<orders::Order>,
+    /// Every trade.
+    trades: Vec<Trade>,
+    /// Every slot in which something stands, with its phase.
+    slots: Vec<(Slot, Phase)>,
+    /// Every slot in which something stood until it was settled.
+    settled: Vec<Slot>,
+    /// Every reading, in order of arrival.
+    readings: Vec<(ParticipantId, Reading)>,
+    /// Every certificate.
+    certificates: Vec<CertificateId>,
+    /// Who came to hold how much of a certificate; negative where he gave it away or claimed it.
+    holdings: Vec<(CertificateId, ParticipantId, i128)>,
+    /// Who claimed how much of his consumption in which slot.
+    claims: Vec<(ParticipantId, Slot, Energy)>,
+    /// When and where the present command or tick stands.
+    stamp: Stamp,
+    /// What followed from it so far.
+    said: Vec<Event>,
+}
+
+impl Twin {
+    pub fn new(config: MarketConfig) -> Twin {
+        let founder = Key::new(config.operator_key, Speaker::Founder);
+        Twin {
+            ways: grid::all_ways(&config),
+            config,
+            people: Vec::new(),
+            keys: vec![founder],
+            postings: Vec::new(),
+            orders: Vec::new(),
+            trades: Vec::new(),
+            slots: Vec::new(),
+            settled: Vec::new(),
+            readings: Vec::new(),
+            certificates: Vec::new(),
+            holdings: Vec::new(),
+            claims: Vec::new(),
+            stamp: Stamp { at: Timestamp(0), index: LeafIndex(0) },
+            said: Vec::new(),
+        }
+    }
+
+    /// Answers a request, and says what followed from it.
+    pub fn apply(&mut self, stamp: Stamp, request: &Request) -> (Outcome, Vec<Event>) {
+        self.stamp = stamp;
+        let outcome = self.judge(request).unwrap_or_else(Outcome::Rejected);
+        (outcome, std::mem::take(&mut self.said))
+    }
+
+    /// Lets time pass, and says what followed from it.
+    pub fn tick(&mut self, stamp: Stamp) -> Vec<Event> {
+        self.stamp = stamp;
+        while let Some(due) = self.next_due().filter(|due| *due <= stamp.at) {
+            self.let_happen(due);
+        }
+        std::mem::take(&mut self.said)
+    }
+
+    fn judge(&mut self, request: &Request) -> Result<Outcome, Rejection> {
+        let speaker = self.check_key(request)?;
+        match (&request.command, speaker) {
+            (Command::EnrolParticipant(new), _) if self.is_operator(speaker) => self.enrol(new),
+            (Command::Deposit(deposit), _) if self.is_operator(speaker) => self.deposit(deposit),
+            (Command::RotateKey(rotation), _) => self.rotate(request.key, rotation.new_key),
+            (Command::PlaceOrders(schedule), Speaker::Owner(owner)) => self.place(owner, schedule),
+            (Command::CancelOrder(order), Speaker::Owner(owner)) => self.cancel(owner, *order),
+            (Command::ReplaceOrder(replacement), Speaker::Owner(owner)) => self.replace(owner, replacement),
+            (Command::CancelOrders(withdrawal), _) => self.cancel_many(speaker, withdrawal),
+            (Command::SubmitReading(reading), Speaker::Meter(of)) => self.read(of, *reading),
+            (Command::RetireCertificates(retirement), Speaker::Owner(owner)) => {
+                self.retire(owner, retirement)
+            }
+            _ => Err(Rejection::RoleMustPermit),
+        }
+    }
+
+    fn say(&mut self, event: Event) {
+        self.said.push(event);
+    }
+
+    /// Returns the index that the leaf of the next event will have.
+    fn next_leaf(&self) -> LeafIndex {
+        LeafIndex(self.stamp.index.0 + 1 + self.said.len() as u64)
+    }
+}

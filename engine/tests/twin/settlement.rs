@@ -1,0 +1,121 @@
+//! R11 and R12: what was delivered, and who pays for it.
+
+use parkwatt_engine::*;
+
+use super::Twin;
+
+/// What became of a trade.
+pub struct Delivery {
+    pub trade: Trade,
+    /// What the seller fed in for it.
+    pub fed_in: u64,
+    /// What of that the buyer drew.
+    pub drawn: u64,
+}
+
+impl Twin {
+    pub(super) fn settle(&mut self, slot: Slot) {
+        let deliveries = self.deliveries(slot);
+        self.slots.retain(|(held, _)| *held != slot);
+        self.settled.push(slot);
+        for delivery in &deliveries {
+            self.settle_trade(delivery);
+        }
+        for id in self.ids() {
+            self.settle_rest(slot, id, &deliveries);
+        }
+        for id in self.ids() {
+            self.issue(slot, id);
+        }
+        for delivery in &deliveries {
+            self.slice(delivery);
+        }
+        self.say(Event::PhaseBegan { slot, phase: Phase::Settled });
+    }
+
+    fn deliveries(&self, slot: Slot) -> Vec<Delivery> {
+        let trades = self.trades.iter().filter(|trade| trade.slot == slot);
+        let whole = |trade: &Trade| Delivery { trade: *trade, fed_in: trade.energy.0, drawn: 0 };
+        let mut deliveries: Vec<Delivery> = trades.map(whole).collect();
+        for id in self.ids() {
+            let Some(metered) = self.metered(slot, id) else { continue };
+            let mut own: Vec<_> = deliveries.iter_mut().filter(|it| it.trade.seller == id).collect();
+            let wanted: Vec<u64> = own.iter().map(|it| it.fed_in).collect();
+            for (delivery, share) in own.iter_mut().zip(allot(metered.export.0, &wanted)) {
+                delivery.fed_in = share;
+            }
+        }
+        for delivery in &mut deliveries {
+            delivery.drawn = delivery.fed_in;
+        }
+        for id in self.ids() {
+            let Some(metered) = self.metered(slot, id) else { continue };
+            let mut own: Vec<_> = deliveries.iter_mut().filter(|it| it.trade.buyer == id).collect();
+            let wanted: Vec<u64> = own.iter().map(|it| it.drawn).collect();
+            for (delivery, share) in own.iter_mut().zip(allot(metered.import.0, &wanted)) {
+                delivery.drawn = share;
+            }
+        }
+        deliveries
+    }
+
+    fn settle_trade(&mut self, delivery: &Delivery) {
+        let Delivery { trade, fed_in, drawn } = *delivery;
+        let Trade { id, slot, buyer, seller, .. } = trade;
+        let delivered = Energy(drawn);
+        let seller_deviation = Energy(trade.energy.0 - fed_in);
+        let buyer_deviation = Energy(fed_in - drawn);
+        let estimated = self.metered(slot, seller).is_none() || self.metered(slot, buyer).is_none();
+        self.say(Event::TradeDelivered {
+            trade: id,
+            delivered,
+            seller_deviation,
+            buyer_deviation,
+            estimated,
+        });
+
+        let (buyer, seller) = (Account::Participant(buyer), Account::Participant(seller));
+        self.pay(buyer, seller, trade.price.times(delivered), Purpose::Energy(id));
+        self.pay(buyer, Account::Network, trade.wheeling.times(delivered), Purpose::Wheeling(id));
+        self.pay(buyer, Account::Congestion, trade.congestion.times(delivered), Purpose::Congestion(id));
+        self.pay(buyer, Account::Market, trade.fee.times(delivered), Purpose::Fee(id));
+        for (liable, deviation) in [(seller, seller_deviation), (buyer, buyer_deviation)] {
+            let worth = Price(trade.price.0.abs()).times(deviation);
+            let charge = worth.per_mille_half_even(self.config.deviation_per_mille);
+            self.pay(liable, Account::Supplier, charge, Purpose::Deviation(id));
+        }
+    }
+
+    /// Pays, at the tariffs, for what a participant drew and fed in beyond his trades.
+    fn settle_rest(&mut self, slot: Slot, id: ParticipantId, deliveries: &[Delivery]) {
+        let Some(metered) = self.metered(slot, id) else { return };
+        let sum = |is_his: fn(&Trade, ParticipantId) -> bool| {
+            Energy(deliveries.iter().filter(|it| is_his(&it.trade, id)).map(|it| it.drawn).sum())
+        };
+        let import = metered.import.minus(sum(|trade, id| trade.buyer == id));
+        let export = metered.export.minus(sum(|trade, id| trade.seller == id));
+        let mut bands = self.config.tariffs.iter();
+        let tariff = *bands.rfind(|band| u32::from(band.from_quarter) <= slot.0 % 96).unwrap();
+        let account = Account::Participant(id);
+        self.pay(account, Account::Supplier, tariff.retail.times(import), Purpose::Retail(slot));
+        self.pay(Account::Supplier, account, tariff.feed_in.times(export), Purpose::FeedIn(slot));
+    }
+}
+
+/// Returns the share of each of `wanted` in what was metered: in whole Wh, in proportion, and then one Wh
+/// each to the largest remainders, of equal ones to the earlier.
+fn allot(metered: u64, wanted: &[u64]) -> Vec<u64> {
+    let total: u64 = wanted.iter().sum();
+    if metered >= total {
+        return wanted.to_vec();
+    }
+    let mut shares: Vec<u64> = wanted.iter().map(|want| want * metered / total).collect();
+    let mut remainders: Vec<u64> = wanted.iter().map(|want| want * metered % total).collect();
+    for _ in 0..metered - shares.iter().sum::<u64>() {
+        let largest = remainders.iter().max().copied().unwrap();
+        let place = remainders.iter().position(|remainder| *remainder == largest).unwrap();
+        shares[place] += 1;
+        remainders[place] = 0;
+    }
+    shares
+}

@@ -1,0 +1,89 @@
+//! R2: where a slot is in its life, and what falls due when.
+
+use parkwatt_engine::*;
+
+use super::Twin;
+use super::orders::Order;
+
+impl Twin {
+    /// Returns the phase of a slot at the present moment.
+    pub fn phase(&self, slot: Slot) -> Phase {
+        if let Some((_, phase)) = self.slots.iter().find(|(held, _)| *held == slot) {
+            return *phase;
+        }
+        if self.settled.contains(&slot) {
+            return Phase::Settled;
+        }
+        let has_ended = |phase: &Phase| self.end_of(slot, *phase) <= self.stamp.at;
+        let phases = [Phase::Scheduled, Phase::Auction, Phase::Continuous, Phase::Closed];
+        phases.into_iter().find(|phase| !has_ended(phase)).unwrap_or(Phase::Settled)
+    }
+
+    /// Returns when a phase of a slot ends by the timeline.
+    fn end_of(&self, slot: Slot, phase: Phase) -> Timestamp {
+        let seconds = |seconds: u32| u64::from(seconds) * 1_000_000;
+        let (delivery, times) = (u64::from(slot.0) * 900_000_000, self.config.timeline);
+        let before = |time| Timestamp(delivery.saturating_sub(seconds(time)));
+        match phase {
+            Phase::Scheduled => before(times.opens_before_s),
+            Phase::Auction => before(times.uncross_before_s),
+            Phase::Continuous => before(times.gate_before_s),
+            Phase::Closed => Timestamp(delivery + 900_000_000 + seconds(times.settle_after_s)),
+            Phase::Settled => unreachable!("a settled slot stays settled"),
+        }
+    }
+
+    /// Lets something stand in a slot from now on.
+    pub(super) fn hold(&mut self, slot: Slot) {
+        if !self.slots.iter().any(|(held, _)| *held == slot) {
+            self.slots.push((slot, self.phase(slot)));
+            self.slots.sort_unstable();
+        }
+    }
+
+    /// Returns the next moment at which something falls due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let ends = self.slots.iter().map(|(slot, phase)| self.end_of(*slot, *phase));
+        ends.chain(self.open_orders().filter_map(good_until)).min()
+    }
+
+    /// Lets happen what falls due at one moment: first orders lapse, then slots go on.
+    pub(super) fn let_happen(&mut self, due: Timestamp) {
+        let over = self.open_orders().filter(|order| good_until(order) == Some(due));
+        for order in over.map(|order| order.id).collect::<Vec<_>>() {
+            self.lapse(order, Lapse::Expired);
+        }
+        for (slot, _) in self.slots.clone() {
+            while self.slots.iter().any(|(held, phase)| *held == slot && self.end_of(slot, *phase) == due) {
+                self.go_on(slot);
+            }
+        }
+    }
+
+    fn go_on(&mut self, slot: Slot) {
+        let next = match self.phase(slot) {
+            Phase::Auction => {
+                self.hold_auction(slot);
+                Phase::Continuous
+            }
+            Phase::Continuous => {
+                for order in self.orders.iter_mut().filter(|order| order.slot == slot) {
+                    order.is_open = false;
+                }
+                Phase::Closed
+            }
+            Phase::Closed => return self.settle(slot),
+            phase => unreachable!("nothing stands in a slot that is {phase}"),
+        };
+        let held = self.slots.iter_mut().find(|(held, _)| *held == slot).unwrap();
+        held.1 = next;
+        self.say(Event::PhaseBegan { slot, phase: next });
+    }
+}
+
+fn good_until(order: &Order) -> Option<Timestamp> {
+    match order.time_in_force {
+        TimeInForce::GoodUntil(until) => Some(until),
+        _ => None,
+    }
+}
