@@ -189,8 +189,8 @@ fn rotation(change: impl FnOnce(&mut v1::KeyRotationConsent), signer: [u8; 32]) 
     let mut consent = v1::KeyRotationConsent::decode(rotation.consent.as_slice()).unwrap();
     change(&mut consent);
     rotation.consent = consent.encode_to_vec();
-    let signed = pre_authentication_encoding(KEY_ROTATION_TYPE, &rotation.consent);
-    rotation.new_signature = SigningKey::from_bytes(&signer).sign(&signed).to_vec();
+    let encoded = pre_authentication_encoding(KEY_ROTATION_TYPE, &rotation.consent);
+    rotation.new_signature = SigningKey::from_bytes(&signer).sign(&encoded).to_vec();
     rotation
 }
 
