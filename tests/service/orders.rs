@@ -83,7 +83,8 @@ async fn what_an_immediate_order_does_not_find_lapses_and_everybody_it_concerns_
     assert_eq!((lapsed.order, lapsed.energy_wh, lapsed.slot), (Some(id), 500, SLOT.0));
     assert_eq!((lapsed.cause(), lapsed.owner), (LapseCause::Immediate, 0));
     assert_eq!(receipt.trades[0].energy_wh, 1_000);
-    // The trade at 0.50, 0.05 for wheeling and 0.002 for the market stay reserved, and nothing of what lapsed.
+    // The trade at 0.50, 0.05 for wheeling and 0.002 for the market stay reserved, and nothing of what
+    // lapsed.
     assert_eq!(reserved(&market, &ann).await, "0.552000000");
     assert_eq!(states(&market, &ann).await, [(1_000, OrderState::Lapsed)]);
     assert!(market.connection.depth("", SLOT.0).await.unwrap().bids.is_empty());
@@ -169,7 +170,10 @@ async fn a_replaced_order_keeps_its_place_or_leaves_it_to_a_new_one() {
     assert_eq!(shown, [(new, 700, 0, OrderState::Open), (id, 1_200, 500, OrderState::Replaced)]);
     // 0.7 kWh at 1.50, and what traded at the bid's own limit, 0.5 kWh at 1.00.
     assert_eq!(reserved(&market, &ann).await, "1.550000000");
-    let is_replacement = |fact: &Fact| matches!(fact, Fact::Command(it) if it.outcome.as_ref().unwrap().kind == Some(Outcome::Replaced(new)));
+    let is_replacement = |fact: &Fact| match fact {
+        Fact::Command(it) => it.outcome.as_ref().unwrap().kind == Some(Outcome::Replaced(new)),
+        _ => false,
+    };
     for about in [About::Order(id), About::Order(new), About::Participant(0)] {
         assert!(facts(&market, about).await.iter().any(is_replacement), "{about:?}");
     }
