@@ -151,8 +151,8 @@ pub struct ZoneFile {
     /// The charge from the parent to this zone.
     #[serde(default)]
     pub wheeling_down_micros_per_kwh: i64,
-    /// The most power from this zone to its parent, in W: the rating of the transformer between them. Left out
-    /// where nothing limits it.
+    /// The most power from this zone to its parent, in W: the rating of the transformer between them. Left
+    /// out where nothing limits it.
     pub capacity_up_w: Option<u64>,
     /// The most power from the parent to this zone, in W. Left out where nothing limits it.
     pub capacity_down_w: Option<u64>,

@@ -1,7 +1,7 @@
 //! Step 7, receipt: what the caller is told, once it is durable.
 //!
-//! A receipt is made from what was applied, or from the leaves that recorded it; both say the same. What a command's
-//! orders did is the caller's to know; a trade that others made because of it is not.
+//! A receipt is made from what was applied, or from the leaves that recorded it; both say the same. What a
+//! command's orders did is the caller's to know; a trade that others made because of it is not.
 
 use parkwatt_engine::Event;
 use parkwatt_proto::v1::{self, leaf::Fact};

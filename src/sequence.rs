@@ -223,8 +223,8 @@ impl Sequencer {
         group.push(applied);
     }
 
-    /// Returns whether the same bytes may have been sequenced before, so that they must be looked up: where their nonce
-    /// was used, or where their key speaks no more.
+    /// Returns whether the same bytes may have been sequenced before, so that they must be looked up: where
+    /// their nonce was used, or where their key speaks no more.
     ///
     /// Two copies of bytes under a used nonce may both be found new before the first is stored; the second is
     /// looked up again then, behind the first.

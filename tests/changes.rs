@@ -124,7 +124,8 @@ fn the_book_says_what_an_open_auction_would_be() {
     let book = ["book", "--at", "2026-06-03 10:00"];
     assert_eq!(roof.json(&book)["indicative"], json!({ "energy_wh": 0, "prices": [] }));
     mill.says(&[&["buy", "2kWh"], &at[..], &["0.652"]].concat());
-    // 0.652 less 0.05 for wheeling and 0.002 for the market are 0.60; but the offer that is left bounds the price at 0.40.
+    // 0.652 less 0.05 for wheeling and 0.002 for the market are 0.60; but the offer that is left bounds the
+    // price at 0.40.
     assert_eq!(
         roof.json(&book)["indicative"],
         json!({ "energy_wh": 2_000, "prices": [{ "zone": "park", "price_micros_per_kwh": 400_000 }] })
@@ -165,7 +166,8 @@ fn a_rotated_key_trades_on_and_what_was_the_key_does_not() {
     roof.says(&["deposit", "--to", "roof", "--amount", "1", "--operator-key", &operator_key]);
 }
 
-/// A rotation can be interrupted before the market hears of it, after, and after it was kept: each time the command goes on.
+/// A rotation can be interrupted before the market hears of it, after, and after it was kept: each time the
+/// command goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_rotation_is_finished_by_the_same_command() {
     let place = Place::new(&["--simulated-from", NOW]);

@@ -58,8 +58,8 @@ fn write_park(dir: &Path, file: &str, good: &str, bad: &str) {
     }
 }
 
-/// Adds the trades of a ledger up by themselves: no edge carries more than it can in any quarter hour, and what the demo
-/// says of the farm's is so.
+/// Adds the trades of a ledger up by themselves: no edge carries more than it can in any quarter hour, and
+/// what the demo says of the farm's is so.
 #[track_caller]
 fn check_flows(ledger: &Path, said: &str) {
     let mut zones = Vec::new();

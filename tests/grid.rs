@@ -78,8 +78,8 @@ impl<'a> Day<'a> {
         }));
     }
 
-    /// Lets every roof offer its whole surplus of every quarter hour, and a business of the works bid for all of it, ten
-    /// minutes before the first auction: every quarter hour of the day is open then.
+    /// Lets every roof offer its whole surplus of every quarter hour, and a business of the works bid for all
+    /// of it, ten minutes before the first auction: every quarter hour of the day is open then.
     fn order(&mut self) {
         let begin = self.park.first_slot.start().0 - (86_400 + 600) * 1_000_000;
         for (number, point) in self.park.points.iter().enumerate() {

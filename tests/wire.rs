@@ -1,4 +1,5 @@
-//! Between contract and engine: what is said one way is understood the other way, and a new key's consent is its word.
+//! Between contract and engine: what is said one way is understood the other way, and a new key's consent is
+//! its word.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -60,7 +61,8 @@ proptest! {
         orders in prop::collection::vec(order(), 1..5),
         all_or_none: bool,
     ) {
-        let said = v1::PlaceOrders { orders: orders.iter().map(|it| wire::new_order(*it)).collect(), all_or_none };
+        let said: Vec<v1::NewOrder> = orders.iter().map(|it| wire::new_order(*it)).collect();
+        let said = v1::PlaceOrders { orders: said, all_or_none };
         let schedule = Schedule { orders, all_or_none };
         prop_assert_eq!(parsed(Kind::PlaceOrders(said)), Ok(Command::PlaceOrders(schedule)));
     }
@@ -189,8 +191,8 @@ fn rotation(change: impl FnOnce(&mut v1::KeyRotationConsent), signer: [u8; 32]) 
     let mut consent = v1::KeyRotationConsent::decode(rotation.consent.as_slice()).unwrap();
     change(&mut consent);
     rotation.consent = consent.encode_to_vec();
-    let signed = pre_authentication_encoding(KEY_ROTATION_TYPE, &rotation.consent);
-    rotation.new_signature = SigningKey::from_bytes(&signer).sign(&signed).to_vec();
+    let encoded = pre_authentication_encoding(KEY_ROTATION_TYPE, &rotation.consent);
+    rotation.new_signature = SigningKey::from_bytes(&signer).sign(&encoded).to_vec();
     rotation
 }
 
@@ -198,7 +200,8 @@ fn public(key: [u8; 32]) -> [u8; 32] {
     SigningKey::from_bytes(&key).verifying_key().to_bytes()
 }
 
-/// Returns what the node says of a payload, after checking that an auditor who only verifies says the same of rotations.
+/// Returns what the node says of a payload, after checking that an auditor who only verifies says the same of
+/// rotations.
 #[track_caller]
 fn judged(payload: &[u8]) -> Result<Command, Malformed> {
     let signed = v1::SignedCommand {

@@ -64,8 +64,9 @@ pub fn read_key(path: &Path) -> Result<SigningKey, ClientError> {
         .map_err(|cause| ClientError::KeyMalformed { path: path.to_owned(), cause: cause.to_string() })
 }
 
-/// Puts the key in the file `new` in the place of `old_key`, which is in the file `path`, and returns the file in which
-/// the old one is kept: `path` with `.old` behind it, or with `.old-2` and so on where that is taken.
+/// Puts the key in the file `new` in the place of `old_key`, which is in the file `path`, and returns the
+/// file in which the old one is kept: `path` with `.old` behind it, or with `.old-2` and so on where that is
+/// taken.
 ///
 /// At every moment there is a key in `path`, and the old one is in some file.
 ///

@@ -1,5 +1,5 @@
-//! The command `parkwatt` on orders with conditions, their changes, and the auction: against a node that answers what it
-//! is told.
+//! The command `parkwatt` on orders with conditions, their changes, and the auction: against a node that
+//! answers what it is told.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 #[allow(dead_code, reason = "another test uses the rest of it")]

@@ -76,8 +76,8 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<()> {
     runtime.block_on(trade(options, &park))
 }
 
-/// Returns how the demo's node is configured for a park: its zones are the network's, and its transformers limit
-/// what is traded, both ways.
+/// Returns how the demo's node is configured for a park: its zones are the network's, and its transformers
+/// limit what is traded, both ways.
 pub fn node_config(park: &Park, out: &Path) -> NodeConfig {
     let zone = |row: &park::ZoneRow| ZoneFile {
         name: row.name.clone(),

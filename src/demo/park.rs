@@ -67,8 +67,8 @@ pub struct ZoneRow {
 }
 
 impl ZoneRow {
-    /// Returns what the transformer carries: its VA taken as W, as if there were no reactive power. None at the root,
-    /// whose transformer leads out of the market.
+    /// Returns what the transformer carries: its VA taken as W, as if there were no reactive power. None at
+    /// the root, whose transformer leads out of the market.
     pub fn capacity_w(&self) -> Option<u64> {
         self.parent.is_some().then_some(self.transformer_va)
     }

@@ -54,7 +54,8 @@ impl<'a> Summary<'a> {
     /// Returns the whole summary.
     pub fn text(&self) -> String {
         format!(
-            "\nEnergy and prices\n{}\nWhat each group saved (yuan)\n{}{}\nThe grid\n{}\nCertificates\n{}\n{}\n",
+            "\nEnergy and prices\n{}\nWhat each group saved (yuan)\n{}{}\nThe grid\n{}\n\
+             Certificates\n{}\n{}\n",
             self.energy_and_prices(),
             self.savings(),
             self.charges(),

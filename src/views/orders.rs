@@ -114,8 +114,8 @@ impl Orders {
         self.open_in.get(&slot).into_iter().flatten().map(|id| &self.by_id[id])
     }
 
-    /// Returns what a participant's open orders and unsettled trades reserve (R8): what a bid may cost, and what an
-    /// offer below zero may; then what is owed for what traded of them.
+    /// Returns what a participant's open orders and unsettled trades reserve (R8): what a bid may cost, and
+    /// what an offer below zero may; then what is owed for what traded of them.
     pub fn reserved(&self, owner: ParticipantId) -> Worth {
         let need = |side: Side, limit: Price, energy: Energy| match side {
             Side::Bid => limit.times(energy),
@@ -144,8 +144,8 @@ impl Orders {
         self.close(id, OrderState::Cancelled);
     }
 
-    /// Draws an order that is changed: `id` is its own where it kept its place, and else that of a new order for what
-    /// was open.
+    /// Draws an order that is changed: `id` is its own where it kept its place, and else that of a new order
+    /// for what was open.
     pub(super) fn replaced(&mut self, it: &Replacement, id: OrderId) {
         let view = self.by_id.get_mut(&it.order).expect("only orders that were placed are replaced");
         if id == it.order {

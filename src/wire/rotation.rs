@@ -48,8 +48,8 @@ pub(super) fn key_rotation(
                 format!("has {len} bytes; an Ed25519 signature has 64")
             }
             _ => format!(
-                "does not verify under new_public_key {}; the new key signs the DSSE encoding of exactly the consent's \
-                 bytes",
+                "does not verify under new_public_key {}; the new key signs the DSSE encoding of exactly the \
+                 consent's bytes",
                 hex::encode(new_key)
             ),
         };

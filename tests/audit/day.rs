@@ -21,8 +21,9 @@ const SLOT: u32 = 1_978_000;
 const OPERATOR: u8 = 1;
 const ROOF: u8 = 2;
 const ROOF_METER: u8 = 3;
-const MILL: u8 = 4;
+pub const MILL: u8 = 4;
 const MILL_METER: u8 = 5;
+const NEXT: u8 = 6;
 
 /// A small market's day: what a node would write, group by group.
 pub struct Day {
@@ -109,6 +110,12 @@ impl Day {
         self.groups.push(group);
     }
 
+    /// Lets another key take the place of the mill's.
+    pub fn rotate(&mut self) {
+        let rotation = parkwatt_client::Signer::new(key(MILL), "park").rotation(&key(NEXT));
+        self.ask(MILL, rotation);
+    }
+
     /// Returns the index of the first leaf whose fact `is` what is looked for.
     pub fn find(&self, is: impl Fn(&Fact) -> bool) -> usize {
         self.groups.iter().flatten().position(|leaf| is(&fact(leaf))).unwrap()
@@ -168,7 +175,8 @@ fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
-fn sign(signer: u8, payload: Vec<u8>) -> v1::SignedCommand {
+/// Signs any bytes as a command of the key that is made of this seed.
+pub fn sign(signer: u8, payload: Vec<u8>) -> v1::SignedCommand {
     let public_key = key(signer).verifying_key().to_bytes().to_vec();
     let signature = key(signer).sign(&pre_authentication_encoding(COMMAND_TYPE, &payload)).to_vec();
     v1::SignedCommand { payload, public_key, signature }

@@ -4,11 +4,12 @@ use std::fs;
 
 use parkwatt::host::VKEY_FILE;
 use parkwatt_ledger::{CheckpointSigner, Origin, SigningKey};
-use parkwatt_proto::v1::leaf::Fact;
+use parkwatt_proto::v1::{self, command::Kind, leaf::Fact, outcome::Kind as Outcome};
+use prost::Message;
 
 use crate::{
     check,
-    day::{Day, files},
+    day::{Day, MILL, files, sign},
 };
 
 #[test]
@@ -52,6 +53,38 @@ fn a_command_that_nobody_has_signed_is_tampering_by_the_node() {
     for depth in ["verify", "replay"] {
         let said = check(&[depth], dir.path(), 1);
         assert!(said.contains(&format!("leaf {command}: a command that nobody has signed")), "{said}");
+    }
+}
+
+#[test]
+fn a_rotation_is_intact_and_one_without_the_new_key_s_word_is_tampering_by_the_node() {
+    let mut day = Day::whole();
+    day.rotate();
+    let dir = day.write_whole();
+    for depth in ["verify", "replay"] {
+        check(&[depth], dir.path(), 0);
+    }
+    let is_rotation = |fact: &Fact| match fact {
+        Fact::Command(it) => matches!(it.outcome.as_ref().unwrap().kind, Some(Outcome::KeyRotated(_))),
+        _ => false,
+    };
+    let rotation = day.find(is_rotation);
+    day.change(rotation, |fact| {
+        let Fact::Command(leaf) = fact else { unreachable!("it was looked for") };
+        let signed = leaf.signed.as_mut().unwrap();
+        let mut command = v1::Command::decode(signed.payload.as_slice()).unwrap();
+        let Some(Kind::RotateKey(it)) = &mut command.kind else { unreachable!("it was looked for") };
+        it.new_signature[10] ^= 1;
+        // The old key signs what it wants; the new one was never asked.
+        *signed = sign(MILL, command.encode_to_vec());
+    });
+    let dir = day.write_whole();
+    for depth in ["verify", "replay"] {
+        let said = check(&[depth], dir.path(), 1);
+        assert!(
+            said.contains(&format!("leaf {rotation}: a rotation to which the new key has not")),
+            "{said}"
+        );
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Machine {
 
 /// Returns the program `parkwatt`, which stands beside `parkwattd`.
 ///
-/// `cargo test --workspace` builds it; a test of this package alone does not, so it is built here if it is missing.
+/// `cargo test --workspace` builds it; a test of this package alone does not, so it is built here if it is
+/// missing.
 fn parkwatt() -> PathBuf {
     let beside = Path::new(env!("CARGO_BIN_EXE_parkwattd")).parent().unwrap();
     let program = beside.join("parkwatt");

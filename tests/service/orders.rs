@@ -3,11 +3,14 @@
 use parkwatt_proto::v1::{
     self, AuctionCleared, CancelOrders, LapseCause, ListEntriesRequest, NewOrder, OrderId, OrderState,
     PlaceOrders, Receipt, ReplaceOrder, Side, SignedSession, TimeInForce, command::Kind, leaf::Fact,
-    list_entries_request::About, order_answer, outcome::Kind as Outcome,
+    list_entries_request::About, order_answer, outcome::Kind as Outcome, posting::Purpose,
 };
 use prost::Message;
 
-use super::market::{LIMIT, Market, NOW_MICROS, Person, SLOT, order, outcome, place};
+use super::{
+    market::{LIMIT, Market, NOW_MICROS, Person, SLOT, order, outcome, place},
+    node,
+};
 
 const MINUTE: u64 = 60_000_000;
 
@@ -80,7 +83,8 @@ async fn what_an_immediate_order_does_not_find_lapses_and_everybody_it_concerns_
     assert_eq!((lapsed.order, lapsed.energy_wh, lapsed.slot), (Some(id), 500, SLOT.0));
     assert_eq!((lapsed.cause(), lapsed.owner), (LapseCause::Immediate, 0));
     assert_eq!(receipt.trades[0].energy_wh, 1_000);
-    // The trade at 0.50, 0.05 for wheeling and 0.002 for the market stay reserved, and nothing of what lapsed.
+    // The trade at 0.50, 0.05 for wheeling and 0.002 for the market stay reserved, and nothing of what
+    // lapsed.
     assert_eq!(reserved(&market, &ann).await, "0.552000000");
     assert_eq!(states(&market, &ann).await, [(1_000, OrderState::Lapsed)]);
     assert!(market.connection.depth("", SLOT.0).await.unwrap().bids.is_empty());
@@ -166,7 +170,10 @@ async fn a_replaced_order_keeps_its_place_or_leaves_it_to_a_new_one() {
     assert_eq!(shown, [(new, 700, 0, OrderState::Open), (id, 1_200, 500, OrderState::Replaced)]);
     // 0.7 kWh at 1.50, and what traded at the bid's own limit, 0.5 kWh at 1.00.
     assert_eq!(reserved(&market, &ann).await, "1.550000000");
-    let is_replacement = |fact: &Fact| matches!(fact, Fact::Command(it) if it.outcome.as_ref().unwrap().kind == Some(Outcome::Replaced(new)));
+    let is_replacement = |fact: &Fact| match fact {
+        Fact::Command(it) => it.outcome.as_ref().unwrap().kind == Some(Outcome::Replaced(new)),
+        _ => false,
+    };
     for about in [About::Order(id), About::Order(new), About::Participant(0)] {
         assert!(facts(&market, about).await.iter().any(is_replacement), "{about:?}");
     }
@@ -271,7 +278,25 @@ async fn while_an_auction_is_open_everybody_sees_what_it_would_be_and_then_what_
     let about_it = facts(&market, About::Order(pair.offer.unwrap())).await;
     assert!(about_it.contains(&Fact::AuctionCleared(recorded.clone())));
     let tape = market.connection.tape("", Some(IN_AUCTION), 10).await.unwrap();
-    assert_eq!((tape.len(), tape[0].congestion_micros_per_kwh), (1, result.rents_micros_per_kwh[1]));
+    let rent = result.rents_micros_per_kwh[1];
+    assert_eq!((tape.len(), tape[0].congestion_micros_per_kwh), (1, rent));
+
+    // The mill pays the rent for its 1 kWh, and an auditor finds it on its own account.
+    market.connection.advance_to((u64::from(IN_AUCTION) + 97) * 15 * MINUTE).await.unwrap();
+    let of_trade = facts(&market, About::Trade(tape[0].id)).await;
+    let posted = of_trade.iter().find_map(|fact| match fact {
+        Fact::Posted(it) if it.purpose == Some(Purpose::CongestionOfTrade(tape[0].id)) => Some(it),
+        _ => None,
+    });
+    assert_eq!(i64::from(posted.unwrap().amount_nanos), rent * 1_000);
+    assert_eq!(market.node.stop().code(), Some(0));
+    let audited = node::audit("replay", &market.place.data().join("park"));
+    let said = String::from_utf8(audited.stdout).unwrap();
+    assert_eq!(audited.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains(&format!("congestion    0.{rent:06}000 CNY paid for room on full edges")),
+        "{said}"
+    );
 }
 
 #[tokio::test]

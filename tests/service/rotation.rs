@@ -1,4 +1,5 @@
-//! A key takes another's place: what each of them may say and read from then on, and what an auditor says of it.
+//! A key takes another's place: what each of them may say and read from then on, and what an auditor says of
+//! it.
 
 use parkwatt_client::{ClientError, Signer};
 use parkwatt_proto::v1::{

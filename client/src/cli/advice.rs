@@ -13,8 +13,8 @@ pub fn after_rejection(code: &str) -> &'static str {
         "NONCE_MUST_RISE" | "COMMAND_MUST_NOT_HAVE_EXPIRED" => "Nothing was done; run the command once more.",
         "NAME_MUST_BE_FREE" => "Choose another --name.",
         "KEY_MUST_BE_FREE" => {
-            "This key is enrolled already, or was once. Make another one; for a rotation remove the file whose \
-             name ends in .new, and run the command again."
+            "This key is enrolled already, or was once. Make another one; for a rotation remove the file \
+             whose name ends in .new, and run the command again."
         }
         "PARTICIPANT_MUST_EXIST" => "Check the name, or enrol the participant first: parkwatt enrol --help",
         "SCHEDULE_MUST_NOT_BE_TOO_LONG" => {
@@ -26,8 +26,8 @@ pub fn after_rejection(code: &str) -> &'static str {
         }
         "PRICE_MUST_BE_ON_TICK" | "PRICE_MUST_BE_WITHIN_BOUNDS" => "Choose another --price.",
         "ENERGY_MUST_EXCEED_WHAT_HAS_TRADED" => {
-            "The energy is what the order is for altogether. Choose more, or withdraw the rest: parkwatt cancel \
-             ORDER"
+            "The energy is what the order is for altogether. Choose more, or withdraw the rest: parkwatt \
+             cancel ORDER"
         }
         "GOOD_UNTIL_MUST_BE_IN_THE_FUTURE" => "Choose a later --good-until.",
         "MINIMUM_FILL_MUST_NOT_EXCEED_THE_ENERGY" => "Choose a lower --at-least.",
@@ -35,15 +35,15 @@ pub fn after_rejection(code: &str) -> &'static str {
             "Leave out --post-only, or what trades at once: --immediate, --fill-or-kill, --at-least."
         }
         "CONTINUOUS_TRADING_MUST_HAVE_BEGUN" => {
-            "Leave out --immediate, --fill-or-kill and --at-least until the auction is over; parkwatt book shows \
-             the phase."
+            "Leave out --immediate, --fill-or-kill and --at-least until the auction is over; parkwatt book \
+             shows the phase."
         }
         "CONDITIONAL_ORDER_MUST_BE_ALONE_IN_ITS_SLOT" => {
             "Leave out --all-or-none, or the orders' conditions."
         }
         "POST_ONLY_MUST_NOT_TRADE" => {
-            "Choose another --price, at which nothing trades at once, or leave out --post-only; parkwatt book \
-             shows what waits."
+            "Choose another --price, at which nothing trades at once, or leave out --post-only; \
+             parkwatt book shows what waits."
         }
         "MINIMUM_FILL_MUST_BE_REACHED" => {
             "Choose a lower --at-least, less energy or another --price; parkwatt book shows what waits."
@@ -86,8 +86,8 @@ pub fn after_error(error: &ClientError) -> String {
             format!("Run the command again in {} ms.", delay.as_millis())
         }
         ClientError::Refused { status: Code::Unauthenticated, .. } => {
-            "Check that --key is the enrolled key (parkwatt key show), or enrol it: parkwatt enrol --help. If \
-             parkwatt key rotate was interrupted, run it again."
+            "Check that --key is the enrolled key (parkwatt key show), or enrol it: parkwatt enrol \
+             --help. If parkwatt key rotate was interrupted, run it again."
                 .to_owned()
         }
         ClientError::Refused { status: Code::NotFound, .. } => "Check the name after --market.".to_owned(),

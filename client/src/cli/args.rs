@@ -130,9 +130,9 @@ EXAMPLES:
     Buy(Order),
     /// Change the energy or the limit of an order
     ///
-    /// The energy is what the order is for altogether, what has traded of it included. With the same limit and not more
-    /// energy the order keeps its name and its place in time. Anything else withdraws it and places what is open anew:
-    /// under a new name, behind the others.
+    /// The energy is what the order is for altogether, what has traded of it included. With the same limit
+    /// and not more energy the order keeps its name and its place in time. Anything else withdraws it and
+    /// places what is open anew: under a new name, behind the others.
     #[command(after_help = "\
 EXAMPLES:
   parkwatt replace 1234.0 --energy 12kWh
@@ -235,9 +235,9 @@ EXAMPLES:
     Show,
     /// Let a new key take the place of yours; from then on the old one is of no use
     ///
-    /// The new key is made beside the old one, in a file whose name ends in `.new`. Only when the market has taken it, it is
-    /// put in the old one's place, and the old one is kept in a file whose name ends in `.old`. If anything interrupts
-    /// this, run the command again: it goes on where it stopped.
+    /// The new key is made beside the old one, in a file whose name ends in `.new`. Only when the market has
+    /// taken it, it is put in the old one's place, and the old one is kept in a file whose name ends in
+    /// `.old`. If anything interrupts this, run the command again: it goes on where it stopped.
     #[command(after_help = "\
 EXAMPLES:
   parkwatt key rotate

@@ -20,8 +20,8 @@ pub async fn key(action: Key, options: &Options) -> Result<Report, Failure> {
             let public_key = public_key_text(&create_key(&file)?.verifying_key());
             let next = next_command("parkwatt enrol --name NAME --pv 8kW", options);
             let next = format!(
-                "\nKeep the file: who has it acts in your name; without it nobody can, not even to rotate it.\nNext: \
-                 {next}"
+                "\nKeep the file: who has it acts in your name; without it nobody can, not even to rotate \
+                 it.\nNext: {next}"
             );
             Ok(report(&file, &public_key, &next))
         }
@@ -35,8 +35,9 @@ pub async fn key(action: Key, options: &Options) -> Result<Report, Failure> {
 
 /// Lets a new key take the place of the one in `file`.
 ///
-/// The new key is on the disk before the market hears of it, and takes the old one's place there only after the market
-/// has it: wherever this is interrupted, the key that speaks is in a file, and the command goes on from there.
+/// The new key is on the disk before the market hears of it, and takes the old one's place there only after
+/// the market has it: wherever this is interrupted, the key that speaks is in a file, and the command goes on
+/// from there.
 async fn rotate(file: &Path, options: &Options) -> Result<Report, Failure> {
     let old_key = read_key(file)?;
     let desk = Desk::open(options).await?;
@@ -67,8 +68,8 @@ fn left_behind(new_file: &Path) -> Result<SigningKey, Failure> {
         ClientError::KeyMalformed { .. } => Failure::Usage {
             field: "--key",
             problem: format!("{} is there already and holds no key", new_file.display()),
-            next: "A rotation that was interrupted while it wrote the file leaves this; nothing was sent. Remove the \
-                   file, and run the command again."
+            next: "A rotation that was interrupted while it wrote the file leaves this; nothing was sent. \
+                   Remove the file, and run the command again."
                 .to_owned(),
         },
         error => error.into(),
@@ -91,8 +92,8 @@ fn unfinished(failure: Failure, file: &Path, new_file: &Path, options: &Options)
         Failure::Client(error @ ClientError::Unreachable { .. }) => Failure::Unfinished {
             error,
             next: format!(
-                "Keep both {} and {}: one of them speaks for you. When the node answers, run this again, and it goes \
-                 on where it stopped: {}",
+                "Keep both {} and {}: one of them speaks for you. When the node answers, run this again, \
+                 and it goes on where it stopped: {}",
                 file.display(),
                 new_file.display(),
                 next_command("parkwatt key rotate", options)
@@ -126,8 +127,8 @@ fn rotated(
             "leaf_index": leaf_index,
         } }),
         text: format!(
-            "{shown}{begun}\nFrom now on the new key speaks, and the old one never again. Keep the new file; what the \
-             old key has signed stays in the ledger."
+            "{shown}{begun}\nFrom now on the new key speaks, and the old one never again. Keep the new file; \
+             what the old key has signed stays in the ledger."
         ),
         refused: false,
     }

@@ -94,8 +94,8 @@ fn own_report(trades: &[(&OwnTrade, &Trade)], desk: &Desk) -> Report {
         right("delivered"),
     ];
     let rows = trades.iter().map(|(own, trade)| own_row(own, trade, desk)).collect();
-    let note = "\nA bid's price is all-in: energy, wheeling, congestion and fee. Amounts are for the whole energy; \
-                settlement pays what is delivered, and charges the side that fell short.";
+    let note = "\nA bid's price is all-in: energy, wheeling, congestion and fee. Amounts are for the whole \
+                energy; settlement pays what is delivered, and charges the side that fell short.";
     let text = table(&columns, rows, "You have no trades.");
     Report {
         json: json!({ "trades": trades.iter().map(|(own, trade)| own_json(own, trade)).collect::<Vec<_>>() }),

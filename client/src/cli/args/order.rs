@@ -83,7 +83,8 @@ pub struct Cancel {
     #[arg(long, value_enum, requires = "all", conflicts_with = "order")]
     pub side: Option<Side>,
     /// Those of this participant instead of your own; for the operator
-    #[arg(long, value_name = "NAME", value_parser = values::name, requires_all = ["all", "operator_key"], conflicts_with = "order")]
+    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    #[arg(requires_all = ["all", "operator_key"], conflicts_with = "order")]
     pub participant: Option<String>,
     /// The operator's key file
     #[arg(long, value_name = "FILE", requires = "participant")]
