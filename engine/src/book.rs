@@ -19,7 +19,7 @@ use core::num::NonZeroU32;
 
 use crate::grid::Grid;
 use crate::{Energy, LeafIndex, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
-use ladder::{Ladder, NONE, Pages, Place};
+use ladder::{Ladder, NONE, Pages, Place, Vacated};
 pub(crate) use plan::{Fill, Incoming, Plan};
 pub use standalone::{Met, Prepared, StandaloneBook, Standing, indicative};
 
@@ -134,11 +134,19 @@ impl Book {
     /// # Panics
     /// If its limit is none that the market allows.
     #[inline]
-    pub(crate) fn incoming(&self, order: &OpenOrder) -> Incoming {
+    pub(crate) fn incoming(&self, grid: &Grid, order: &OpenOrder) -> Incoming {
         let OpenOrder { id, owner, zone, side, limit, remaining } = *order;
         let rank = rank(side, limit);
+        let reach = -rank - grid.least_way(side, zone).0;
         let key = self.scale.key(side, rank);
-        Incoming { rank, energy: remaining, id: pack(id), owner, key, zone, side }
+        let number = self.number(side, zone);
+        Incoming { rank, reach, energy: remaining, id: pack(id), number, owner, key, zone, side }
+    }
+
+    /// Returns whether an order suits any that rests, as far as can be said without looking at each zone.
+    #[inline]
+    pub(crate) fn may_meet(&self, incoming: &Incoming) -> bool {
+        self.least[incoming.side.opposite() as usize] <= incoming.reach
     }
 
     /// Returns whether the order of a packed id stands at `handle`.
@@ -232,18 +240,19 @@ impl Book {
     }
 
     /// Adds an order that lets itself not trade as it comes.
-    pub(crate) fn gather(&mut self, order: &OpenOrder) -> Handle {
-        self.insert(&self.incoming(order), order.remaining)
+    pub(crate) fn gather(&mut self, grid: &Grid, order: &OpenOrder) -> Handle {
+        self.insert(&self.incoming(grid, order), order.remaining)
     }
 
     /// Adds what is left of an order, behind those of its price.
     ///
     /// # Panics
     /// If that is nothing.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a sixth of its instructions are the call's")]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, order: &Incoming, remaining: Energy) -> Handle {
         assert!(!remaining.is_zero(), "an empty order never rests");
-        let number = self.number(order.side, order.zone);
+        let number = order.number;
         let ladder = &mut self.ladders[number];
         let place = ladder.place_for(&mut self.pages, number, order.key, self.scale.levels);
         let level = self.pages.at(place);
@@ -338,24 +347,31 @@ impl Book {
 
     /// Leaves a level vacant that has no order any more.
     fn leave(&mut self, place: Place) {
-        let (number, key) = self.pages.whose(place);
+        let Vacated { number, key, next, page_is_empty } = self.pages.vacate(place);
         let ladder = &mut self.ladders[number];
-        ladder.vacate(&mut self.pages, place);
+        if page_is_empty {
+            ladder.drop_page(&mut self.pages, place);
+        }
         let over = self.bests[number];
         if over.key != key {
             return;
         }
+        let next = next.or_else(|| {
+            let key = ladder.next_from(&self.pages, key)?;
+            Some((key, ladder.level(&self.pages, key)?.head))
+        });
         let side = if number < self.zones { Side::Bid } else { Side::Offer };
-        self.bests[number] = match ladder.next_from(&self.pages, key) {
-            None => NOBODY,
-            Some(key) => {
-                let head = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
-                Best { rank: self.scale.rank(side, key), id: self.entries[head as usize].id, key, head }
-            }
-        };
-        if over.rank == self.least[side as usize] {
-            let ranks = self.bests(side).iter().map(|best| best.rank);
-            self.least[side as usize] = ranks.fold(FAR, i64::min);
+        let best = next.map_or(NOBODY, |(key, head)| Best {
+            rank: self.scale.rank(side, key),
+            id: self.entries[head as usize].id,
+            key,
+            head,
+        });
+        self.bests[number] = best;
+        if self.zones == 1 {
+            self.least[side as usize] = best.rank;
+        } else if over.rank == self.least[side as usize] {
+            self.least[side as usize] = self.bests(side).iter().fold(FAR, |least, it| it.rank.min(least));
         }
     }
 

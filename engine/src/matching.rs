@@ -108,7 +108,7 @@ impl Market {
         let state = self.slots.get_mut(slot);
         let order = state.book.at(handle);
         let OpenOrder { owner, side, limit, .. } = order;
-        let incoming = state.book.incoming(&order);
+        let incoming = state.book.incoming(&self.grid, &order);
         self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
         if self.plan.fills().is_empty() {
             return;

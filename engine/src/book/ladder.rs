@@ -56,6 +56,17 @@ struct Page {
     levels: [Level; WIDTH as usize],
 }
 
+/// A level that is vacant now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vacated {
+    /// The number of its ladder.
+    pub(crate) number: usize,
+    pub(crate) key: u32,
+    /// The key and the first order of the next occupied level in its page.
+    pub(crate) next: Option<(u32, u32)>,
+    pub(crate) page_is_empty: bool,
+}
+
 /// One ladder: where its levels are. Makes nothing before its first use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ladder {
@@ -92,6 +103,23 @@ impl Pages {
     pub(crate) fn whose(&self, place: Place) -> (usize, u32) {
         let page = &self.pages[(place.0 / WIDTH) as usize];
         (page.ladder as usize, page.first_key + place.0 % WIDTH)
+    }
+
+    /// Lets a level that has no energy left be vacant, and returns whose it was and what follows it. If its page is
+    /// left empty its ladder must drop that.
+    #[inline]
+    pub(crate) fn vacate(&mut self, place: Place) -> Vacated {
+        let at = place.0 % WIDTH;
+        let page = &mut self.pages[(place.0 / WIDTH) as usize];
+        page.levels[at as usize] = VACANT;
+        page.occupied &= !(1 << at);
+        let above = page.occupied & (u64::MAX << at);
+        let next = (above != 0).then(|| {
+            let next = above.trailing_zeros();
+            (page.first_key + next, page.levels[(next % WIDTH) as usize].head)
+        });
+        let (number, key) = (page.ladder as usize, page.first_key + at);
+        Vacated { number, key, next, page_is_empty: page.occupied == 0 }
     }
 
     fn make(&mut self, ladder: usize, first_key: u32) -> u32 {
@@ -135,18 +163,6 @@ impl Ladder {
         match self.place(key) {
             Some(place) => place,
             None => self.add_page(pages, own, key, levels),
-        }
-    }
-
-    /// Lets a level of this ladder, which has no energy left, be vacant.
-    #[inline]
-    pub(crate) fn vacate(&mut self, pages: &mut Pages, place: Place) {
-        let number = place.0 / WIDTH;
-        let page = &mut pages.pages[number as usize];
-        page.levels[(place.0 % WIDTH) as usize] = VACANT;
-        page.occupied &= !(1 << (place.0 % WIDTH));
-        if page.occupied == 0 {
-            self.drop_page(pages, number);
         }
     }
 
@@ -201,9 +217,11 @@ impl Ladder {
         Place::new(number, key)
     }
 
+    /// Drops a page that is left empty.
     #[cold]
     #[inline(never)]
-    fn drop_page(&mut self, pages: &mut Pages, number: u32) {
+    pub(crate) fn drop_page(&mut self, pages: &mut Pages, place: Place) {
+        let number = place.0 / WIDTH;
         let part = pages.pages[number as usize].first_key / WIDTH;
         self.directory[part as usize] = NONE;
         pages.free(number);
@@ -242,7 +260,13 @@ mod tests {
                 } else if set.remove(&key) {
                     let place = ladder.place(key).unwrap();
                     pages.at(place).energy = 0;
-                    ladder.vacate(&mut pages, place);
+                    let vacated = pages.vacate(place);
+                    let next = set.range(key..).next().copied().filter(|next| next / WIDTH == key / WIDTH);
+                    prop_assert_eq!((vacated.number, vacated.key), (number, key));
+                    prop_assert_eq!(vacated.next.map(|(next, _)| next), next);
+                    if vacated.page_is_empty {
+                        ladder.drop_page(&mut pages, place);
+                    }
                 }
                 for from in [0, from, key, key.saturating_sub(1), (key + 1).min(LEVELS - 1)] {
                     prop_assert_eq!(ladder.next_from(&pages, from), set.range(from..).next().copied());

@@ -14,7 +14,7 @@ struct Next {
     zone: ZoneId,
     /// Where the zone's side stands in the book's lists.
     number: usize,
-    /// What the way to it costs.
+    /// What the way to it costs, on top of its orders' ranks.
     way: i64,
     /// Its orders come first while their effective rank and id lie below: those of the next zone, or the limit.
     until: (i64, u64),
@@ -23,7 +23,6 @@ struct Next {
 impl Book {
     /// Lets an order trade as it comes, along the edges whose flows are given, and puts its trades into `plan`.
     /// Returns whether they made room, against them, where there was none.
-    #[inline]
     pub(crate) fn meet(
         &mut self,
         grid: &Grid,
@@ -32,47 +31,47 @@ impl Book {
         plan: &mut Plan,
     ) -> bool {
         plan.clear();
-        let best = self.least[incoming.side.opposite() as usize];
-        if best + grid.least_way(incoming.side, incoming.zone).0 > -incoming.rank {
-            return false;
+        if self.zones == 1 {
+            return self.meet_alone(grid, flows, incoming, plan);
         }
-        self.meet_some(grid, flows, incoming, plan)
-    }
-
-    fn meet_some(&mut self, grid: &Grid, flows: &mut Flows, incoming: &Incoming, plan: &mut Plan) -> bool {
         let (side, own_zone) = (incoming.side, incoming.zone);
         let ways = grid.ways(side, own_zone);
         let (mut left, mut makes_room) = (incoming.energy.0, false);
         while left > 0
             && let Some(next) = self.next_zone(side.opposite(), ways, -incoming.rank)
         {
-            let zone = next.zone;
-            let mut most = left;
-            if zone != own_zone {
-                most = most.min(grid.room_between(flows, side, own_zone, zone).0);
-            }
-            let traded = self.meet_zone(&next, incoming.owner, most, plan);
-            left -= traded;
-            if zone != own_zone && traded > 0 {
-                makes_room |= grid.send_between(flows, side, own_zone, zone, Energy(traded));
-            }
+            let is_own_zone = next.zone == own_zone;
+            let room = if is_own_zone { left } else { grid.room_between(flows, side, own_zone, next.zone).0 };
+            let most = left.min(room);
+            let traded = most - self.meet_zone(&next, incoming.owner, most, plan);
             if traded == 0 {
                 return self.meet_rest(grid, flows, incoming, left, plan) | makes_room;
+            }
+            left -= traded;
+            if !is_own_zone {
+                makes_room |= grid.send_between(flows, side, own_zone, next.zone, Energy(traded));
             }
         }
         plan.filled = Energy(incoming.energy.0 - left);
         makes_room
     }
 
+    /// Does the same where there is only one zone, and no edge.
+    fn meet_alone(&mut self, grid: &Grid, flows: &mut Flows, incoming: &Incoming, plan: &mut Plan) -> bool {
+        let (zone, number) = (ZoneId(0), 1 - incoming.number);
+        let next = Next { zone, number, way: 0, until: (incoming.reach, u64::MAX) };
+        let left = self.meet_zone(&next, incoming.owner, incoming.energy.0, plan);
+        if left > 0 && self.may_meet(incoming) {
+            return self.meet_rest(grid, flows, incoming, left, plan);
+        }
+        plan.filled = Energy(incoming.energy.0 - left);
+        false
+    }
+
     /// Returns which zone's best order is met first, unless its effective rank is worse than `worst`; `ways` is
     /// what the way to each zone costs.
     #[inline]
     fn next_zone(&self, side: Side, ways: &[Price], worst: i64) -> Option<Next> {
-        if let ([best], [way]) = (self.bests(side), ways) {
-            let (zone, until) = (ZoneId(0), (worst, u64::MAX));
-            let next = Next { zone, number: self.number(side, zone), way: way.0, until };
-            return (best.rank + way.0 <= worst).then_some(next);
-        }
         // OK because ranks and ways are far from the ends of 63 bits.
         let effective = |(best, way): (&Best, &Price)| (best.rank.wrapping_add(way.0), best.id);
         let (mut first, mut until) = ((worst, u64::MAX), (worst, u64::MAX));
@@ -93,7 +92,8 @@ impl Book {
     }
 
     /// Lets an order trade, up to `most`, with one zone's best orders as long as they come before those of
-    /// every other zone and are none of its owner's; returns how much it does.
+    /// every other zone and are none of its owner's; returns how much is left of that.
+    #[inline(never)]
     fn meet_zone(&mut self, zone: &Next, owner: ParticipantId, most: u64, plan: &mut Plan) -> u64 {
         let mut left = most;
         let mut best = self.bests[zone.number];
@@ -135,7 +135,7 @@ impl Book {
                 best = self.bests[zone.number];
             }
         }
-        most - left
+        left
     }
 
     /// Lets what is left of an order trade by a plan.

@@ -15,9 +15,13 @@ use crate::{Energy, OrderId, ParticipantId, Price, Side, ZoneId};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
     pub(super) rank: i64,
+    /// The worst rank that it can trade with, wherever that stands.
+    pub(super) reach: i64,
     pub(super) energy: Energy,
     /// Its id, packed: it meets only orders that came before.
     pub(super) id: u64,
+    /// Where its side and zone stand in the book's lists.
+    pub(super) number: usize,
     pub(crate) owner: ParticipantId,
     /// The key of its level.
     pub(super) key: u32,
@@ -115,8 +119,7 @@ impl Plan {
     #[inline]
     pub(crate) fn make(&mut self, book: &Book, grid: &Grid, flows: &Flows, incoming: &Incoming) {
         self.clear();
-        let best = book.least[incoming.side.opposite() as usize];
-        if best + grid.least_way(incoming.side, incoming.zone).0 <= -incoming.rank {
+        if book.may_meet(incoming) {
             self.walk(book, grid, flows, incoming);
         }
     }

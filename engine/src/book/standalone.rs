@@ -65,24 +65,27 @@ impl StandaloneBook {
     /// # Panics
     /// If its limit is none that the market allows.
     pub fn prepare(&self, order: &OpenOrder) -> Prepared {
-        Prepared(self.book.incoming(order))
+        Prepared(self.book.incoming(&self.grid, order))
     }
 
     /// Adds an order to those that gather, and lets it trade with none.
     pub fn gather(&mut self, order: &OpenOrder) {
-        self.book.gather(order);
+        self.book.gather(&self.grid, order);
     }
 
     /// Lets an order trade as it comes, and says with whom; what is left of it rests.
     #[inline]
     pub fn place(&mut self, order: &Prepared, mut meets: impl FnMut(Met)) -> Standing {
         let Prepared(incoming) = order;
-        self.book.meet(&self.grid, &mut self.flows, incoming, &mut self.plan);
-        for fill in self.plan.fills() {
-            let price = fill.own_price(incoming.side);
-            meets(Met { resting: fill.id(), price, energy: fill.energy });
+        let mut rest = incoming.energy;
+        if self.book.may_meet(incoming) {
+            self.book.meet(&self.grid, &mut self.flows, incoming, &mut self.plan);
+            for fill in self.plan.fills() {
+                let price = fill.own_price(incoming.side);
+                meets(Met { resting: fill.id(), price, energy: fill.energy });
+            }
+            rest = rest.minus(self.plan.filled());
         }
-        let rest = incoming.energy.minus(self.plan.filled());
         let handle = if rest.is_zero() { Handle::NOWHERE } else { self.book.insert(incoming, rest) };
         Standing { handle, id: incoming.id }
     }

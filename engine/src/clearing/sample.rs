@@ -52,12 +52,12 @@ impl Case {
     pub(super) fn new(zones: &[ZoneDraft], orders: &[OrderDraft], lot: u64, point: u32) -> Case {
         let config = config(zones, lot, point);
         config.check().unwrap();
-        let mut book = Book::new(&config);
+        let (grid, mut book) = (Grid::new(&config), Book::new(&config));
         let orders = open_orders(orders, zones.len(), lot);
         for order in &orders {
-            book.gather(order);
+            book.gather(&grid, order);
         }
-        Case { grid: Grid::new(&config), config, orders, book }
+        Case { grid, config, orders, book }
     }
 
     pub(super) fn clear(&self) -> Cleared {
