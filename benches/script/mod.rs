@@ -60,7 +60,9 @@ impl Bare {
     pub fn play_halves(flow: &Flow) {
         let (mut bare, hands) = (Bare::new(flow), hands(flow));
         let (first, second) = hands.split_at(hands.len() / 2);
-        first.iter().for_each(|hand| bare.take(hand, |_, _| {}));
+        for hand in first {
+            bare.take(hand, |_, _| {});
+        }
         bare.play_counted(second);
     }
 

@@ -5,9 +5,9 @@
 //! best of each zone and side is at hand.
 //!
 //! Orders stand in a slab, linked to queues, first in first out; a freed place is used again. Prices are
-//! compared as *ranks*, in micro-yuan per kWh: an offer's limit, and a bid's with its sign turned, so that on
-//! both sides the lowest rank is the best, and one path serves both.
+//! compared as ranks, of which on both sides the lowest is the best, so that one path serves both.
 
+mod keys;
 mod ladder;
 mod meeting;
 mod plan;
@@ -15,10 +15,10 @@ mod standalone;
 
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
-use core::num::NonZeroU32;
 
 use crate::grid::Grid;
-use crate::{Energy, LeafIndex, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
+use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
+use keys::{Scale, limit, pack, rank, unpack};
 use ladder::{Ladder, NONE, Pages, Place, Vacated};
 pub(crate) use plan::{Fill, Incoming, Plan};
 pub use standalone::{Met, Prepared, StandaloneBook, Standing, indicative};
@@ -76,16 +76,6 @@ pub(crate) struct Book {
     entries: Vec<Entry>,
     /// The first free place in `entries`; each names the next one.
     free: u32,
-}
-
-/// How ranks are keys.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    /// The rank of key 0, of bids and of offers.
-    first_ranks: [i64; 2],
-    tick: NonZeroU32,
-    /// How many keys there are.
-    levels: u32,
 }
 
 /// The best order of one zone and side.
@@ -416,32 +406,6 @@ impl Book {
     }
 }
 
-impl Scale {
-    fn new(config: &MarketConfig) -> Scale {
-        let levels = (config.price_cap.0 - config.price_floor.0) / config.tick.0 + 1;
-        let tick = u32::try_from(config.tick.0).ok().and_then(NonZeroU32::new);
-        Scale {
-            first_ranks: [-config.price_cap.0, config.price_floor.0],
-            tick: tick.expect("a tick is checked to be positive and less than the prices are apart"),
-            levels: u32::try_from(levels).expect("the market's prices are checked to fit a ladder"),
-        }
-    }
-
-    /// Returns the key of a rank: how many ticks it is worse than the best that there can be.
-    #[inline]
-    fn key(&self, side: Side, rank: i64) -> u32 {
-        let worse = u32::try_from(rank.wrapping_sub(self.first_ranks[side as usize])).unwrap_or(u32::MAX);
-        let key = worse / self.tick;
-        assert!(key < self.levels, "limits are within floor and cap");
-        key
-    }
-
-    #[inline]
-    fn rank(&self, side: Side, key: u32) -> i64 {
-        self.first_ranks[side as usize] + i64::from(key) * i64::from(self.tick.get())
-    }
-}
-
 /// Books are alike if their queues are, wherever in the slab the orders stand.
 impl PartialEq for Book {
     fn eq(&self, other: &Book) -> bool {
@@ -467,36 +431,4 @@ fn push_sparingly<T>(list: &mut Vec<T>, item: T) -> u32 {
     }
     list.push(item);
     u32::try_from(list.len() - 1).expect("a slot has less than 2^32 open orders")
-}
-
-/// Returns how good a limit is: the lower the better.
-#[inline]
-fn rank(side: Side, limit: Price) -> i64 {
-    match side {
-        Side::Bid => -limit.0,
-        Side::Offer => limit.0,
-    }
-}
-
-/// Returns the limit that has a rank.
-#[inline]
-fn limit(side: Side, rank: i64) -> Price {
-    match side {
-        Side::Bid => Price(-rank),
-        Side::Offer => Price(rank),
-    }
-}
-
-/// Returns an order's id in one number, in the same order.
-///
-/// # Panics
-/// From the leaf 2^48 on.
-#[inline]
-fn pack(id: OrderId) -> u64 {
-    assert!(id.index.0 < 1 << 48, "a ledger has less than 2^48 leaves");
-    id.index.0 << 16 | u64::from(id.position)
-}
-
-fn unpack(id: u64) -> OrderId {
-    OrderId { index: LeafIndex(id >> 16), position: (id & 0xffff) as u16 }
 }

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 
 use crate::accounts::need;
 use crate::book::{Handle, OpenOrder};
-use crate::orders::{Arrival, Besides, check_energy_and_limit, signed};
+use crate::checks::{Besides, check_energy_and_limit};
+use crate::orders::{Arrival, signed};
 use crate::placements::Placement;
 use crate::{
     Energy, Event, KeyHolder, Lapse, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection,

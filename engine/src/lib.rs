@@ -22,15 +22,19 @@ mod participants;
 // The machine: what a command does, and what time does.
 mod market;
 mod slots;
-// An order's way: into the book, into trades, and out of it.
+// An order's way: it is checked and placed,
+mod checks;
+mod orders;
+// stands in a book,
 mod book;
-mod changes;
+mod placements;
+mod standings;
+// trades along the grid, as it comes or in the auction,
 mod clearing;
 mod grid;
 mod matching;
-mod orders;
-mod placements;
-mod standings;
+// and is changed, or leaves.
+mod changes;
 // A trade's way: into delivery, money and certificates.
 mod certificates;
 mod delivery;

@@ -57,7 +57,7 @@ impl Case {
         for order in &orders {
             book.gather(&grid, order);
         }
-        Case { grid, config, orders, book }
+        Case { config, grid, orders, book }
     }
 
     pub(super) fn clear(&self) -> Cleared {
