@@ -17,8 +17,8 @@ use std::{hint::black_box, time::Duration};
 use market::{START, TICK, config, founded, owner};
 use measure::{Budget, Effort, Table, nanos_each, timed};
 use parkwatt_engine::{
-    Clearing, Command, Energy, Event, KeyHolder, LeafIndex, Market, MarketConfig, NewOrder, OpenOrder, OrderId, Outcome,
-    Price, Request, Schedule, Side, Slot, Stamp, StandaloneBook, Timestamp, Zone, ZoneId,
+    Clearing, Command, Energy, Event, KeyHolder, LeafIndex, Market, MarketConfig, NewOrder, OpenOrder,
+    OrderId, Outcome, Price, Request, Schedule, Side, Slot, Stamp, StandaloneBook, Timestamp, Zone, ZoneId,
 };
 
 fn main() {
@@ -129,12 +129,13 @@ impl Gathered {
 fn zone_of(side: Side, drawn: u64, zones: u16) -> ZoneId {
     let half = u64::from(zones / 2);
     let zone = if half == 0 { 0 } else { drawn / 5 % half };
-    let is_upper = (drawn % 5 != 0) == (side == Side::Bid);
+    let is_upper = drawn.is_multiple_of(5) == (side == Side::Offer);
     ZoneId(u16::try_from(zone + if is_upper { 0 } else { half }).expect("zones are few"))
 }
 
-/// Returns the market with edges that carry 1 MWh a slot.
+/// Returns the market with edges that carry 1,000 kWh a slot.
 fn congested(config: MarketConfig) -> MarketConfig {
-    let narrow = |zone: Zone| Zone { capacity_up_w: Some(4_000_000), capacity_down_w: Some(4_000_000), ..zone };
+    let narrow =
+        |zone: Zone| Zone { capacity_up_w: Some(4_000_000), capacity_down_w: Some(4_000_000), ..zone };
     MarketConfig { zones: config.zones.into_iter().map(narrow).collect(), ..config }
 }

@@ -16,6 +16,7 @@
 mod flow;
 mod market;
 mod measure;
+mod resting;
 mod script;
 
 use std::{process::Command as Process, time::Duration};
@@ -40,11 +41,7 @@ fn main() {
         return run_counted(&asked);
     }
     let effort = Effort::from_args();
-    let mut table = Table::new(
-        "Matching, for each command (orders and cancellations)",
-        "ns",
-        "instructions",
-    );
+    let mut table = Table::new("Matching, for each command (orders and cancellations)", "ns", "instructions");
     let products: &[u16] = if std::env::var_os("FLOW").is_some() { &[0] } else { &[1, 96] };
     for &products in products {
         let flow = flow(effort.pick(1_000_000, 50_000), products);
@@ -65,6 +62,15 @@ fn main() {
             let what = format!("{what}, products: {}", flow.products);
             table.row(&what, format!("{nanos:.0}"), counted, budget);
         }
+    }
+    table.print();
+
+    let mut table = Table::new("Memory of a resting order", "bytes", "orders");
+    for (what, slots) in [("in one slot, zones: 8", 1), ("over a day of 96 slots, zones: 8", 96)] {
+        let len = effort.pick(1_000_000, 100_000);
+        let bytes = resting::bytes_each(len, slots);
+        let budget = Budget { said: "<= 64 bytes".to_owned(), is_met: bytes <= 64.0 };
+        table.row(what, format!("{bytes:.0}"), len.to_string(), Some(budget));
     }
     table.print();
 }

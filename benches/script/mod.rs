@@ -6,8 +6,9 @@
 use std::{collections::BTreeMap, hint::black_box, time::Duration};
 
 use parkwatt_engine::{
-    Command, Energy, Event, LeafIndex, Market, Met, MarketConfig, NewOrder, OpenOrder, OrderId, Outcome, ParticipantId, Prepared,
-    Price, PublicKey, Request, Schedule, Side, Slot, Stamp, Standing, StandaloneBook, Timeline, Timestamp, ZoneId,
+    Command, Energy, Event, LeafIndex, Market, MarketConfig, Met, NewOrder, OpenOrder, OrderId, Outcome,
+    ParticipantId, Prepared, Price, PublicKey, Request, Schedule, Side, Slot, Stamp, StandaloneBook,
+    Standing, Timeline, Timestamp, ZoneId,
 };
 
 use crate::flow::{Flow, Step, Tally, Way};
@@ -32,7 +33,10 @@ enum Hand {
 impl Bare {
     fn new(flow: &Flow) -> Bare {
         let book = StandaloneBook::new(&config(1));
-        Bare { books: vec![book; usize::from(flow.products)], standings: Vec::with_capacity(flow.steps.len()) }
+        Bare {
+            books: vec![book; usize::from(flow.products)],
+            standings: Vec::with_capacity(flow.steps.len()),
+        }
     }
 
     /// Returns what trades.

@@ -21,7 +21,7 @@ use crate::grid::Grid;
 use crate::{Energy, LeafIndex, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
 use ladder::{Ladder, NONE, Pages, Place};
 pub(crate) use plan::{Fill, Incoming, Plan};
-pub use standalone::{Met, Prepared, Standing, StandaloneBook, indicative};
+pub use standalone::{Met, Prepared, StandaloneBook, Standing, indicative};
 
 /// The rank of nobody: worse than any, with room for charges on top.
 const FAR: i64 = i64::MAX / 4;
@@ -392,7 +392,7 @@ impl Book {
         OpenOrder {
             id: unpack(entry.id),
             owner: ParticipantId(entry.owner),
-            zone: ZoneId(zone as u16),
+            zone: ZoneId(u16::try_from(zone).expect("zones are at most 1,024")),
             side,
             limit: limit(side, self.scale.rank(side, key)),
             remaining: Energy(entry.remaining),

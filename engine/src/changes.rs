@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use crate::accounts::need;
 use crate::book::{Handle, OpenOrder};
-use crate::placements::Placement;
 use crate::orders::{Arrival, Besides, check_energy_and_limit, signed};
+use crate::placements::Placement;
 use crate::{
     Energy, Event, KeyHolder, Lapse, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection,
     Replacement, Side, Slot, Stamp, TimeInForce, Withdrawal, Worth,
@@ -30,12 +30,7 @@ impl Market {
     }
 
     /// Returns where an own order stands that is open.
-    fn check_open(
-        &self,
-        stamp: Stamp,
-        owner: ParticipantId,
-        order: OrderId,
-    ) -> Result<Placement, Rejection> {
+    fn check_open(&self, stamp: Stamp, owner: ParticipantId, order: OrderId) -> Result<Placement, Rejection> {
         let placed = self.slots.placed(order).ok_or(Rejection::OrderMustExist { order })?;
         if placed.owner != owner {
             return Err(Rejection::OrderMustBeOwn { order });

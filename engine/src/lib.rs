@@ -23,14 +23,14 @@ mod participants;
 mod market;
 mod slots;
 // An order's way: into the book, into trades, and out of it.
-mod orders;
-mod standings;
-mod placements;
 mod book;
+mod changes;
+mod clearing;
 mod grid;
 mod matching;
-mod clearing;
-mod changes;
+mod orders;
+mod placements;
+mod standings;
 // A trade's way: into delivery, money and certificates.
 mod certificates;
 mod delivery;
@@ -40,7 +40,7 @@ mod settlement;
 mod state_hash;
 
 pub use accounts::Accounts;
-pub use book::{Met, OpenOrder, Prepared, Standing, StandaloneBook, indicative};
+pub use book::{Met, OpenOrder, Prepared, StandaloneBook, Standing, indicative};
 pub use certificates::Certificates;
 pub use clearing::{ClearingError, check_clearing};
 pub use command::*;

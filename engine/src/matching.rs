@@ -11,8 +11,8 @@ use crate::accounts::need;
 use crate::book::{Handle, Incoming, OpenOrder};
 use crate::clearing::{self, Cleared};
 use crate::{
-    Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp,
-    Trade, TradeId, Worth,
+    Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp, Trade,
+    TradeId, Worth,
 };
 
 impl Market {

@@ -11,8 +11,8 @@ use crate::book::{Handle, OpenOrder};
 use crate::placements::Placement;
 use crate::slots::SlotState;
 use crate::{
-    Answers, Energy, Event, Lapse, Market, MarketConfig, NewOrder, NewParticipant, OrderId, Outcome, ParticipantId, Phase,
-    Rejection, Schedule, Side, Slot, Stamp, TimeInForce, Worth,
+    Answers, Energy, Event, Lapse, Market, MarketConfig, NewOrder, NewParticipant, OrderId, Outcome,
+    ParticipantId, Phase, Rejection, Schedule, Side, Slot, Stamp, TimeInForce, Worth,
 };
 
 /// An order that is being placed.
@@ -99,8 +99,19 @@ impl Market {
     /// Checks everything about an order that does not hang on what it meets.
     #[inline]
     fn check(&self, arrival: &Arrival, besides: Besides) -> Result<(), Rejection> {
-        let Arrival { stamp, owner, order, .. } = *arrival;
-        let participant = &self.participants.get(owner).new;
+        let participant = &self.participants.get(arrival.owner).new;
+        let state = self.check_by_itself(arrival, participant)?;
+        self.check_risk(arrival.owner, participant, state, arrival.order, besides)
+    }
+
+    /// Checks what an order says, and returns what stands in its slot.
+    #[inline]
+    fn check_by_itself(
+        &self,
+        arrival: &Arrival,
+        participant: &NewParticipant,
+    ) -> Result<Option<&SlotState>, Rejection> {
+        let Arrival { stamp, order, .. } = *arrival;
         let may = match order.side {
             Side::Bid => participant.roles.consumer,
             Side::Offer => participant.roles.producer,
@@ -116,7 +127,7 @@ impl Market {
         check_phase(order.slot, phase)?;
         check_energy_and_limit(&self.config, order)?;
         check_terms(stamp, phase, order)?;
-        self.check_risk(owner, participant, state, order, besides)
+        Ok(state)
     }
 
     /// Returns the first order of an all-or-none schedule that is refused, judged at the state before all of
@@ -157,14 +168,15 @@ impl Market {
         slots: &[(Slot, bool)],
         besides: Besides,
     ) -> Result<(), Rejection> {
-        let slot = arrival.order.slot;
-        self.check(arrival, besides)?;
+        let (slot, participant) = (arrival.order.slot, &self.participants.get(arrival.owner).new);
+        let state = self.check_by_itself(arrival, participant)?;
         let of_slot = &slots[slots.partition_point(|(other, _)| *other < slot)..];
         let of_slot = &of_slot[..of_slot.partition_point(|(other, _)| *other == slot)];
         // Of a slot's orders, sorted, one that has a condition stands last.
         if of_slot.len() > 1 && of_slot.last().is_some_and(|(_, is_conditional)| *is_conditional) {
             return Err(Rejection::ConditionalOrderMustBeAloneInItsSlot { slot });
         }
+        self.check_risk(arrival.owner, participant, state, arrival.order, besides)?;
         self.plan(arrival);
         self.check_conditions(arrival.order)
     }

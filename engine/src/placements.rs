@@ -69,9 +69,10 @@ impl Placements {
             self.first_index = index;
         }
         let next = self.next_number();
-        let gap = (index - self.first_index) as usize - self.firsts.len();
-        for _ in 0..gap {
+        let mut last = self.first_index + self.firsts.len() as u64;
+        while last < index {
             self.firsts.push(NONE);
+            last += 1;
         }
         self.firsts.push(next);
     }

@@ -14,7 +14,9 @@ use crate::book::{Book, Handle, OpenOrder};
 use crate::grid::{Flows, Grid};
 use crate::placements::{Placement, Placements};
 use crate::standings::Standings;
-use crate::{Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Timeline, Timestamp, Trade};
+use crate::{
+    Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Timeline, Timestamp, Trade,
+};
 
 impl Timeline {
     /// Returns when trading in `slot` opens.
@@ -276,7 +278,9 @@ impl Slots {
             self.placements.get(*id).is_some_and(|placed| state.book.is_open(placed.handle, *id))
         };
         let gone: Vec<OrderId> = traded.filter(|id| !is_open(id)).collect();
-        gone.into_iter().for_each(|id| self.forget_expiry(id));
+        for id in gone {
+            self.forget_expiry(id);
+        }
     }
 
     /// Returns the next moment at which something falls due.

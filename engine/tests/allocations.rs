@@ -72,7 +72,12 @@ fn config() -> MarketConfig {
 }
 
 /// Places orders from `from` on, and cancels each `LIVE` orders later if it still stands.
-fn drive(book: &mut StandaloneBook, draw: &mut Draw, standings: &mut Vec<Standing>, numbers: std::ops::Range<u64>) {
+fn drive(
+    book: &mut StandaloneBook,
+    draw: &mut Draw,
+    standings: &mut Vec<Standing>,
+    numbers: std::ops::Range<u64>,
+) {
     for number in numbers {
         let order = book.prepare(&draw.order(number));
         standings.push(book.place(&order, |_| {}));
@@ -112,7 +117,13 @@ fn market() -> Market {
     market
 }
 
-fn ask(market: &mut Market, index: u64, key: PublicKey, command: Command, events: &mut Vec<Event>) -> Outcome {
+fn ask(
+    market: &mut Market,
+    index: u64,
+    key: PublicKey,
+    command: Command,
+    events: &mut Vec<Event>,
+) -> Outcome {
     let at = Timestamp(FIRST.start().0 - 7_200 * MICROS_PER_SECOND + index);
     let request = Request { key, nonce: 1 + index, expires_at: Timestamp(u64::MAX), command };
     market.apply(Stamp { at, index: LeafIndex(index) }, &request, events)
@@ -144,7 +155,8 @@ fn a_warm_market_allocates_only_for_the_trades_and_ids_that_it_keeps() {
         if number >= LIVE {
             let (key, order) = placed[usize::try_from(number - LIVE).unwrap()];
             events.clear();
-            *half += measure(|| _ = ask(&mut market, index, key, Command::CancelOrder(order), &mut events)).count_total;
+            *half += measure(|| _ = ask(&mut market, index, key, Command::CancelOrder(order), &mut events))
+                .count_total;
             index += 1 + events.len() as u64;
         }
     }

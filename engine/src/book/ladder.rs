@@ -33,7 +33,7 @@ pub(crate) struct Place(u32);
 impl Place {
     #[inline]
     fn new(page: u32, key: u32) -> Place {
-        Place(page << 6 | key % WIDTH)
+        Place((page << 6) | (key % WIDTH))
     }
 }
 
@@ -101,7 +101,10 @@ impl Pages {
             (page.ladder, page.first_key) = (ladder, first_key);
             return number;
         }
-        push_sparingly(&mut self.pages, Page { occupied: 0, ladder, first_key, levels: [VACANT; WIDTH as usize] })
+        push_sparingly(
+            &mut self.pages,
+            Page { occupied: 0, ladder, first_key, levels: [VACANT; WIDTH as usize] },
+        )
     }
 
     fn free(&mut self, number: u32) {

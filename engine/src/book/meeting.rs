@@ -11,7 +11,7 @@ use crate::{Energy, ParticipantId, Price, Side, ZoneId};
 
 /// The zone whose best order an incoming one meets first.
 struct Next {
-    zone: usize,
+    zone: ZoneId,
     /// Where the zone's side stands in the book's lists.
     number: usize,
     /// What the way to it costs.
@@ -39,20 +39,14 @@ impl Book {
         self.meet_some(grid, flows, incoming, plan)
     }
 
-    fn meet_some(
-        &mut self,
-        grid: &Grid,
-        flows: &mut Flows,
-        incoming: &Incoming,
-        plan: &mut Plan,
-    ) -> bool {
+    fn meet_some(&mut self, grid: &Grid, flows: &mut Flows, incoming: &Incoming, plan: &mut Plan) -> bool {
         let (side, own_zone) = (incoming.side, incoming.zone);
         let ways = grid.ways(side, own_zone);
         let (mut left, mut makes_room) = (incoming.energy.0, false);
         while left > 0
             && let Some(next) = self.next_zone(side.opposite(), ways, -incoming.rank)
         {
-            let zone = ZoneId(next.zone as u16);
+            let zone = next.zone;
             let mut most = left;
             if zone != own_zone {
                 most = most.min(grid.room_between(flows, side, own_zone, zone).0);
@@ -74,28 +68,28 @@ impl Book {
     /// what the way to each zone costs.
     #[inline]
     fn next_zone(&self, side: Side, ways: &[Price], worst: i64) -> Option<Next> {
-        let first_number = if side == Side::Bid { 0 } else { self.zones };
         if let ([best], [way]) = (self.bests(side), ways) {
-            let next = Next { zone: 0, number: first_number, way: way.0, until: (worst, u64::MAX) };
+            let (zone, until) = (ZoneId(0), (worst, u64::MAX));
+            let next = Next { zone, number: self.number(side, zone), way: way.0, until };
             return (best.rank + way.0 <= worst).then_some(next);
         }
         // OK because ranks and ways are far from the ends of 63 bits.
         let effective = |(best, way): (&Best, &Price)| (best.rank.wrapping_add(way.0), best.id);
         let (mut first, mut until) = ((worst, u64::MAX), (worst, u64::MAX));
-        let mut first_zone = usize::MAX;
-        for (zone, met) in self.bests(side).iter().zip(ways).map(effective).enumerate() {
+        let mut first_zone = None;
+        for (zone, met) in (0..).map(ZoneId).zip(self.bests(side).iter().zip(ways).map(effective)) {
             if met.0 > until.0 {
                 continue;
             }
             if met < first {
                 (until, first) = (first, met);
-                first_zone = zone;
+                first_zone = Some(zone);
             } else if met < until {
                 until = met;
             }
         }
-        let way = ways.get(first_zone)?.0;
-        Some(Next { zone: first_zone, number: first_number + first_zone, way, until })
+        let zone = first_zone?;
+        Some(Next { zone, number: self.number(side, zone), way: ways[usize::from(zone.0)].0, until })
     }
 
     /// Lets an order trade, up to `most`, with one zone's best orders as long as they come before those of
@@ -116,7 +110,7 @@ impl Book {
                 effective: best.rank + zone.way,
                 handle: Handle(best.head),
                 owner: ParticipantId(entry.owner),
-                zone: ZoneId(zone.zone as u16),
+                zone: zone.zone,
                 is_whole,
             });
             left -= energy;

@@ -83,7 +83,7 @@ pub(crate) struct Plan {
 struct Cursor {
     /// The price that is effective for the incoming order, as a rank.
     effective: i64,
-    zone: usize,
+    zone: ZoneId,
     best: Best,
 }
 
@@ -126,7 +126,7 @@ impl Plan {
         if !self.set_out(book, grid, incoming) {
             return;
         }
-        let own_zone = usize::from(incoming.zone.0);
+        let own_zone = incoming.zone;
         if self.cursors.len() > 1 || self.cursors[0].zone != own_zone {
             self.flows.clone_from(flows);
         }
@@ -155,7 +155,7 @@ impl Plan {
                     effective,
                     handle: Handle(best.head),
                     owner: ParticipantId(entry.owner),
-                    zone: ZoneId(zone as u16),
+                    zone,
                     is_whole,
                 });
                 if !is_whole {
@@ -176,7 +176,7 @@ impl Plan {
         self.cursors.clear();
         let others = book.bests(incoming.side.opposite());
         let ways = grid.ways(incoming.side, incoming.zone);
-        for (zone, (&best, way)) in others.iter().zip(ways).enumerate() {
+        for (zone, (&best, way)) in (0..).map(ZoneId).zip(others.iter().zip(ways)) {
             let effective = best.rank + way.0;
             if effective <= -incoming.rank {
                 self.cursors.push(Cursor { effective, zone, best });
@@ -196,8 +196,7 @@ impl Plan {
     }
 
     /// Plans to send energy between the incoming order and one in another zone; returns how much has room.
-    fn send(&mut self, grid: &Grid, incoming: &Incoming, zone: usize, energy: u64) -> u64 {
-        let zone = ZoneId(zone as u16);
+    fn send(&mut self, grid: &Grid, incoming: &Incoming, zone: ZoneId, energy: u64) -> u64 {
         let (seller, buyer) = match incoming.side {
             Side::Bid => (zone, incoming.zone),
             Side::Offer => (incoming.zone, zone),
@@ -209,14 +208,7 @@ impl Plan {
 
     /// Moves a cursor on to the next order of its zone, if the limits allow it.
     #[inline]
-    fn advance(
-        &mut self,
-        book: &Book,
-        grid: &Grid,
-        incoming: &Incoming,
-        chosen: usize,
-        next: u32,
-    ) {
+    fn advance(&mut self, book: &Book, grid: &Grid, incoming: &Incoming, chosen: usize, next: u32) {
         let cursor = &mut self.cursors[chosen];
         if let Some(entry) = book.entries.get(next as usize) {
             cursor.best.head = next;
@@ -224,10 +216,11 @@ impl Plan {
             return;
         }
         let side = incoming.side.opposite();
-        let ladder = &book.ladders[book.number(side, ZoneId(cursor.zone as u16))];
-        let way = grid.ways(incoming.side, incoming.zone)[cursor.zone];
+        let ladder = &book.ladders[book.number(side, cursor.zone)];
+        let way = grid.ways(incoming.side, incoming.zone)[usize::from(cursor.zone.0)];
         let next = ladder.next_from(&book.pages, cursor.best.key + 1);
-        let next = next.map(|key| (key, book.scale.rank(side, key) + way.0)).filter(|(_, it)| *it <= -incoming.rank);
+        let next =
+            next.map(|key| (key, book.scale.rank(side, key) + way.0)).filter(|(_, it)| *it <= -incoming.rank);
         let Some((key, effective)) = next else {
             self.cursors.swap_remove(chosen);
             return;

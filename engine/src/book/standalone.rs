@@ -114,6 +114,8 @@ impl StandaloneBook {
 /// If the configuration does not hold, or an order's limit is none that it allows.
 pub fn indicative(config: &MarketConfig, slot: Slot, orders: &[OpenOrder]) -> Clearing {
     let mut book = StandaloneBook::new(config);
-    orders.iter().for_each(|order| book.gather(order));
+    for order in orders {
+        book.gather(order);
+    }
     book.clear(config, slot)
 }
