@@ -60,6 +60,16 @@ fn a_wrong_setting_is_refused_with_file_and_name() {
         ("lisen = '127.0.0.1:1'", "lisen"),
         ("[market]\ntick_micros_per_kwh = 0", "market.tick"),
         ("[market]\nname = 'The Park'", "market.name"),
+        (
+            "[market]\nprice_cap_micros_per_kwh = 26_214_400",
+            "market.price_cap: must lie less than 262,144 ticks",
+        ),
+        (
+            "[market]\nprice_floor_micros_per_kwh = -50",
+            "market.price_floor: must be, like price_cap, a multiple",
+        ),
+        ("[market]\nzones = [{ name = 'a', capacity_up_w = 1_000_000_000_001 }]", "must be at most 1 TW"),
+        ("[market]\nzones = [{ name = 'a', capacity_w = 5 }]", "capacity_w"),
         ("[market]\nzones = [{ name = 'a', parent = 'b' }]", "zones.parent: 'b'"),
     ] {
         let place = Place::with_config(toml, &[]);
