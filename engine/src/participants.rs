@@ -50,8 +50,8 @@ pub struct Participants {
     meters: usize,
 }
 
-/// Keys are looked up by their first eight bytes, without any randomness. An operator enrols every key, so
-/// that nobody can fill the table with keys that collide.
+/// Keys are looked up by their first eight bytes, without any randomness. OK because an owner who rotates to keys
+/// that collide must find each by trying, and it costs him a command; what slows down is the search for those.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeyHasher(u64);
 
