@@ -148,7 +148,7 @@ rejections! {
         "{minimum} must trade at once, and {fillable} can";
     /// Another order of an all-or-none schedule was refused.
     ScheduleMustHoldWhole { refused: u16 } = "SCHEDULE_MUST_HOLD_WHOLE", "R3", "all_or_none",
-        "the schedule is all-or-none, and its order {refused} was refused";
+        "the schedule is all-or-none, and its order at position {refused}, counted from 0, was refused";
     /// The slot is not over.
     SlotMustBeOver { slot: Slot, now: Timestamp } = "SLOT_MUST_BE_OVER", "R10", "slot",
         "slot {slot} ends after {now}";
