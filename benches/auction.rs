@@ -3,8 +3,8 @@
 //! - Prices: from a book in which the orders stand the volume of every level, flows, prices, rents and the
 //!   proof. The budget is for this.
 //! - Result: all of that, and who trades with whom. It is what asking for the indicative result costs.
-//! - The market: `Market::tick` at the moment the auction uncrosses, and so the clearing and every trade with its
-//!   reservations and its event.
+//! - The market: `Market::tick` at the moment the auction uncrosses, and so the clearing and every trade with
+//!   its reservations and its event.
 //!
 //! Excluded is the placing of the orders. In eight zones the upper four mostly buy and the lower four mostly
 //! sell, so that edges are full.

@@ -2,13 +2,14 @@
 //! the whole engine.
 //!
 //! - Bare book: finding the best price, trading, resting, cancelling; every order has its own owner, and the
-//!   order's place in the book is handed back for its cancellation. Excluded are ids, checks, money and events.
+//!   order's place in the book is handed back for its cancellation. Excluded are ids, checks, money and
+//!   events.
 //! - Whole engine: `Market::apply`, and so the key, its nonce and expiry, every check, reservations, the way
 //!   between zones and its room, the book, events and the outcome.
 //!
-//! Excluded in both are signatures, parsing, leaves and the disk, and the making of the requests. Instructions
-//! are counted by valgrind where it is installed, over the second half of a flow, when everything is warm; times
-//! are those of the fastest of a few passes.
+//! Excluded in both are signatures, parsing, leaves and the disk, and the making of the requests.
+//! Instructions are counted by valgrind where it is installed, over the second half of a flow, when everything
+//! is warm; times are those of the fastest of a few passes.
 //!
 //! `FLOW=FILE cargo bench --bench matching` takes the flow from a file instead of making one. Plain books say
 //! what must come of it.

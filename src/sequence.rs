@@ -239,7 +239,8 @@ impl Sequencer {
             // Everything that its key ever asked was in the store when it was looked up.
             return false;
         }
-        // Commands come back in the order of their look-ups, so that what one has seen stored all later ones have.
+        // Commands come back in the order of their look-ups, so that what one has seen stored all later ones
+        // have.
         self.unstored.retain(|_, index| *index >= as_of);
         let digest = digest(&command.signed);
         let is_sequenced = self.unstored.contains_key(&digest);

@@ -1,5 +1,5 @@
-//! What each part must not know, and how the code looks: the boundaries of `ARCHITECTURE.md`, held over the manifests
-//! and the sources.
+//! What each part must not know, and how the code looks: the boundaries of `ARCHITECTURE.md`, held over the
+//! manifests and the sources.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::{
@@ -85,7 +85,8 @@ fn code(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Returns what of a file is built outside tests: nothing of a module that its parent declares for tests only.
+/// Returns what of a file is built outside tests: nothing of a module that its parent declares for tests
+/// only.
 fn production(file: &str) -> String {
     let path = Path::new(file);
     let (folder, name) = (path.parent().unwrap(), path.file_stem().unwrap().to_str().unwrap());

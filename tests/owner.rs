@@ -1,5 +1,5 @@
-//! The path of an owner and of a factory on fresh machines: the real command `parkwatt` against a real node, from the
-//! first key to a claimed certificate.
+//! The path of an owner and of a factory on fresh machines: the real command `parkwatt` against a real node,
+//! from the first key to a claimed certificate.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod machine;
@@ -20,7 +20,8 @@ const NOW: &str = "2026-06-01T03:00:00Z";
 const NOON: u32 = 1_978_096;
 const MICROS_PER_SLOT: u64 = 900_000_000;
 
-/// Hands in a meter's readings: its baseline before noon, and what it measured in the quarter hour from noon on.
+/// Hands in a meter's readings: its baseline before noon, and what it measured in the quarter hour from noon
+/// on.
 async fn read_meter(connection: &Connection, meter: SigningKey, [import_wh, export_wh]: [u64; 2]) {
     let mut meter = Signer::new(meter, "park");
     for (counter, slot, import, export) in [(1, NOON - 1, 0, 0), (2, NOON, import_wh, export_wh)] {

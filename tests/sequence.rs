@@ -130,7 +130,8 @@ fn a_ledger_that_does_not_fit_leaves_its_market_read_only_as_far_as_it_was_verif
     let paid = hand_in(&hosted, operator.sign(deposit, now.0, lifetime));
     hosted.stop();
 
-    // Behind the header, the founding and the enrolment lies the deposit's group: a bit behind its mark is flipped.
+    // Behind the header, the founding and the enrolment lies the deposit's group: a bit behind its mark is
+    // flipped.
     let segment = dir.path().join("park/journal/00000000000000000000.seg");
     let mut bytes = std::fs::read(&segment).unwrap();
     bytes[3 * 4096 + 1] ^= 1;

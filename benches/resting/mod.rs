@@ -1,8 +1,8 @@
 //! How much memory a resting order takes.
 //!
-//! Counted is everything that a market holds after orders were placed and did not before: the slab, the ladders,
-//! and where each order was placed; also what these lists keep free to grow. Excluded are the ledger and the
-//! service's views.
+//! Counted is everything that a market holds after orders were placed and did not before: the slab, the
+//! ladders, and where each order was placed; also what these lists keep free to grow. Excluded are the ledger
+//! and the service's views.
 
 use allocation_counter::measure;
 use parkwatt_engine::{

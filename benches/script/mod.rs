@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, hint::black_box, time::Duration};
 
 use parkwatt_engine::{
     Command, Energy, Event, LeafIndex, Market, MarketConfig, Met, NewOrder, OpenOrder, OrderId, Outcome,
-    ParticipantId, Prepared, Price, PublicKey, Request, Schedule, Side, Slot, Stamp, StandaloneBook,
-    Standing, Timeline, Timestamp, ZoneId,
+    ParticipantId, Placed, Prepared, Price, PublicKey, Request, Schedule, Side, Slot, Stamp, StandaloneBook,
+    Timeline, Timestamp, ZoneId,
 };
 
 use crate::flow::{Flow, Step, Tally, Way};
@@ -21,7 +21,7 @@ const CHUNK: usize = 1024;
 /// One book for each product, driven by hand, and where each order rests in it.
 pub struct Bare {
     books: Vec<StandaloneBook>,
-    standings: Vec<Standing>,
+    placed: Vec<Placed>,
 }
 
 /// A command as the bare book takes it.
@@ -33,10 +33,7 @@ enum Hand {
 impl Bare {
     fn new(flow: &Flow) -> Bare {
         let book = StandaloneBook::new(&config(1));
-        Bare {
-            books: vec![book; usize::from(flow.products)],
-            standings: Vec::with_capacity(flow.steps.len()),
-        }
+        Bare { books: vec![book; usize::from(flow.products)], placed: Vec::with_capacity(flow.steps.len()) }
     }
 
     /// Returns what trades.
@@ -80,10 +77,10 @@ impl Bare {
         match hand {
             Hand::Place { product, order } => {
                 let book = &mut self.books[usize::from(*product)];
-                self.standings.push(book.place(order, |met| trades(order.id(), met)));
+                self.placed.push(book.place(order, |met| trades(order.id(), met)));
             }
             Hand::Cancel { product, number } => {
-                let is_open = self.books[usize::from(*product)].cancel(self.standings[*number - 1]);
+                let is_open = self.books[usize::from(*product)].cancel(self.placed[*number - 1]);
                 assert!(is_open, "a cancelled order is open");
             }
         }

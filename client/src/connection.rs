@@ -179,8 +179,8 @@ impl Connection {
         self.answer(self.ledger().get_checkpoint(call(request)).await)
     }
 
-    /// Returns entries, each a serialised `Leaf`, and their indices: all for regulators and operators, those about
-    /// himself for a participant.
+    /// Returns entries, each a serialised `Leaf`, and their indices: all for regulators and operators, those
+    /// about himself for a participant.
     pub async fn entries(
         &self,
         session: &SignedSession,

@@ -125,8 +125,8 @@ impl Accounts {
     }
 }
 
-/// Returns the most that `energy` at `price` costs whom it is bought for, or who sells it: nothing where he is
-/// paid (R8).
+/// Returns what `energy` at `price` costs its buyer, of a bid, or its seller, of an offer: nothing where he is
+/// paid (R8). `price` is all-in for a bid, and net for an offer.
 #[inline]
 pub(crate) fn need(side: Side, price: Price, energy: Energy) -> Worth {
     let pays = match side {

@@ -21,7 +21,7 @@ use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
 use keys::{Scale, limit, pack, rank, unpack};
 use ladder::{Ladder, NONE, Pages, Place, Vacated};
 pub(crate) use plan::{Fill, Incoming, Plan};
-pub use standalone::{Met, Prepared, StandaloneBook, Standing, indicative};
+pub use standalone::{Met, Placed, Prepared, StandaloneBook, indicative};
 
 /// The rank of nobody: worse than any, with room for charges on top.
 const FAR: i64 = i64::MAX / 4;
@@ -63,7 +63,8 @@ pub(crate) struct Level {
 
 /// The open orders of one slot.
 ///
-/// What there is once for each side of each zone stands in lists: all zones' bids, and then all zones' offers.
+/// What there is once for each side of each zone stands in lists: of all zones' bids, and then of all zones'
+/// offers.
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     scale: Scale,

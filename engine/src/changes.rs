@@ -1,6 +1,6 @@
 //! Changes of open orders: cancelled one by one or together, replaced, or over by time (R3, R9).
 //!
-//! Knows where orders stand and what they reserved; what a new order must hold is `orders.rs`. Keeps: what
+//! Knows where orders stand and what they reserved; what must hold for a new order is `checks.rs`. Keeps: what
 //! leaves a book releases exactly what it reserved; a refused change changes nothing.
 
 use alloc::vec::Vec;

@@ -55,10 +55,9 @@ impl Market {
         Ok(state)
     }
 
-    /// Returns the phase of a slot that is open for trading.
-    pub(crate) fn check_slot(&self, stamp: Stamp, slot: Slot) -> Result<Phase, Rejection> {
-        let phase = self.slots.phase(slot, stamp.at, &self.config.timeline);
-        check_phase(slot, phase).map(|()| phase)
+    /// Checks that a slot is open for trading.
+    pub(crate) fn check_slot(&self, stamp: Stamp, slot: Slot) -> Result<(), Rejection> {
+        check_phase(slot, self.slots.phase(slot, stamp.at, &self.config.timeline))
     }
 
     /// Checks that the owner can pay for an order, and deliver it.
@@ -110,7 +109,7 @@ impl Market {
     }
 }
 
-/// Checks that a slot is open for trading.
+/// Checks that a phase is one of trading.
 #[inline]
 fn check_phase(slot: Slot, phase: Phase) -> Result<(), Rejection> {
     match phase {

@@ -54,7 +54,7 @@ pub struct Roles {
     pub consumer: bool,
     /// May read the whole ledger.
     pub regulator: bool,
-    /// May enrol and pay in.
+    /// May enrol, pay in, and withdraw all orders of a participant.
     pub operator: bool,
 }
 

@@ -1,7 +1,10 @@
-//! The grid: a tree of zones, what the way between two of them costs, and what it carries (R4).
+//! The grid: a tree of zones, what the path between two of them costs, and what it carries (R4).
 //!
 //! Knows charges and capacities of the configuration; does not know orders, prices or who is connected where.
-//! Keeps: the way of a kWh is the one path in the tree, and its charge is the sum over the path's edges.
+//! Keeps: a kWh goes the one path in the tree, and no flow exceeds its edge's capacity.
+//!
+//! A *way* is all that a buyer pays for a path on top of the seller's price: the charges of its edges, the base
+//! charge of his zone, and the fee.
 
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
@@ -16,13 +19,13 @@ pub(crate) const UNLIMITED_WH: i64 = i64::MAX / 4;
 pub(crate) struct Grid {
     /// The edges in the order of their lower ends' zones: the one of zone 1 first.
     edges: Vec<Edge>,
-    /// What a buyer pays on top of the seller's price, by the seller's zone and then the buyer's.
+    /// The ways, by the seller's zone and then the buyer's.
     by_seller: Vec<Price>,
     /// The same by the buyer's zone and then the seller's.
     by_buyer: Vec<Price>,
     /// The least of each zone's in `by_buyer`, and in `by_seller`.
     least_ways: [Vec<Price>; 2],
-    /// What of it the market takes.
+    /// What of each way the market takes.
     fee: Price,
 }
 
@@ -80,8 +83,8 @@ impl Grid {
         self.ways(Side::Offer, seller)[usize::from(buyer.0)].minus(self.fee)
     }
 
-    /// Returns, in the zones' order, what a buyer pays on top of the seller's price, wheeling and fee, where an
-    /// order of `side` from `zone` trades with one of the other side from each.
+    /// Returns, in the zones' order, the ways by which an order of `side` from `zone` trades with one of the
+    /// other side from each.
     #[inline]
     pub(crate) fn ways(&self, side: Side, zone: ZoneId) -> &[Price] {
         let table = match side {
@@ -145,8 +148,8 @@ impl Grid {
         }
     }
 
-    /// Returns how much the path between an order of `side` from `zone` and one of the other side from `other`
-    /// still carries.
+    /// Returns how much the path between an order of `side` from `zone` and one of the other side from
+    /// `other` still carries.
     #[inline]
     pub(crate) fn room_between(&self, flows: &Flows, side: Side, zone: ZoneId, other: ZoneId) -> Energy {
         match side {
@@ -168,7 +171,7 @@ impl Grid {
         }
     }
 
-    /// Returns the table of what buyers pay, each path one edge longer than one that stands before it.
+    /// Returns the table of ways by seller: each path is one edge longer than one that is in it already.
     fn all_pairs(&self, zones: &[Zone]) -> Vec<Price> {
         let count = zones.len();
         let mut paths = alloc::vec![Price::ZERO; count * count];

@@ -44,7 +44,7 @@ mod settlement;
 mod state_hash;
 
 pub use accounts::Accounts;
-pub use book::{Met, OpenOrder, Prepared, StandaloneBook, Standing, indicative};
+pub use book::{Met, OpenOrder, Placed, Prepared, StandaloneBook, indicative};
 pub use certificates::Certificates;
 pub use clearing::{ClearingError, check_clearing};
 pub use command::*;

@@ -31,7 +31,7 @@ pub struct Market {
     pub(crate) slots: Slots,
     meters: Meters,
     certificates: Certificates,
-    /// What the order that is being placed would do.
+    /// What the order that is being placed would do, or has done; its memory is used again for the next one.
     pub(crate) plan: Plan,
     /// The moment that the market has reached.
     now: Timestamp,
@@ -103,7 +103,6 @@ impl Market {
 
     /// Lets a held slot's next phase begin.
     fn go_on(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
-        let timeline = &self.config.timeline;
         match self.slots.get_mut(slot).phase {
             Phase::Auction => {
                 self.uncross(stamp, slot, events);
@@ -111,7 +110,7 @@ impl Market {
             }
             Phase::Continuous => {
                 self.slots.close_book(slot, &self.config, &mut self.accounts);
-                self.slots.begin(slot, Phase::Closed, timeline, events);
+                self.slots.begin(slot, Phase::Closed, &self.config.timeline, events);
             }
             Phase::Closed => self.settle(slot, events),
             phase @ (Phase::Scheduled | Phase::Settled) => {

@@ -1,6 +1,7 @@
 //! Matching: how orders in a book become trades, one by one as they come (R5) and all at once (R6).
 //!
-//! Knows books, the grid's charges and room, and the clearing; who may place an order is `orders.rs`.
+//! Knows books, the grid's charges and room, and the clearing; who may place an order is `checks.rs`, and how
+//! an order walks through a book `book/meeting.rs` and `book/plan.rs`.
 //! Keeps: a buyer's total is at most his limit, and a seller's price at least his; no flow exceeds its edge's
 //! capacity; a trade stays reserved at what its owners owe for it, and the rest of what its part of an order
 //! reserved is released.
@@ -32,8 +33,8 @@ impl Market {
         }
     }
 
-    /// Records the trades that an order has made with orders that rested, and returns what its owner owes for
-    /// them.
+    /// Records the trades that an order has made with orders that rested, and returns what its owner owes
+    /// for them.
     #[inline]
     fn record_fills(
         &mut self,
@@ -52,8 +53,8 @@ impl Market {
         for fill in self.plan.fills() {
             // What the buyer pays besides the seller's price.
             let on_top = ways[usize::from(fill.zone.0)];
-            // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So it owes
-            // exactly what it reserved.
+            // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So what it
+            // owes is exactly what it reserved.
             let (other, own_price) = ((fill.id(), fill.owner), fill.own_price(side));
             let (bid, offer, price) = match side {
                 Side::Bid => (own, other, own_price.minus(on_top)),
@@ -85,8 +86,8 @@ impl Market {
         needed
     }
 
-    /// Lets the resting orders trade that can since there is room for them, each in order of arrival with those
-    /// that came before it, until none can.
+    /// Lets the resting orders trade that can since there is room for them, each in order of arrival with
+    /// those that came before it, until none can.
     pub(crate) fn trade_what_has_room(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
         while self.slots.get_mut(slot).may_be_blocked {
             let crossing = self.slots.get_mut(slot).book.crossing(&self.grid);

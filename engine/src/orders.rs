@@ -212,8 +212,7 @@ pub(crate) fn is_immediate(order: &NewOrder) -> bool {
 
 /// Returns whether an order asks something of its coming that other orders could spoil.
 fn is_conditional(order: &NewOrder) -> bool {
-    let fills = order.time_in_force == TimeInForce::FillOrKill || !order.minimum_fill.is_zero();
-    order.post_only || fills
+    order.post_only || order.time_in_force == TimeInForce::FillOrKill || !order.minimum_fill.is_zero()
 }
 
 /// Returns an energy as a number that can be less than none.

@@ -50,8 +50,9 @@ pub struct Participants {
     meters: usize,
 }
 
-/// Keys are looked up by their first eight bytes, without any randomness. OK because an owner who rotates to keys
-/// that collide must find each by trying, and it costs him a command; what slows down is the search for those.
+/// Keys are looked up by their first eight bytes, without any randomness. OK because an owner who rotates to
+/// keys that collide must find each by trying, and it costs him a command; what slows down is the search for
+/// those.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeyHasher(u64);
 
@@ -123,7 +124,7 @@ impl Participants {
     }
 
     /// Returns how many participants have a meter.
-    pub fn with_meter(&self) -> usize {
+    pub(crate) fn with_meter(&self) -> usize {
         self.meters
     }
 

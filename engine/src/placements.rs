@@ -77,7 +77,8 @@ impl Placements {
         self.firsts.push(next);
     }
 
-    /// Begins a command's placements, if they are not begun, and leaves rows out for orders that were refused.
+    /// Begins a command's placements, if they are not begun, and fills in rows for the orders before this one
+    /// that were refused.
     fn begin_behind_refused(&mut self, id: OrderId) {
         let next = self.next_number();
         let last = self.first_index + self.firsts.len() as u64;

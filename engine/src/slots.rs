@@ -5,7 +5,8 @@
 //! Keeps: a slot is held from the first order or metered energy in it until its settlement; for every other
 //! the timeline alone says its phase. Each held slot has exactly one next moment.
 
-use alloc::boxed::Box;
+mod held;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -17,6 +18,7 @@ use crate::standings::Standings;
 use crate::{
     Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Timeline, Timestamp, Trade,
 };
+use held::Held;
 
 impl Timeline {
     /// Returns when trading in `slot` opens.
@@ -87,13 +89,6 @@ pub(crate) struct Slots {
     settled_early: BTreeSet<Slot>,
 }
 
-/// The held slots, found by their number without searching.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Held {
-    first: u32,
-    window: Vec<Option<Box<SlotState>>>,
-}
-
 /// What stands in one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SlotState {
@@ -103,7 +98,7 @@ pub(crate) struct SlotState {
     pub(crate) book: Book,
     /// What the trades send along the edges.
     pub(crate) flows: Flows,
-    /// Whether orders may stand that both limits allow to trade, and the grid does not (R5).
+    /// Whether orders may stand that their limits allow to trade, and the grid or an auction kept apart (R5).
     pub(crate) may_be_blocked: bool,
     /// The trades, in order of their ids.
     pub(crate) trades: Vec<Trade>,
@@ -118,47 +113,6 @@ pub(crate) enum Due {
     Expiry(OrderId),
     /// The end of a slot's phase.
     PhaseEnd(Slot),
-}
-
-impl Held {
-    #[inline]
-    fn get(&self, slot: Slot) -> Option<&SlotState> {
-        self.window.get(slot.0.wrapping_sub(self.first) as usize)?.as_deref()
-    }
-
-    #[inline]
-    fn get_mut(&mut self, slot: Slot) -> Option<&mut SlotState> {
-        self.window.get_mut(slot.0.wrapping_sub(self.first) as usize)?.as_deref_mut()
-    }
-
-    fn insert(&mut self, slot: Slot, state: SlotState) {
-        if self.window.is_empty() {
-            self.first = slot.0;
-        }
-        if slot.0 < self.first {
-            let before = (self.first - slot.0) as usize;
-            self.window.splice(..0, core::iter::repeat_with(|| None).take(before));
-            self.first = slot.0;
-        }
-        let place = (slot.0 - self.first) as usize;
-        if place >= self.window.len() {
-            self.window.resize_with(place + 1, || None);
-        }
-        self.window[place] = Some(Box::new(state));
-    }
-
-    fn remove(&mut self, slot: Slot) -> Option<SlotState> {
-        let state = self.window.get_mut(slot.0.wrapping_sub(self.first) as usize)?.take()?;
-        let over = self.window.iter().take_while(|state| state.is_none()).count();
-        self.window.drain(..over);
-        self.first += u32::try_from(over).expect("slots are numbered within 32 bits");
-        Some(*state)
-    }
-
-    fn slots(&self) -> impl Iterator<Item = Slot> {
-        let numbered = (self.first..).zip(&self.window);
-        numbered.filter(|(_, state)| state.is_some()).map(|(slot, _)| Slot(slot))
-    }
 }
 
 impl SlotState {
@@ -298,10 +252,9 @@ impl Slots {
     }
 
     fn find_next_due(&mut self) {
-        let first = |set: Option<Timestamp>| set.into_iter();
         let expiry = self.expiries.first().map(|(until, _)| *until);
         let phase_end = self.due.first().map(|(at, _)| *at);
-        self.next_due = first(expiry).chain(first(phase_end)).min();
+        self.next_due = expiry.into_iter().chain(phase_end).min();
     }
 
     /// Takes what is left of an open order out of its book, and releases what it reserved.

@@ -75,14 +75,14 @@ fn config() -> MarketConfig {
 fn drive(
     book: &mut StandaloneBook,
     draw: &mut Draw,
-    standings: &mut Vec<Standing>,
+    placed: &mut Vec<Placed>,
     numbers: std::ops::Range<u64>,
 ) {
     for number in numbers {
         let order = book.prepare(&draw.order(number));
-        standings.push(book.place(&order, |_| {}));
+        placed.push(book.place(&order, |_| {}));
         if number >= LIVE {
-            book.cancel(standings[usize::try_from(number - LIVE).unwrap()]);
+            book.cancel(placed[usize::try_from(number - LIVE).unwrap()]);
         }
     }
 }
@@ -90,9 +90,9 @@ fn drive(
 #[test]
 fn a_warm_book_allocates_nothing() {
     let mut book = StandaloneBook::new(&config());
-    let (mut draw, mut standings) = (Draw(1), Vec::with_capacity(200_000));
-    let cold = measure(|| drive(&mut book, &mut draw, &mut standings, 0..100_000));
-    let warm = measure(|| drive(&mut book, &mut draw, &mut standings, 100_000..200_000));
+    let (mut draw, mut placed) = (Draw(1), Vec::with_capacity(200_000));
+    let cold = measure(|| drive(&mut book, &mut draw, &mut placed, 0..100_000));
+    let warm = measure(|| drive(&mut book, &mut draw, &mut placed, 100_000..200_000));
     assert!(cold.count_total > 0, "a cold book makes its ladders");
     assert_eq!(warm.count_total, 0, "a warm book allocates nothing");
 }

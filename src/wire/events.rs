@@ -104,8 +104,8 @@ pub fn trade(it: &engine::Trade) -> v1::Trade {
     }
 }
 
-/// Returns the contract's form of a trade's delivery; `parts` are what was delivered, the seller's deviation and the
-/// buyer's.
+/// Returns the contract's form of a trade's delivery; `parts` are what was delivered, the seller's deviation
+/// and the buyer's.
 pub fn trade_delivered(
     trade: engine::TradeId,
     parts: [engine::Energy; 3],

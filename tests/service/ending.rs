@@ -1,4 +1,5 @@
-//! How a node starts and ends: one at a time on a ledger, cleanly, and by a deadline whoever is still connected.
+//! How a node starts and ends: one at a time on a ledger, cleanly, and by a deadline whoever is still
+//! connected.
 
 use std::{io::Read, net::TcpStream, process::Command};
 

@@ -182,7 +182,8 @@ pub fn outcome(receipt: Receipt) -> Outcome {
     receipt.outcome.unwrap().kind.unwrap()
 }
 
-/// Checks a refusal: its status, its one reason, the field that it names if it is about one, and words of its sentence.
+/// Checks a refusal: its status, its one reason, the field that it names if it is about one, and words of its
+/// sentence.
 #[track_caller]
 pub fn check_refusal(status: &Status, code: Code, reason: &str, field: &str, words: &[&str]) {
     let said = status.message();

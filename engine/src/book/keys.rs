@@ -1,7 +1,7 @@
 //! How a book counts: limits as ranks and keys, and ids in one number.
 //!
-//! A *rank* is a limit in micro-yuan per kWh, a bid's with its sign turned, so that on both sides the lowest is
-//! the best. A *key* is how many ticks it is worse than the best that there can be.
+//! A *rank* is a limit in micro-yuan per kWh, a bid's with its sign turned, so that on both sides the lowest
+//! is the best. A *key* is how many ticks it is worse than the best that there can be.
 
 use core::num::NonZeroU32;
 

@@ -1,10 +1,12 @@
 //! Price ladders: for every side and zone of a book its levels, best first, and which of them are occupied.
 //!
-//! Knows keys, of which the lowest is the best, and queues' ends; does not know prices, sides or orders. Keeps:
-//! a level is occupied as long as it has energy. Levels stand in pages of 64, each with a word that has a bit for
-//! every occupied level; in each ladder two more levels of words above its pages find the next one in a few
-//! steps, however far it is. A page whose last level is vacated is used again, by whichever ladder. An order
-//! remembers its level's place, so that most of them go without looking at their ladder at all.
+//! Knows keys, of which the lowest is the best, and queues' ends; does not know prices, sides or orders.
+//! Keeps: a level is occupied as long as it has energy.
+//!
+//! Levels stand in pages of 64, each with a word that has a bit for every occupied level; in each ladder two
+//! more tiers of words above its pages find the next one in a few steps, however far it is. A page whose last
+//! level is vacated is used again, by whichever ladder. An order remembers its level's place, so that most of
+//! them go without looking at their ladder at all.
 
 use alloc::vec::Vec;
 
@@ -105,8 +107,8 @@ impl Pages {
         (page.ladder as usize, page.first_key + place.0 % WIDTH)
     }
 
-    /// Lets a level that has no energy left be vacant, and returns whose it was and what follows it. If its page is
-    /// left empty its ladder must drop that.
+    /// Lets a level that has no energy left be vacant, and returns whose it was and what follows it. If its
+    /// page is left empty its ladder must drop that.
     #[inline]
     pub(crate) fn vacate(&mut self, place: Place) -> Vacated {
         let at = place.0 % WIDTH;
@@ -244,11 +246,14 @@ mod tests {
     proptest! {
         #[test]
         fn the_next_occupied_level_is_that_of_a_sorted_set(
-            steps in prop::collection::vec((0..2_usize, any::<bool>(), prop_oneof![0..200_u32, 0..LEVELS]), 1..200),
+            steps in prop::collection::vec(
+                (0..2_usize, any::<bool>(), prop_oneof![0..200_u32, 0..LEVELS]), 1..200,
+            ),
             from in 0..LEVELS,
         ) {
             let mut pages = Pages::new();
-            let (mut ladders, mut sets) = ([Ladder::default(), Ladder::default()], [BTreeSet::new(), BTreeSet::new()]);
+            let mut ladders = [Ladder::default(), Ladder::default()];
+            let mut sets = [BTreeSet::new(), BTreeSet::new()];
             for (number, occupies, key) in steps {
                 let (ladder, set) = (&mut ladders[number], &mut sets[number]);
                 if occupies {
@@ -277,7 +282,8 @@ mod tests {
             let free = core::iter::successors(Some(pages.free), |number| {
                 pages.pages.get(*number as usize).map(|page| page.first_key)
             });
-            let used: usize = sets.iter().map(|set| set.iter().map(|key| key / WIDTH).collect::<BTreeSet<_>>().len()).sum();
+            let pages_of = |set: &BTreeSet<u32>| set.iter().map(|key| key / WIDTH).collect::<BTreeSet<_>>();
+            let used: usize = sets.iter().map(|set| pages_of(set).len()).sum();
             prop_assert_eq!(pages.pages.len() - (free.count() - 1), used, "empty pages are free");
         }
     }

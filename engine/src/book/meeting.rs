@@ -1,8 +1,8 @@
 //! How an order without conditions trades as it comes: at once, order by order (R5, R7).
 //!
 //! Does what a [`Plan`] would, without making it first, as long as each order that is met is a stranger's and
-//! the path has room for all that both have; which is nearly always. From the first one on that is not so, a plan
-//! is made of the rest.
+//! the path has any room; which is nearly always. From the first one on of which that is not so, a plan is made
+//! for the rest.
 
 use super::ladder::NONE;
 use super::{Best, Book, Fill, Handle, Incoming, Plan};
@@ -14,15 +14,16 @@ struct Next {
     zone: ZoneId,
     /// Where the zone's side stands in the book's lists.
     number: usize,
-    /// What the way to it costs, on top of its orders' ranks.
+    /// The way to it, on top of its orders' ranks.
     way: i64,
-    /// Its orders come first while their effective rank and id lie below: those of the next zone, or the limit.
+    /// Its orders come first while their effective rank and id lie below these: those of the next zone, or the
+    /// limit.
     until: (i64, u64),
 }
 
 impl Book {
-    /// Lets an order trade as it comes, along the edges whose flows are given, and puts its trades into `plan`.
-    /// Returns whether they made room, against them, where there was none.
+    /// Lets an order trade as it comes, along the edges whose flows are given, and puts its trades into
+    /// `plan`. Returns whether they made room, against them, where there was none.
     pub(crate) fn meet(
         &mut self,
         grid: &Grid,
@@ -68,8 +69,8 @@ impl Book {
         false
     }
 
-    /// Returns which zone's best order is met first, unless its effective rank is worse than `worst`; `ways` is
-    /// what the way to each zone costs.
+    /// Returns which zone's best order is met first, unless its effective rank is worse than `worst`; `ways`
+    /// are those to each zone.
     #[inline]
     fn next_zone(&self, side: Side, ways: &[Price], worst: i64) -> Option<Next> {
         // OK because ranks and ways are far from the ends of 63 bits.

@@ -9,8 +9,8 @@ use crate::clearing;
 use crate::grid::{Flows, Grid};
 use crate::{Clearing, Energy, MarketConfig, OrderId, Price, Slot};
 
-/// One slot's orders by themselves, in which continuous matching (R5) and the call auction (R6) can be seen at
-/// work. Nothing is checked or reserved, and no flow makes room for orders that rest.
+/// One slot's orders by themselves, in which continuous matching (R5) and the call auction (R6) can be seen
+/// at work. Nothing is checked or reserved, and no flow makes room for orders that rest.
 #[derive(Clone, Debug)]
 pub struct StandaloneBook {
     grid: Grid,
@@ -32,7 +32,7 @@ impl Prepared {
 
 /// Where an order stands, or stood, in a [`StandaloneBook`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Placed {
     handle: Handle,
     /// The order's id, packed.
     id: u64,
@@ -75,7 +75,7 @@ impl StandaloneBook {
 
     /// Lets an order trade as it comes, and says with whom; what is left of it rests.
     #[inline]
-    pub fn place(&mut self, order: &Prepared, mut meets: impl FnMut(Met)) -> Standing {
+    pub fn place(&mut self, order: &Prepared, mut meets: impl FnMut(Met)) -> Placed {
         let Prepared(incoming) = order;
         let mut rest = incoming.energy;
         if self.book.may_meet(incoming) {
@@ -87,15 +87,15 @@ impl StandaloneBook {
             rest = rest.minus(self.plan.filled());
         }
         let handle = if rest.is_zero() { Handle::NOWHERE } else { self.book.insert(incoming, rest) };
-        Standing { handle, id: incoming.id }
+        Placed { handle, id: incoming.id }
     }
 
     /// Takes an order out, and returns whether it was still open.
     #[inline]
-    pub fn cancel(&mut self, standing: Standing) -> bool {
-        let is_open = self.book.holds(standing.handle, standing.id);
+    pub fn cancel(&mut self, placed: Placed) -> bool {
+        let is_open = self.book.holds(placed.handle, placed.id);
         if is_open {
-            self.book.remove(standing.handle);
+            self.book.remove(placed.handle);
         }
         is_open
     }

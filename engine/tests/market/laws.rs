@@ -86,7 +86,8 @@ fn zone(config: &MarketConfig, id: ZoneId) -> &Zone {
     &config.zones[usize::from(id.0)]
 }
 
-/// Returns the edges between two zones, found by walking: the lower zone of each, and whether it is passed up.
+/// Returns the edges between two zones, found by walking: the lower zone of each, and whether it is passed
+/// upwards.
 fn path(config: &MarketConfig, seller: ZoneId, buyer: ZoneId) -> Vec<(ZoneId, bool)> {
     let (mut from, mut to, mut edges) = (seller, buyer, Vec::new());
     // A parent has the lower number, so the greater of two different zones is never the one where the path
