@@ -11,7 +11,11 @@ pub(crate) const CAPACITY_W_MAX: u64 = 1_000_000_000_000;
 /// The greatest credit limit: 10^10 yuan.
 pub(crate) const CREDIT_LIMIT_FEN_MAX: u64 = 1_000_000_000_000;
 /// The most prices that orders can have, as many as a ladder has levels.
-pub(crate) const PRICES_MAX: i64 = 262_144;
+const PRICES_MAX: i64 = 262_144;
+/// What every price and charge stays below: 1,000 yuan/kWh.
+const FAR: Price = Price(1_000_000_000);
+/// What must hold of a charge.
+const CHARGE_RULE: &str = "must be a multiple of the tick, 0 to 1,000 yuan/kWh";
 
 /// Everything that a market's rules leave open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,80 +115,70 @@ impl MarketConfig {
     /// # Errors
     /// The first field, in order of declaration, that does not hold.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let must = |holds: bool, field, rule| if holds { Ok(()) } else { Err(ConfigError { field, rule }) };
-        let far = Price(1_000_000_000);
-        let on_tick = |price: Price| (0..far.0).contains(&price.0) && price.0 % self.tick.0 == 0;
-        let is_near = |price: Price| (1 - far.0..far.0).contains(&price.0);
         must(is_name(&self.name), "name", "must be 1 to 32 of a-z, 0-9 and -")?;
-        must(!self.zones.is_empty() && self.zones.len() <= 1024, "zones", "must be 1 to 1024")?;
-        must(self.zones[0].parent.is_none(), "zones", "the first must be the root, without a parent")?;
-        for (number, zone) in self.zones.iter().enumerate().skip(1) {
-            let parent_stands_before = zone.parent.is_some_and(|parent| usize::from(parent.0) < number);
-            must(parent_stands_before, "zones.parent", "must name a zone that stands before")?;
-        }
+        self.check_tree()?;
         must(self.tick.0 > 0, "tick", "must be more than 0")?;
-        for zone in &self.zones {
-            must(is_name(&zone.name), "zones.name", "must be 1 to 32 of a-z, 0-9 and -")?;
-            must(
-                on_tick(zone.base_wheeling),
-                "zones.base_wheeling",
-                "must be a multiple of the tick, 0 to 1,000 yuan/kWh",
-            )?;
-            must(
-                on_tick(zone.wheeling_up),
-                "zones.wheeling_up",
-                "must be a multiple of the tick, 0 to 1,000 yuan/kWh",
-            )?;
-            must(
-                on_tick(zone.wheeling_down),
-                "zones.wheeling_down",
-                "must be a multiple of the tick, 0 to 1,000 yuan/kWh",
-            )?;
-            let capacities = [zone.capacity_up_w, zone.capacity_down_w];
-            let within = capacities.iter().flatten().all(|watts| *watts <= CAPACITY_W_MAX);
-            must(within, "zones.capacity_up_w, zones.capacity_down_w", "must be at most 1 TW")?;
-        }
-        must(self.price_floor < self.price_cap, "price_floor", "must be less than price_cap")?;
-        let bounds_are_on_tick = [self.price_floor, self.price_cap].iter().all(|it| it.0 % self.tick.0 == 0);
-        must(bounds_are_on_tick, "price_floor", "must be, like price_cap, a multiple of the tick")?;
-        must(
-            is_near(self.price_cap) && is_near(self.price_floor),
-            "price_cap",
-            "must be within 1,000 yuan/kWh",
-        )?;
-        let ticks = self.price_cap.minus(self.price_floor).0 / self.tick.0;
-        must(ticks < PRICES_MAX, "price_cap", "must lie less than 262,144 ticks above price_floor")?;
+        self.zones.iter().try_for_each(|zone| self.check_zone(zone))?;
+        self.check_prices()?;
         must(self.lot.0 > 0, "lot", "must be more than 0")?;
         must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
         must((1..=1000).contains(&self.schedule_len_max), "schedule_len_max", "must be 1 to 1000")?;
-        let times = self.timeline;
-        must(
-            times.opens_before_s >= times.uncross_before_s,
-            "timeline",
-            "trading must open before the auction uncrosses",
-        )?;
-        must(
-            times.uncross_before_s >= times.gate_before_s,
-            "timeline",
-            "the auction must uncross before the gate closes",
-        )?;
+        let Timeline { opens_before_s, uncross_before_s, gate_before_s, .. } = self.timeline;
+        let opens_first = opens_before_s >= uncross_before_s;
+        must(opens_first, "timeline", "trading must open before the auction uncrosses")?;
+        let uncrosses_first = uncross_before_s >= gate_before_s;
+        must(uncrosses_first, "timeline", "the auction must uncross before the gate closes")?;
         must(self.auction_point_per_mille <= 1000, "auction_point_per_mille", "must be at most 1000")?;
-        must(on_tick(self.market_fee), "market_fee", "must be a multiple of the tick, 0 to 1,000 yuan/kWh")?;
+        must(self.is_charge(self.market_fee), "market_fee", CHARGE_RULE)?;
         must(self.deviation_per_mille <= 1000, "deviation_per_mille", "must be at most 1000")?;
-        must(
-            self.tariffs.first().is_some_and(|band| band.from_quarter == 0),
-            "tariffs",
-            "must begin at quarter 0",
-        )?;
+        self.check_tariffs()
+    }
+
+    /// Checks that the zones are a tree in which parents stand before.
+    fn check_tree(&self) -> Result<(), ConfigError> {
+        must(!self.zones.is_empty() && self.zones.len() <= 1024, "zones", "must be 1 to 1024")?;
+        must(self.zones[0].parent.is_none(), "zones", "the first must be the root, without a parent")?;
+        let has_parent_before =
+            |number: usize, zone: &Zone| zone.parent.is_some_and(|parent| usize::from(parent.0) < number);
+        let are_a_tree =
+            self.zones.iter().enumerate().skip(1).all(|(number, zone)| has_parent_before(number, zone));
+        must(are_a_tree, "zones.parent", "must name a zone that stands before")
+    }
+
+    fn check_zone(&self, zone: &Zone) -> Result<(), ConfigError> {
+        must(is_name(&zone.name), "zones.name", "must be 1 to 32 of a-z, 0-9 and -")?;
+        must(self.is_charge(zone.base_wheeling), "zones.base_wheeling", CHARGE_RULE)?;
+        must(self.is_charge(zone.wheeling_up), "zones.wheeling_up", CHARGE_RULE)?;
+        must(self.is_charge(zone.wheeling_down), "zones.wheeling_down", CHARGE_RULE)?;
+        let capacities = [zone.capacity_up_w, zone.capacity_down_w];
+        let within = capacities.iter().flatten().all(|watts| *watts <= CAPACITY_W_MAX);
+        must(within, "zones.capacity_up_w, zones.capacity_down_w", "must be at most 1 TW")
+    }
+
+    /// Checks floor and cap.
+    fn check_prices(&self) -> Result<(), ConfigError> {
+        let (floor, cap) = (self.price_floor, self.price_cap);
+        must(floor < cap, "price_floor", "must be less than price_cap")?;
+        let are_on_tick = [floor, cap].iter().all(|it| it.0 % self.tick.0 == 0);
+        must(are_on_tick, "price_floor", "must be, like price_cap, a multiple of the tick")?;
+        must(is_near(cap) && is_near(floor), "price_cap", "must be within 1,000 yuan/kWh")?;
+        let ticks = cap.minus(floor).0 / self.tick.0;
+        must(ticks < PRICES_MAX, "price_cap", "must lie less than 262,144 ticks above price_floor")
+    }
+
+    fn check_tariffs(&self) -> Result<(), ConfigError> {
+        let begins = self.tariffs.first().is_some_and(|band| band.from_quarter == 0);
+        must(begins, "tariffs", "must begin at quarter 0")?;
         let rising = self.tariffs.windows(2).all(|pair| pair[0].from_quarter < pair[1].from_quarter);
         must(rising, "tariffs.from_quarter", "must rise")?;
-        must(
-            self.tariffs.iter().all(|band| band.from_quarter < 96),
-            "tariffs.from_quarter",
-            "must be 0 to 95",
-        )?;
+        let within_a_day = self.tariffs.iter().all(|band| band.from_quarter < 96);
+        must(within_a_day, "tariffs.from_quarter", "must be 0 to 95")?;
         let near = self.tariffs.iter().all(|band| is_near(band.retail) && is_near(band.feed_in));
         must(near, "tariffs", "must be within 1,000 yuan/kWh")
+    }
+
+    fn is_charge(&self, price: Price) -> bool {
+        (0..FAR.0).contains(&price.0) && price.0 % self.tick.0 == 0
     }
 
     /// Returns the tariffs that hold in `slot`.
@@ -196,6 +190,14 @@ impl MarketConfig {
             .find(|band| band.from_quarter <= quarter)
             .expect("the first band begins at quarter 0")
     }
+}
+
+fn must(holds: bool, field: &'static str, rule: &'static str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError { field, rule }) }
+}
+
+fn is_near(price: Price) -> bool {
+    (1 - FAR.0..FAR.0).contains(&price.0)
 }
 
 /// Returns whether `name` is a name tag: 1 to 32 of `a-z`, `0-9` and `-`.

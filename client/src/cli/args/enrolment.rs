@@ -47,7 +47,7 @@ pub enum Role {
     Producer,
     /// May bid
     Consumer,
-    /// May enrol participants and pay in
+    /// May enrol participants, pay in, and withdraw participants' orders
     Operator,
     /// May read the whole ledger
     Regulator,
