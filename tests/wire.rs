@@ -9,9 +9,9 @@ use parkwatt::{
 };
 use parkwatt_client::Signer;
 use parkwatt_engine::{
-    Account, Clearing, Command, Energy, Event, KeyRotation, Lapse, LeafIndex, MarketConfig, NewOrder,
-    OrderId, Pair, ParticipantId, Posting, Price, Purpose, Replacement, Schedule, Side, Slot, TimeInForce,
-    Timestamp, TradeId, Withdrawal, Worth,
+    Account, Cancellation, Clearing, Command, Energy, Event, KeyRotation, Lapse, LeafIndex, MarketConfig,
+    NewOrder, OrderId, Pair, ParticipantId, Posting, Price, Purpose, Replacement, Schedule, Side, Slot,
+    TimeInForce, Timestamp, TradeId, Worth,
 };
 use parkwatt_proto::{
     KEY_ROTATION_TYPE, pre_authentication_encoding,
@@ -109,18 +109,18 @@ fn changes_are_understood_as_they_were_said() {
     assert_eq!(parsed(Kind::ReplaceOrder(said)), Ok(Command::ReplaceOrder(replacement)));
 
     let cases = [
-        (v1::CancelOrders::default(), Withdrawal::default()),
+        (v1::CancelOrders::default(), Cancellation::default()),
         (
             v1::CancelOrders { participant: "mill".into(), slot: Some(0), side: v1::Side::Bid.into() },
-            Withdrawal { participant: Some("mill".into()), slot: Some(Slot(0)), side: Some(Side::Bid) },
+            Cancellation { participant: Some("mill".into()), slot: Some(Slot(0)), side: Some(Side::Bid) },
         ),
         (
             v1::CancelOrders { side: v1::Side::Offer.into(), ..v1::CancelOrders::default() },
-            Withdrawal { side: Some(Side::Offer), ..Withdrawal::default() },
+            Cancellation { side: Some(Side::Offer), ..Cancellation::default() },
         ),
     ];
-    for (said, withdrawal) in cases {
-        assert_eq!(parsed(Kind::CancelOrders(said)), Ok(Command::CancelOrders(withdrawal)));
+    for (said, cancellation) in cases {
+        assert_eq!(parsed(Kind::CancelOrders(said)), Ok(Command::CancelOrders(cancellation)));
     }
 }
 

@@ -11,8 +11,8 @@ use crate::checks::{Besides, check_energy_and_limit};
 use crate::orders::{Arrival, signed};
 use crate::placements::Placement;
 use crate::{
-    Energy, Event, KeyHolder, Lapse, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection,
-    Replacement, Side, Slot, Stamp, TimeInForce, Withdrawal, Worth,
+    Cancellation, Energy, Event, KeyHolder, Lapse, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase,
+    Rejection, Replacement, Side, Slot, Stamp, TimeInForce, Worth,
 };
 
 impl Market {
@@ -95,22 +95,22 @@ impl Market {
         &mut self,
         stamp: Stamp,
         holder: KeyHolder,
-        withdrawal: &Withdrawal,
+        cancellation: &Cancellation,
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
-        let owner = self.check_withdrawal(holder, withdrawal)?;
-        if let Some(slot) = withdrawal.slot {
+        let owner = self.check_cancellation(holder, cancellation)?;
+        if let Some(slot) = cancellation.slot {
             self.check_slot(stamp, slot)?;
         }
 
         // Every check is above; from here the cancellation is accepted.
-        let slots: Vec<Slot> = match withdrawal.slot {
+        let slots: Vec<Slot> = match cancellation.slot {
             Some(slot) => self.slots.get(slot).map(|_| slot).into_iter().collect(),
             None => self.slots.held().collect(),
         };
         let (mut orders, mut energy) = (0, Energy::ZERO);
         for slot in slots {
-            for withdrawn in self.withdraw_all(slot, owner, withdrawal.side) {
+            for withdrawn in self.withdraw_all(slot, owner, cancellation.side) {
                 orders += 1;
                 energy = energy.plus(withdrawn.remaining);
                 events.push(lapsed(slot, &withdrawn, Lapse::Cancelled));
@@ -120,12 +120,12 @@ impl Market {
     }
 
     /// Returns whose orders are withdrawn: one's own, or, for an operator, anybody's.
-    fn check_withdrawal(
+    fn check_cancellation(
         &self,
         holder: KeyHolder,
-        withdrawal: &Withdrawal,
+        cancellation: &Cancellation,
     ) -> Result<ParticipantId, Rejection> {
-        match (&withdrawal.participant, holder) {
+        match (&cancellation.participant, holder) {
             (Some(name), _) if self.is_operator(holder) => {
                 self.participants.by_name(name).ok_or(Rejection::ParticipantMustExist)
             }

@@ -37,7 +37,7 @@ pub enum Command {
     /// Changes limit and energy of an own order (R9).
     ReplaceOrder(Replacement),
     /// Withdraws what is left of many orders (R9).
-    CancelOrders(Withdrawal),
+    CancelOrders(Cancellation),
     /// States a meter's registers at the end of a slot (R10). For meters.
     SubmitReading(Reading),
     /// Claims own certificates for own consumption (R14).
@@ -178,7 +178,7 @@ pub struct Replacement {
 
 /// Which orders are withdrawn: those that fit everything that is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Withdrawal {
+pub struct Cancellation {
     /// Whose, by his name tag: one's own without it; another's only for the operator.
     pub participant: Option<String>,
     /// Of which slot; of every one without it.

@@ -152,7 +152,9 @@ impl Market {
             (Command::ReplaceOrder(replacement), KeyHolder::Owner(owner)) => {
                 self.replace_order(stamp, owner, replacement, events)
             }
-            (Command::CancelOrders(withdrawal), _) => self.cancel_orders(stamp, holder, withdrawal, events),
+            (Command::CancelOrders(cancellation), _) => {
+                self.cancel_orders(stamp, holder, cancellation, events)
+            }
             (Command::SubmitReading(reading), KeyHolder::Meter(of)) => {
                 self.take_reading(stamp, of, *reading, events)
             }

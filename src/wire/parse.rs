@@ -57,7 +57,7 @@ pub fn parse(
                 limit: engine::Price(it.limit_price_micros_per_kwh),
                 energy: engine::Energy(it.energy_wh),
             }),
-            Kind::CancelOrders(it) => engine::Command::CancelOrders(withdrawal(it)?),
+            Kind::CancelOrders(it) => engine::Command::CancelOrders(cancellation(it)?),
             Kind::SubmitReading(it) => engine::Command::SubmitReading(reading(&it)?),
             Kind::RetireCertificates(it) => engine::Command::RetireCertificates(retirement(it)?),
         },
@@ -183,7 +183,7 @@ fn time_in_force(
     }
 }
 
-fn withdrawal(it: v1::CancelOrders) -> Result<engine::Withdrawal, Malformed> {
+fn cancellation(it: v1::CancelOrders) -> Result<engine::Cancellation, Malformed> {
     let side = match (it.side, side(it.side)) {
         (0, _) => None,
         (_, Some(side)) => Some(side),
@@ -193,7 +193,7 @@ fn withdrawal(it: v1::CancelOrders) -> Result<engine::Withdrawal, Malformed> {
         }
     };
     let participant = (!it.participant.is_empty()).then_some(it.participant);
-    Ok(engine::Withdrawal { participant, slot: it.slot.map(engine::Slot), side })
+    Ok(engine::Cancellation { participant, slot: it.slot.map(engine::Slot), side })
 }
 
 fn order_id(it: Option<v1::OrderId>) -> Result<engine::OrderId, Malformed> {

@@ -89,7 +89,7 @@ impl<S: Subject> History<S> {
             }
             Act::Replace { which, ticks, lots } => self.replace(signing, *which, *ticks, *lots),
             Act::CancelMany { who, of, slot, side } => {
-                let withdrawal = Withdrawal {
+                let withdrawal = Cancellation {
                     participant: of.map(name),
                     slot: slot.map(|slot| Slot(FIRST.0 + slot)),
                     side: *side,

@@ -154,7 +154,11 @@ impl Twin {
         Ok(*order)
     }
 
-    pub(super) fn cancel_many(&mut self, by: Speaker, withdrawal: &Withdrawal) -> Result<Outcome, Rejection> {
+    pub(super) fn cancel_many(
+        &mut self,
+        by: Speaker,
+        withdrawal: &Cancellation,
+    ) -> Result<Outcome, Rejection> {
         let own = match by {
             Speaker::Owner(id) => Some(id),
             Speaker::Founder | Speaker::Meter(_) => None,

@@ -93,7 +93,7 @@ impl<M: Machine> World<M> {
             () if words.skip("offers") => Some(Side::Offer),
             () => None,
         };
-        let withdrawal = Withdrawal {
+        let withdrawal = Cancellation {
             participant: is_by_another.then(|| owner.to_owned()),
             slot: words.is_next("in").then(|| relative_slot(words)),
             side,
