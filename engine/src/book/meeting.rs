@@ -60,7 +60,8 @@ impl Book {
     /// Does the same where there is only one zone, and no edge.
     fn meet_alone(&mut self, grid: &Grid, flows: &mut Flows, incoming: &Incoming, plan: &mut Plan) -> bool {
         let (zone, number) = (ZoneId(0), 1 - incoming.number);
-        let next = Next { zone, number, way: 0, until: (incoming.reach, u64::MAX) };
+        let way = -incoming.rank - incoming.reach;
+        let next = Next { zone, number, way, until: (-incoming.rank, u64::MAX) };
         let left = self.meet_zone(&next, incoming.owner, incoming.energy.0, plan);
         if left > 0 && self.may_meet(incoming) {
             return self.meet_rest(grid, flows, incoming, left, plan);

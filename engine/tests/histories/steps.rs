@@ -128,7 +128,7 @@ fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
     };
     let points = prop_oneof![Just(500_u32), Just(0), Just(1000), Just(333)];
     let lot = prop_oneof![Just(1_u64), Just(5)];
-    (vec(zone, 2..=4), timeline, gate_s, points, lot, ticks(0..2)).prop_map(
+    (vec(zone, 1..=4), timeline, gate_s, points, lot, ticks(0..2)).prop_map(
         |(zones, (opens_before_s, uncross_before_s), gate_before_s, point, lot, market_fee)| MarketConfig {
             name: "twin".to_owned(),
             currency: "yuan".to_owned(),
