@@ -20,7 +20,7 @@ use crate::grid::Grid;
 use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
 use keys::{Scale, limit, pack, rank, unpack};
 use ladder::{Ladder, NONE, Pages, Place, Vacated};
-pub(crate) use plan::{Fill, Incoming, Plan, Reach};
+pub(crate) use plan::{Fill, Incoming, Plan};
 pub use standalone::{Met, Placed, Prepared, StandaloneBook, indicative};
 
 /// The rank of nobody: worse than any, with room for charges on top.
@@ -210,16 +210,14 @@ impl Book {
         }
     }
 
-    /// Returns every order that the best of the other side would suit, wherever within `reach` that stands, in
-    /// order of arrival: among them are all that could trade if the grid and their owners let them.
-    pub(crate) fn crossing(&self, grid: &Grid, reach: Reach) -> Vec<(OrderId, Handle)> {
+    /// Returns every order that the best of the other side would suit, wherever that stands, in order of
+    /// arrival: among them are all that could trade if the grid and their owners let them.
+    pub(crate) fn crossing(&self, grid: &Grid) -> Vec<(OrderId, Handle)> {
         let mut crossing = Vec::new();
         for side in [Side::Bid, Side::Offer] {
+            let others = self.bests(side.opposite());
             for zone in (0..).map(ZoneId).take(self.zones) {
-                let others =
-                    (0..).map(ZoneId).zip(self.bests(side.opposite()).iter().zip(grid.ways(side, zone)));
-                let within = others.filter(|(other, _)| reach == Reach::Everywhere || *other != zone);
-                let effective = within.map(|(_, (best, way))| best.rank + way.0);
+                let effective = others.iter().zip(grid.ways(side, zone)).map(|(it, way)| it.rank + way.0);
                 let worst = effective.min().map_or(-FAR, |effective| -effective);
                 let number = self.number(side, zone);
                 let keys = self.ladders[number].keys(&self.pages);

@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Handle, Incoming, OpenOrder, Reach};
+use crate::book::{Handle, Incoming, OpenOrder};
 use crate::clearing::{self, Cleared};
 use crate::{
     Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp, Trade,
@@ -88,20 +88,14 @@ impl Market {
 
     /// Lets the resting orders trade that can since there is room for them, each in order of arrival with
     /// those that came before it, until none can.
-    pub(crate) fn trade_what_has_room(
-        &mut self,
-        stamp: Stamp,
-        slot: Slot,
-        reach: Reach,
-        events: &mut Vec<Event>,
-    ) {
+    pub(crate) fn trade_what_has_room(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
         while self.slots.get_mut(slot).may_be_blocked {
-            let crossing = self.slots.get_mut(slot).book.crossing(&self.grid, reach);
+            let crossing = self.slots.get_mut(slot).book.crossing(&self.grid);
             self.slots.get_mut(slot).may_be_blocked = !crossing.is_empty();
             let before = events.len();
             for (id, handle) in crossing {
                 if self.slots.get_mut(slot).book.is_open(handle, id) {
-                    self.trade_resting(stamp, slot, handle, reach, events);
+                    self.trade_resting(stamp, slot, handle, events);
                 }
             }
             if events.len() == before {
@@ -111,19 +105,12 @@ impl Market {
     }
 
     /// Lets a resting order trade, as if it came now, with those that came before it.
-    fn trade_resting(
-        &mut self,
-        stamp: Stamp,
-        slot: Slot,
-        handle: Handle,
-        reach: Reach,
-        events: &mut Vec<Event>,
-    ) {
+    fn trade_resting(&mut self, stamp: Stamp, slot: Slot, handle: Handle, events: &mut Vec<Event>) {
         let state = self.slots.get_mut(slot);
         let order = state.book.at(handle);
         let OpenOrder { owner, side, limit, .. } = order;
         let incoming = state.book.incoming(&self.grid, &order);
-        self.plan.make_again(&state.book, &self.grid, &state.flows, &incoming, reach);
+        self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
         if self.plan.fills().is_empty() {
             return;
         }
@@ -170,7 +157,7 @@ impl Market {
         // passed over may trade with others at once.
         self.slots.get_mut(slot).may_be_blocked = true;
         if has_passed_over {
-            self.trade_what_has_room(stamp, slot, Reach::Everywhere, events);
+            self.trade_what_has_room(stamp, slot, events);
         }
     }
 

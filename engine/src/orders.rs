@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Handle, OpenOrder, Reach};
+use crate::book::{Handle, OpenOrder};
 use crate::checks::Besides;
 use crate::placements::Placement;
 use crate::{
@@ -189,7 +189,7 @@ impl Market {
         }
         self.slots.remember(id, Placement { slot, owner, handle, energy });
         if makes_room {
-            self.trade_what_has_room(stamp, slot, Reach::OtherZones, events);
+            self.trade_what_has_room(stamp, slot, events);
         }
         id
     }

@@ -43,15 +43,6 @@ impl Incoming {
     }
 }
 
-/// Where orders that rest may find others to trade with, when something has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// In other zones only: what room has changed is between zones, and within one all that could trade has.
-    OtherZones,
-    /// Everywhere: own orders were passed over, also within a zone.
-    Everywhere,
-}
-
 /// One trade that an order would make, with one that rests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fill {
@@ -133,32 +124,9 @@ impl Plan {
         }
     }
 
-    /// Plans what an order that rests would do now that there is room for it.
-    pub(crate) fn make_again(
-        &mut self,
-        book: &Book,
-        grid: &Grid,
-        flows: &Flows,
-        resting: &Incoming,
-        reach: Reach,
-    ) {
-        self.clear();
-        self.set_out(book, grid, resting);
-        if reach == Reach::OtherZones {
-            self.cursors.retain(|cursor| cursor.zone != resting.zone);
-        }
-        self.go_on(book, grid, flows, resting);
-    }
-
     /// Meets one order after the other, behind what is planned already.
     pub(super) fn walk(&mut self, book: &Book, grid: &Grid, flows: &Flows, incoming: &Incoming) {
-        self.set_out(book, grid, incoming);
-        self.go_on(book, grid, flows, incoming);
-    }
-
-    /// Meets one order after the other, from where the cursors are.
-    fn go_on(&mut self, book: &Book, grid: &Grid, flows: &Flows, incoming: &Incoming) {
-        if self.cursors.is_empty() {
+        if !self.set_out(book, grid, incoming) {
             return;
         }
         let own_zone = incoming.zone;
@@ -205,9 +173,9 @@ impl Plan {
         self.filled = Energy(incoming.energy.0 - left);
     }
 
-    /// Sets a cursor on the best order of each zone where the limits allow it.
+    /// Sets a cursor on the best order of each zone where the limits allow it; returns whether there is one.
     #[inline]
-    fn set_out(&mut self, book: &Book, grid: &Grid, incoming: &Incoming) {
+    fn set_out(&mut self, book: &Book, grid: &Grid, incoming: &Incoming) -> bool {
         self.cursors.clear();
         let others = book.bests(incoming.side.opposite());
         let ways = grid.ways(incoming.side, incoming.zone);
@@ -217,6 +185,7 @@ impl Plan {
                 self.cursors.push(Cursor { effective, zone, best });
             }
         }
+        !self.cursors.is_empty()
     }
 
     /// Returns which cursor has the best price, and of those the earliest order.
