@@ -7,6 +7,7 @@
 //! Orders stand in a slab, linked to queues, first in first out; a freed place is used again. Prices are
 //! compared as ranks, of which on both sides the lowest is the best, so that one path serves both.
 
+mod crossing;
 mod keys;
 mod ladder;
 mod meeting;
@@ -18,6 +19,7 @@ use core::hash::{Hash, Hasher};
 
 use crate::grid::Grid;
 use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
+pub(crate) use crossing::Crossing;
 use keys::{Scale, limit, pack, rank, unpack};
 use ladder::{Ladder, NONE, Pages, Place, Vacated};
 pub(crate) use plan::{Fill, Incoming, Plan};
@@ -208,26 +210,6 @@ impl Book {
             left -= energy;
             next = entry.next;
         }
-    }
-
-    /// Returns every order that the best of the other side would suit, wherever that stands, in order of
-    /// arrival: among them are all that could trade if the grid and their owners let them.
-    pub(crate) fn crossing(&self, grid: &Grid) -> Vec<(OrderId, Handle)> {
-        let mut crossing = Vec::new();
-        for side in [Side::Bid, Side::Offer] {
-            let others = self.bests(side.opposite());
-            for zone in (0..).map(ZoneId).take(self.zones) {
-                let effective = others.iter().zip(grid.ways(side, zone)).map(|(it, way)| it.rank + way.0);
-                let worst = effective.min().map_or(-FAR, |effective| -effective);
-                let number = self.number(side, zone);
-                let keys = self.ladders[number].keys(&self.pages);
-                for key in keys.take_while(|key| self.scale.rank(side, *key) <= worst) {
-                    crossing.extend(self.linked(number, key).map(|(handle, it)| (unpack(it.id), handle)));
-                }
-            }
-        }
-        crossing.sort_unstable_by_key(|(id, _)| *id);
-        crossing
     }
 
     /// Adds an order that lets itself not trade as it comes.

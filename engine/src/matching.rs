@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Handle, Incoming, OpenOrder};
+use crate::book::{Crossing, Handle, Incoming, OpenOrder};
 use crate::clearing::{self, Cleared};
 use crate::{
     Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp, Trade,
@@ -89,37 +89,47 @@ impl Market {
     /// Lets the resting orders trade that can since there is room for them, each in order of arrival with
     /// those that came before it, until none can.
     pub(crate) fn trade_what_has_room(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
+        // The last order that has had its turn, and whether any has traded since the first one had.
+        let (mut last, mut has_traded) = (None, false);
         while self.slots.get_mut(slot).may_be_blocked {
-            let crossing = self.slots.get_mut(slot).book.crossing(&self.grid);
-            self.slots.get_mut(slot).may_be_blocked = !crossing.is_empty();
+            let state = self.slots.get_mut(slot);
+            let Crossing { orders, is_blocked } = state.book.crossing(&self.grid, &state.flows);
+            state.may_be_blocked = is_blocked || !orders.is_empty();
             let before = events.len();
-            for (id, handle) in crossing {
-                if self.slots.get_mut(slot).book.is_open(handle, id) {
-                    self.trade_resting(stamp, slot, handle, events);
-                }
-            }
-            if events.len() == before {
+            let makes_room = orders.into_iter().filter(|(id, _)| Some(*id) > last).find(|&(id, handle)| {
+                let is_open = self.slots.get_mut(slot).book.is_open(handle, id);
+                is_open && self.trade_resting(stamp, slot, handle, events)
+            });
+            has_traded |= events.len() > before;
+            if let Some((id, _)) = makes_room {
+                // Others may be able to trade now that could not before: those behind it are next.
+                last = Some(id);
+            } else if has_traded {
+                (last, has_traded) = (None, false);
+            } else {
                 return;
             }
         }
     }
 
-    /// Lets a resting order trade, as if it came now, with those that came before it.
-    fn trade_resting(&mut self, stamp: Stamp, slot: Slot, handle: Handle, events: &mut Vec<Event>) {
+    /// Lets a resting order trade, as if it came now, with those that came before it. Returns
+    /// whether that made room where there was none.
+    fn trade_resting(&mut self, stamp: Stamp, slot: Slot, handle: Handle, events: &mut Vec<Event>) -> bool {
         let state = self.slots.get_mut(slot);
         let order = state.book.at(handle);
         let OpenOrder { owner, side, limit, .. } = order;
         let incoming = state.book.incoming(&self.grid, &order);
         self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
         if self.plan.fills().is_empty() {
-            return;
+            return false;
         }
-        state.book.execute(&self.grid, &mut state.flows, &incoming, self.plan.fills());
+        let makes_room = state.book.execute(&self.grid, &mut state.flows, &incoming, self.plan.fills());
         let needed = self.record_fills(stamp, slot, &incoming, events);
         let filled = self.plan.filled();
         self.accounts.release(owner, need(side, limit, filled));
         self.accounts.reserve(owner, needed);
         self.close_traded(slot, handle, filled);
+        makes_room
     }
 
     /// Takes what has traded of a resting order out of its book, and counts it as closed, and as sold.

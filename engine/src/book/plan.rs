@@ -139,7 +139,18 @@ impl Plan {
         {
             let Cursor { effective, zone, best } = self.cursors[chosen];
             let entry = &book.entries[best.head as usize];
-            if entry.owner != incoming.owner.0 && entry.id < incoming.id {
+            if entry.id >= incoming.id {
+                if zone != own_zone && grid.room_between(&self.flows, incoming.side, own_zone, zone).is_zero()
+                {
+                    self.is_blocked = true;
+                    self.cursors.swap_remove(chosen);
+                } else {
+                    // Who stands behind it at its price came later still.
+                    self.advance(book, grid, incoming, chosen, NONE);
+                }
+                continue;
+            }
+            if entry.owner != incoming.owner.0 {
                 let mut energy = left.min(entry.remaining);
                 if zone != own_zone {
                     energy = self.send(grid, incoming, zone, energy);
