@@ -113,6 +113,8 @@ pub struct MarketFile {
     pub schedule_len_max: u16,
     /// The most participants. Default 100,000.
     pub participants_max: u32,
+    /// The most open orders of one participant in one slot.
+    pub open_orders_max: u32,
     /// Trading opens this long before delivery. Default 172,800: 48 hours.
     pub opens_before_s: u32,
     /// The auction uncrosses this long before delivery. Default 86,400: 24 hours.
@@ -196,6 +198,7 @@ impl Default for MarketFile {
             order_energy_max_wh: 1_000_000_000,
             schedule_len_max: 1_000,
             participants_max: 100_000,
+            open_orders_max: 1_000,
             opens_before_s: 48 * 3600,
             uncross_before_s: 24 * 3600,
             gate_before_s: 900,
@@ -236,6 +239,7 @@ impl MarketFile {
             order_energy_max: engine::Energy(self.order_energy_max_wh),
             schedule_len_max: self.schedule_len_max,
             participants_max: self.participants_max,
+            open_orders_max: self.open_orders_max,
             timeline: engine::Timeline {
                 opens_before_s: self.opens_before_s,
                 uncross_before_s: self.uncross_before_s,

@@ -30,7 +30,8 @@ pub fn config(zones: u16) -> MarketConfig {
         capacity_down_w: Some(40_000_000),
     };
     let config = MarketFile::default().constitution(OPERATOR).expect("the default names its zones");
-    MarketConfig { zones: (0..zones).map(zone).collect(), market_fee: charge(2), ..config }
+    let zones = (0..zones).map(zone).collect();
+    MarketConfig { zones, market_fee: charge(2), open_orders_max: 100_000, ..config }
 }
 
 /// Returns a market with its owners.

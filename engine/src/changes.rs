@@ -68,7 +68,7 @@ impl Market {
         }
         let offers_wh = if open.side == Side::Offer { -signed(open.remaining) } else { 0 };
         let released = need(open.side, open.limit, open.remaining);
-        let besides = Besides { reserved: Worth(-released.0), offers_wh };
+        let besides = Besides { reserved: Worth(-released.0), offers_wh, open: -1 };
         let participant = &self.participants.get(owner).new;
         self.check_risk(owner, participant, self.slots.get(slot), &new, besides)?;
 

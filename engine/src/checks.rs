@@ -18,6 +18,8 @@ pub(crate) struct Besides {
     pub(crate) reserved: Worth,
     /// What they offer in the same slot, in Wh; negative for what leaves.
     pub(crate) offers_wh: i64,
+    /// How many of them may rest in the same slot; negative for what leaves.
+    pub(crate) open: i32,
 }
 
 impl Market {
@@ -60,7 +62,7 @@ impl Market {
         check_phase(slot, self.slots.phase(slot, stamp.at, &self.config.timeline))
     }
 
-    /// Checks that the owner can pay for an order, and deliver it.
+    /// Checks that the owner may have one more order, and can pay for it, and deliver it.
     #[inline]
     pub(crate) fn check_risk(
         &self,
@@ -70,6 +72,11 @@ impl Market {
         order: &NewOrder,
         besides: Besides,
     ) -> Result<(), Rejection> {
+        let standing = state.map(|state| state.standings.get(owner)).unwrap_or_default();
+        let max = self.config.open_orders_max;
+        if standing.open.saturating_add_signed(besides.open) >= max && !is_immediate(order) {
+            return Err(Rejection::OpenOrdersMustNotExceedTheMaximum { slot: order.slot, max });
+        }
         let need = need(order.side, order.limit, order.energy);
         // OK because an order that can cost nothing needs nothing, whatever is available.
         if need > Worth::ZERO {
@@ -80,7 +87,6 @@ impl Market {
             }
         }
         if order.side == Side::Offer {
-            let standing = state.map(|state| state.standings.get(owner)).unwrap_or_default();
             let offers = standing.offers.0.saturating_add_signed(besides.offers_wh);
             let taken = Energy(offers).plus(standing.sold);
             let free = deliverable(participant).saturating_minus(taken);

@@ -42,6 +42,8 @@ pub struct MarketConfig {
     pub schedule_len_max: u16,
     /// The most participants.
     pub participants_max: u32,
+    /// The most open orders of one participant in one slot (R3).
+    pub open_orders_max: u32,
     /// When a slot's phases begin (R2).
     pub timeline: Timeline,
     /// Where in the range of clearing prices the price is taken, in thousandths from below (R6).
@@ -123,6 +125,7 @@ impl MarketConfig {
         must(self.lot.0 > 0, "lot", "must be more than 0")?;
         must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
         must((1..=1000).contains(&self.schedule_len_max), "schedule_len_max", "must be 1 to 1000")?;
+        must((1..=100_000).contains(&self.open_orders_max), "open_orders_max", "must be 1 to 100,000")?;
         let Timeline { opens_before_s, uncross_before_s, gate_before_s, .. } = self.timeline;
         let opens_first = opens_before_s >= uncross_before_s;
         must(opens_first, "timeline", "trading must open before the auction uncrosses")?;
@@ -241,6 +244,7 @@ mod tests {
             order_energy_max: Energy(1_000_000),
             schedule_len_max: 1000,
             participants_max: 1000,
+            open_orders_max: 100,
             timeline: Timeline {
                 opens_before_s: 172_800,
                 uncross_before_s: 86_400,
@@ -283,6 +287,8 @@ mod tests {
         check("lot", |it, _| it.lot = Energy::ZERO);
         check("order_energy_max", |it, _| it.order_energy_max = Energy(1_000_000_000_001));
         check("schedule_len_max", |it, _| it.schedule_len_max = 0);
+        check("open_orders_max", |it, _| it.open_orders_max = 0);
+        check("open_orders_max", |it, _| it.open_orders_max = 100_001);
         check("timeline", |it, _| it.timeline.uncross_before_s = 800);
         check("timeline", |it, _| it.timeline.opens_before_s = 0);
         check("auction_point_per_mille", |it, _| it.auction_point_per_mille = 1001);

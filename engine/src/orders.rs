@@ -98,21 +98,24 @@ impl Market {
         let mut slots: Vec<(Slot, bool)> = orders.iter().map(|it| (it.slot, is_conditional(it))).collect();
         slots.sort_unstable();
         let mut reserved = Worth::ZERO;
-        let mut offered: Vec<(Slot, i64)> = Vec::new();
+        // What of the orders before offers in the slot, and how many of them may rest there.
+        let mut taken: Vec<(Slot, i64, i32)> = Vec::new();
         for (position, order) in (0..).zip(orders) {
             let id = OrderId { index: stamp.index, position };
             let arrival = Arrival { stamp, id, owner, order };
-            let place = offered.iter().position(|(slot, _)| *slot == order.slot).unwrap_or_else(|| {
-                offered.push((order.slot, 0));
-                offered.len() - 1
+            let place = taken.iter().position(|(slot, ..)| *slot == order.slot).unwrap_or_else(|| {
+                taken.push((order.slot, 0, 0));
+                taken.len() - 1
             });
-            let besides = Besides { reserved, offers_wh: offered[place].1 };
+            let (_, offers_wh, open) = &mut taken[place];
+            let besides = Besides { reserved, offers_wh: *offers_wh, open: *open };
             if let Err(rejection) = self.check_of_whole(&arrival, &slots, besides) {
                 return Some((position, rejection));
             }
             reserved = reserved.plus(need(order.side, order.limit, order.energy));
+            *open += i32::from(!is_immediate(order));
             if order.side == Side::Offer {
-                offered[place].1 += signed(order.energy);
+                *offers_wh += signed(order.energy);
             }
         }
         None
@@ -134,8 +137,11 @@ impl Market {
             return Err(Rejection::ConditionalOrderMustBeAloneInItsSlot { slot });
         }
         self.check_risk(arrival.owner, participant, state, arrival.order, besides)?;
-        self.plan(arrival);
-        self.check_conditions(arrival.order)
+        if is_conditional(arrival.order) {
+            self.plan(arrival);
+            self.check_conditions(arrival.order)?;
+        }
+        Ok(())
     }
 
     /// Plans what an order would do as it comes: nothing in an auction.

@@ -134,6 +134,9 @@ rejections! {
     /// A condition that others of the schedule could spoil.
     ConditionalOrderMustBeAloneInItsSlot { slot: Slot } = "CONDITIONAL_ORDER_MUST_BE_ALONE_IN_ITS_SLOT", "R3", "all_or_none",
         "an all-or-none schedule has other orders for slot {slot} besides one that is post-only, fill-or-kill or has a minimum fill";
+    /// The participant has as many orders open in the slot as he may.
+    OpenOrdersMustNotExceedTheMaximum { slot: Slot, max: u32 } = "OPEN_ORDERS_MUST_NOT_EXCEED_THE_MAXIMUM", "R3", "slot",
+        "{max} own orders are open in slot {slot}, which is the maximum; cancel or replace some of them";
     /// Balance and credit do not cover what the order may cost.
     OrderMustBeCovered { need: MicroYuan, available: MicroYuan } = "ORDER_MUST_BE_COVERED", "R8", "energy_wh",
         "the order needs {need}, and {available} of balance and credit are available";

@@ -173,6 +173,7 @@ mod tests {
             order_energy_max: Energy(1_000_000),
             schedule_len_max: 10,
             participants_max: 10,
+            open_orders_max: 100,
             timeline: Timeline {
                 opens_before_s: 3600,
                 uncross_before_s: 1800,

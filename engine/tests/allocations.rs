@@ -57,6 +57,7 @@ fn config() -> MarketConfig {
         order_energy_max: Energy(1_000_000),
         schedule_len_max: 1000,
         participants_max: 100,
+        open_orders_max: 100_000,
         timeline: Timeline {
             opens_before_s: 86_400,
             uncross_before_s: 86_400,

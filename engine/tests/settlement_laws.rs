@@ -51,6 +51,7 @@ fn config() -> MarketConfig {
         order_energy_max: Energy(1_000_000),
         schedule_len_max: 10,
         participants_max: 10,
+        open_orders_max: 100,
         timeline: Timeline {
             opens_before_s: 7200,
             uncross_before_s: 3600,

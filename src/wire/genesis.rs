@@ -19,6 +19,7 @@ pub fn genesis(config: &engine::MarketConfig) -> v1::Genesis {
         order_energy_max_wh: config.order_energy_max.0,
         schedule_len_max: u32::from(config.schedule_len_max),
         participants_max: config.participants_max,
+        open_orders_max: config.open_orders_max,
         opens_before_s: config.timeline.opens_before_s,
         uncross_before_s: config.timeline.uncross_before_s,
         gate_before_s: config.timeline.gate_before_s,
@@ -92,6 +93,7 @@ pub fn config_of(it: &v1::Genesis) -> Result<engine::MarketConfig, Malformed> {
         order_energy_max: engine::Energy(it.order_energy_max_wh),
         schedule_len_max: u16::try_from(it.schedule_len_max).map_err(too_large("schedule_len_max"))?,
         participants_max: it.participants_max,
+        open_orders_max: it.open_orders_max,
         timeline: engine::Timeline {
             opens_before_s: it.opens_before_s,
             uncross_before_s: it.uncross_before_s,

@@ -134,6 +134,7 @@ fn config(drafts: &[ZoneDraft], lot: u64, point: u32) -> MarketConfig {
         order_energy_max: Energy(1_000_000),
         schedule_len_max: 10,
         participants_max: 10,
+        open_orders_max: 100,
         timeline: Timeline { opens_before_s: 0, uncross_before_s: 0, gate_before_s: 0, settle_after_s: 0 },
         auction_point_per_mille: point,
         market_fee: Price(TICK),

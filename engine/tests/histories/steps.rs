@@ -141,6 +141,7 @@ fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
             order_energy_max: Energy(9 * lot),
             schedule_len_max: 3,
             participants_max: u32::from(PEOPLE) + 1,
+            open_orders_max: 6,
             timeline: Timeline { opens_before_s, uncross_before_s, gate_before_s, settle_after_s: 1800 },
             auction_point_per_mille: point,
             market_fee,

@@ -71,8 +71,28 @@ impl Twin {
         if !others.is_empty() && (has_condition(order) || others.into_iter().any(has_condition)) {
             return Err(Rejection::ConditionalOrderMustBeAloneInItsSlot { slot: order.slot });
         }
+        self.check_room_for_one_more(owner, order, before)?;
         self.check_risk(owner, order, before)?;
         if self.phase(order.slot) == Phase::Continuous { self.check_fill(owner, order) } else { Ok(()) }
+    }
+
+    /// Checks that an order that may rest is not one too many of its owner's in the slot.
+    fn check_room_for_one_more(
+        &self,
+        owner: ParticipantId,
+        order: &NewOrder,
+        before: &[NewOrder],
+    ) -> Result<(), Rejection> {
+        let may_rest = |order: &NewOrder| {
+            matches!(order.time_in_force, TimeInForce::GoodUntilGate | TimeInForce::GoodUntil(_))
+        };
+        let (slot, max) = (order.slot, self.config.open_orders_max);
+        let open = self.open_orders().filter(|it| it.owner == owner && it.slot == slot).count();
+        let earlier = before.iter().filter(|it| it.slot == slot && may_rest(it)).count();
+        if may_rest(order) && open + earlier >= usize::try_from(max).unwrap() {
+            return Err(Rejection::OpenOrdersMustNotExceedTheMaximum { slot, max });
+        }
+        Ok(())
     }
 
     fn check_conditions(&self, order: &NewOrder) -> Result<(), Rejection> {

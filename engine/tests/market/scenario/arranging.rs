@@ -8,7 +8,7 @@ use crate::words::Words;
 
 /// The words that arrange a market.
 pub(super) const ARRANGING: &[&str] =
-    &["zone", "fee", "lot", "tick", "floor", "cap", "point", "uncross", "tariff"];
+    &["zone", "fee", "lot", "tick", "floor", "cap", "point", "uncross", "tariff", "open-orders"];
 
 impl<M: Machine> World<M> {
     pub(super) fn arrange(&mut self, word: &str, words: &mut Words) -> String {
@@ -20,6 +20,7 @@ impl<M: Machine> World<M> {
             "tick" => self.config.tick = words.price(),
             "floor" => self.config.price_floor = words.price(),
             "cap" => self.config.price_cap = words.price(),
+            "open-orders" => self.config.open_orders_max = words.number(),
             "point" => self.config.auction_point_per_mille = words.number(),
             "uncross" => {
                 let seconds = u32::try_from(-words.seconds()).expect("an auction is before delivery");
@@ -122,6 +123,7 @@ pub fn config() -> MarketConfig {
         order_energy_max: Energy(1_000_000),
         schedule_len_max: 3,
         participants_max: 9,
+        open_orders_max: 100,
         timeline: Timeline {
             opens_before_s: 48 * 3600,
             uncross_before_s: 24 * 3600,
