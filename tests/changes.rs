@@ -90,7 +90,11 @@ fn a_schedule_is_placed_whole_and_withdrawn_at_once() {
     let noon_to_one = ["--at", "12:00", "--until", "13:00", "--price", "0.45", "--all-or-none"];
     // The plant delivers 10 kWh a quarter hour, and offers 5 of them from 12:15 on already.
     let said = roof.fails(&[&["sell", "6kWh"][..], &noon_to_one].concat(), 1);
-    assert!(said.contains("its order at position 1, counted from 0, was refused") && said.contains("Next: Offer less"), "{said}");
+    assert!(
+        said.contains("its order at position 1, counted from 0, was refused")
+            && said.contains("Next: Offer less"),
+        "{said}"
+    );
     assert_eq!(states(&roof), ["open"]);
     roof.says(&[&["sell", "3kWh"][..], &noon_to_one].concat());
     roof.says(&["buy", "1kWh", "--at", "13:00", "--price", "0.10"]);

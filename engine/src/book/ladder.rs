@@ -42,7 +42,9 @@ impl Place {
 /// The levels of all ladders of a book.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pages {
-    pages: Vec<Page>,
+    list: Vec<Page>,
+    /// Those of page 0, and then those of page 1: a place is an index.
+    levels: Vec<Level>,
     /// The first free page; each names the next one in its `first_key`.
     free: u32,
 }
@@ -55,7 +57,6 @@ struct Page {
     ladder: u32,
     /// The first level's key.
     first_key: u32,
-    levels: [Level; WIDTH as usize],
 }
 
 /// A level that is vacant now.
@@ -85,25 +86,25 @@ const VACANT: Level = Level { head: NONE, tail: NONE, energy: 0 };
 impl Pages {
     /// Returns no pages.
     pub(crate) fn new() -> Pages {
-        Pages { pages: Vec::new(), free: NONE }
+        Pages { list: Vec::new(), levels: Vec::new(), free: NONE }
     }
 
     /// Returns the level at a place.
     #[inline]
     pub(crate) fn at(&mut self, place: Place) -> &mut Level {
-        &mut self.pages[(place.0 / WIDTH) as usize].levels[(place.0 % WIDTH) as usize]
+        &mut self.levels[place.0 as usize]
     }
 
     /// Marks the level at a place as occupied.
     #[inline]
     pub(crate) fn occupy(&mut self, place: Place) {
-        self.pages[(place.0 / WIDTH) as usize].occupied |= 1 << (place.0 % WIDTH);
+        self.list[(place.0 / WIDTH) as usize].occupied |= 1 << (place.0 % WIDTH);
     }
 
     /// Returns the number of the ladder that the level at a place is of, and its key.
     #[inline]
     pub(crate) fn whose(&self, place: Place) -> (usize, u32) {
-        let page = &self.pages[(place.0 / WIDTH) as usize];
+        let page = &self.list[(place.0 / WIDTH) as usize];
         (page.ladder as usize, page.first_key + place.0 % WIDTH)
     }
 
@@ -112,13 +113,13 @@ impl Pages {
     #[inline]
     pub(crate) fn vacate(&mut self, place: Place) -> Vacated {
         let at = place.0 % WIDTH;
-        let page = &mut self.pages[(place.0 / WIDTH) as usize];
-        page.levels[at as usize] = VACANT;
+        let page = &mut self.list[(place.0 / WIDTH) as usize];
+        self.levels[place.0 as usize] = VACANT;
         page.occupied &= !(1 << at);
         let above = page.occupied & (u64::MAX << at);
         let next = (above != 0).then(|| {
             let next = above.trailing_zeros();
-            (page.first_key + next, page.levels[(next % WIDTH) as usize].head)
+            (page.first_key + next, self.levels[(place.0 - at + next) as usize].head)
         });
         let (number, key) = (page.ladder as usize, page.first_key + at);
         Vacated { number, key, next, page_is_empty: page.occupied == 0 }
@@ -126,19 +127,19 @@ impl Pages {
 
     fn make(&mut self, ladder: usize, first_key: u32) -> u32 {
         let ladder = u32::try_from(ladder).expect("a book has two ladders a zone");
-        if let Some(page) = self.pages.get_mut(self.free as usize) {
+        if let Some(page) = self.list.get_mut(self.free as usize) {
             let number = core::mem::replace(&mut self.free, page.first_key);
             (page.ladder, page.first_key) = (ladder, first_key);
             return number;
         }
-        push_sparingly(
-            &mut self.pages,
-            Page { occupied: 0, ladder, first_key, levels: [VACANT; WIDTH as usize] },
-        )
+        for _ in 0..WIDTH {
+            push_sparingly(&mut self.levels, VACANT);
+        }
+        push_sparingly(&mut self.list, Page { occupied: 0, ladder, first_key })
     }
 
     fn free(&mut self, number: u32) {
-        self.pages[number as usize].first_key = core::mem::replace(&mut self.free, number);
+        self.list[number as usize].first_key = core::mem::replace(&mut self.free, number);
     }
 }
 
@@ -153,8 +154,7 @@ impl Ladder {
     /// Returns the level of `key`, if it is occupied.
     #[inline]
     pub(crate) fn level(&self, pages: &Pages, key: u32) -> Option<Level> {
-        let page = pages.pages.get(*self.directory.get((key / WIDTH) as usize)? as usize)?;
-        let level = page.levels[(key % WIDTH) as usize];
+        let level = pages.levels[self.place(key)?.0 as usize];
         (level.energy != 0).then_some(level)
     }
 
@@ -173,7 +173,7 @@ impl Ladder {
     pub(crate) fn next_from(&self, pages: &Pages, key: u32) -> Option<u32> {
         let part = (key / WIDTH) as usize;
         let page = *self.directory.get(part)?;
-        if let Some(page) = pages.pages.get(page as usize) {
+        if let Some(page) = pages.list.get(page as usize) {
             let above = page.occupied & (u64::MAX << (key % WIDTH));
             if above != 0 {
                 return Some(key / WIDTH * WIDTH + above.trailing_zeros());
@@ -199,7 +199,7 @@ impl Ladder {
             word * WIDTH + self.middle[word as usize].trailing_zeros()
         };
         let page = self.directory[part as usize];
-        Some(part * WIDTH + pages.pages[page as usize].occupied.trailing_zeros())
+        Some(part * WIDTH + pages.list[page as usize].occupied.trailing_zeros())
     }
 
     #[cold]
@@ -224,7 +224,7 @@ impl Ladder {
     #[inline(never)]
     pub(crate) fn drop_page(&mut self, pages: &mut Pages, place: Place) {
         let number = place.0 / WIDTH;
-        let part = pages.pages[number as usize].first_key / WIDTH;
+        let part = pages.list[number as usize].first_key / WIDTH;
         self.directory[part as usize] = NONE;
         pages.free(number);
         let word = &mut self.middle[(part / WIDTH) as usize];
@@ -280,11 +280,11 @@ mod tests {
                 prop_assert!(ladder.keys(&pages).eq(set.iter().copied()));
             }
             let free = core::iter::successors(Some(pages.free), |number| {
-                pages.pages.get(*number as usize).map(|page| page.first_key)
+                pages.list.get(*number as usize).map(|page| page.first_key)
             });
             let pages_of = |set: &BTreeSet<u32>| set.iter().map(|key| key / WIDTH).collect::<BTreeSet<_>>();
             let used: usize = sets.iter().map(|set| pages_of(set).len()).sum();
-            prop_assert_eq!(pages.pages.len() - (free.count() - 1), used, "empty pages are free");
+            prop_assert_eq!(pages.list.len() - (free.count() - 1), used, "empty pages are free");
         }
     }
 
