@@ -1,7 +1,7 @@
 //! Checks: what must hold for an order to be placed (R1, R2, R3, R8).
 //!
 //! Knows the market's limits, balances and phases; changes nothing. The order of the checks is that of
-//! [`Rejection`](crate::Rejection).
+//! [`Rejection`].
 
 use crate::accounts::need;
 use crate::orders::{Arrival, is_immediate};
