@@ -62,7 +62,7 @@ struct Gathered {
 impl Gathered {
     /// Gathers as many bids as offers, whose limits are equally distributed over the same 20,000 ticks.
     fn new(zones: u16, len: u32) -> Gathered {
-        let config = congested(config(zones));
+        let config = congested(config(zones), len);
         let slot = Slot(Slot::at(START).0 + 120);
         let (market, book) = (founded(&config), StandaloneBook::new(&config));
         let mut gathered = Gathered { config, slot, market, book, orders: Vec::new() };
@@ -133,9 +133,9 @@ fn zone_of(side: Side, drawn: u64, zones: u16) -> ZoneId {
     ZoneId(u16::try_from(zone + if is_upper { 0 } else { half }).expect("zones are few"))
 }
 
-/// Returns the market with edges that carry 1,000 kWh a slot.
-fn congested(config: MarketConfig) -> MarketConfig {
-    let narrow =
-        |zone: Zone| Zone { capacity_up_w: Some(4_000_000), capacity_down_w: Some(4_000_000), ..zone };
+/// Returns the market with edges that carry 5 Wh a slot for each order.
+fn congested(config: MarketConfig, len: u32) -> MarketConfig {
+    let watts = Some(20 * u64::from(len));
+    let narrow = |zone: Zone| Zone { capacity_up_w: watts, capacity_down_w: watts, ..zone };
     MarketConfig { zones: config.zones.into_iter().map(narrow).collect(), ..config }
 }
