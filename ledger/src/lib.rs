@@ -22,6 +22,7 @@
 
 // What is proved.
 mod checkpoint;
+mod proof;
 mod tree;
 // The durable form, and who writes it.
 mod journal;
@@ -37,6 +38,7 @@ pub use checkpoint::{
 };
 pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
 pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
+pub use proof::{ProofFormError, ProvedLeaf, UnprovedError};
 #[cfg(feature = "store")]
 pub use rebuild::{
     PROBE_AHEAD, PROBE_BEHIND, ReopenError, Reopened, StoreState, answer_probe, compare, open_or_rebuild,
