@@ -126,7 +126,8 @@ impl Book {
     ///
     /// # Panics
     /// If its limit is none that the market allows.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
+    #[inline(always)]
     pub(crate) fn incoming(&self, grid: &Grid, order: &OpenOrder) -> Incoming {
         let OpenOrder { id, owner, zone, side, limit, remaining } = *order;
         let rank = rank(side, limit);
@@ -134,6 +135,12 @@ impl Book {
         let key = self.scale.key(side, rank);
         let number = self.number(side, zone);
         Incoming { rank, reach, energy: remaining, id: pack(id), number, owner, key, zone, side }
+    }
+
+    /// Returns whether a limit is one that the market allows.
+    #[inline]
+    pub(crate) fn takes(&self, side: Side, limit: Price) -> bool {
+        self.scale.has_key(side, rank(side, limit))
     }
 
     /// Returns whether an order suits any that rests, as far as can be said without looking at each zone.
@@ -373,7 +380,8 @@ impl Book {
         core::iter::successors(numbered(first), move |(_, entry)| numbered(entry.next))
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
     fn open_order(&self, entry: &Entry) -> OpenOrder {
         let (number, key) = self.pages.whose(entry.level);
         let (side, zone) =

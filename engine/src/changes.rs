@@ -19,26 +19,15 @@ impl Market {
     /// Withdraws what is left of an own order.
     pub(crate) fn cancel_order(
         &mut self,
-        stamp: Stamp,
         owner: ParticipantId,
         order: OrderId,
     ) -> Result<Outcome, Rejection> {
-        let Placement { slot, handle, .. } = self.check_open(stamp, owner, order)?;
+        let (placed, state) = self.slots.open_order(owner, order)?;
 
         // Every check is above; from here the cancellation is accepted.
-        let withdrawn = self.slots.withdraw(slot, handle, &mut self.accounts);
+        let withdrawn = state.withdraw(placed.handle, &mut self.accounts);
+        self.slots.forget_expiry(order);
         Ok(Outcome::Cancelled(withdrawn.remaining))
-    }
-
-    /// Returns where an own order stands that is open.
-    fn check_open(&self, stamp: Stamp, owner: ParticipantId, order: OrderId) -> Result<Placement, Rejection> {
-        let placed = self.slots.placed(order).ok_or(Rejection::OrderMustExist { order })?;
-        if placed.owner != owner {
-            return Err(Rejection::OrderMustBeOwn { order });
-        }
-        self.check_slot(stamp, placed.slot)?;
-        let is_open = self.slots.get(placed.slot).is_some_and(|slot| slot.book.is_open(placed.handle, order));
-        if is_open { Ok(placed) } else { Err(Rejection::OrderMustBeOpen { order }) }
     }
 
     /// Changes limit and energy of an own order.
@@ -50,8 +39,8 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
         let Replacement { order: id, limit, energy } = *replacement;
-        let Placement { slot, handle, energy: before, .. } = self.check_open(stamp, owner, id)?;
-        let open = self.slots.get_mut(slot).book.at(handle);
+        let (Placement { slot, handle, energy: before, .. }, state) = self.slots.open_order(owner, id)?;
+        let open = state.book.at(handle);
         let traded = before.minus(open.remaining);
         let good_until = self.slots.good_until(id);
         let time_in_force = good_until.map_or(TimeInForce::GoodUntilGate, TimeInForce::GoodUntil);

@@ -148,7 +148,7 @@ impl Market {
             (Command::PlaceOrders(schedule), KeyHolder::Owner(owner)) => {
                 self.place_orders(stamp, owner, schedule, events)
             }
-            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel_order(stamp, owner, *order),
+            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel_order(owner, *order),
             (Command::ReplaceOrder(replacement), KeyHolder::Owner(owner)) => {
                 self.replace_order(stamp, owner, replacement, events)
             }

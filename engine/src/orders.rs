@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Handle, OpenOrder};
+use crate::book::{Handle, Incoming, OpenOrder};
 use crate::checks::Besides;
 use crate::placements::Placement;
 use crate::{
@@ -39,6 +39,11 @@ impl Market {
         }
         if schedule.all_or_none {
             return Ok(Outcome::Placed(self.place_whole(stamp, owner, orders, events)));
+        }
+        if let [order] = orders {
+            let id = OrderId { index: stamp.index, position: 0 };
+            let answer = self.place(&Arrival { stamp, id, owner, order }, events);
+            return Ok(Outcome::Placed(Answers::from_buf([answer])));
         }
         let mut answers = Answers::new();
         answers.reserve(orders.len());
@@ -77,14 +82,26 @@ impl Market {
     /// Places one order.
     #[inline]
     fn place(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> Result<OrderId, Rejection> {
+        if self.is_plainly_fine(arrival) {
+            debug_assert_eq!(self.check(arrival, Besides::default()), Ok(()), "what is plainly fine is fine");
+        } else {
+            self.check_whole(arrival)?;
+        }
+
+        // Every check is above; from here the order is accepted.
+        Ok(self.accept(arrival, events))
+    }
+
+    /// Checks an order, and what it asks of its coming.
+    #[cold]
+    #[inline(never)]
+    fn check_whole(&mut self, arrival: &Arrival) -> Result<(), Rejection> {
         self.check(arrival, Besides::default())?;
         if is_conditional(arrival.order) {
             self.plan(arrival);
             self.check_conditions(arrival.order)?;
         }
-
-        // Every check is above; from here the order is accepted.
-        Ok(self.accept(arrival, events))
+        Ok(())
     }
 
     /// Returns the first order of an all-or-none schedule that is refused, judged at the state before all of
@@ -167,18 +184,15 @@ impl Market {
     #[inline]
     pub(crate) fn accept(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> OrderId {
         let Arrival { stamp, id, owner, order } = *arrival;
-        let NewOrder { side, slot, limit, energy, .. } = *order;
+        let slot = order.slot;
         let whole = self.as_open(arrival);
-        let state = self.slots.hold(slot, stamp.at, &self.config, &self.grid);
+        let mut state = self.slots.hold(slot, stamp.at, &self.config, &self.grid);
         let incoming = state.book.incoming(&self.grid, &whole);
-        let (mut remaining, mut makes_room) = (energy, false);
+        let (mut remaining, mut makes_room) = (order.energy, false);
         if state.phase == Phase::Continuous && state.book.may_meet(&incoming) {
-            makes_room = state.book.meet(&self.grid, &mut state.flows, &incoming, &mut self.plan);
-            state.may_be_blocked |= self.plan.is_blocked();
-            if !self.plan.fills().is_empty() {
-                remaining = energy.minus(self.plan.filled());
-                self.trade_as_met(stamp, slot, &incoming, events);
-            }
+            makes_room = self.meet(stamp, slot, &incoming, events);
+            remaining = remaining.minus(self.plan.filled());
+            state = self.slots.get_mut(slot);
         }
         let mut handle = Handle::NOWHERE;
         if !remaining.is_zero() {
@@ -186,18 +200,29 @@ impl Market {
                 let cause = Lapse::Immediate;
                 events.push(Event::OrderLapsed { order: id, owner, slot, energy: remaining, cause });
             } else {
-                self.accounts.reserve(owner, need(side, limit, remaining));
-                let state = self.slots.get_mut(slot);
                 handle = state.book.insert(&incoming, remaining);
-                state.standings.get_mut(owner).open(side, remaining);
+                state.standings.get_mut(owner).open(order.side, remaining);
+                self.accounts.reserve(owner, need(order.side, order.limit, remaining));
                 self.let_expire(id, order);
             }
         }
-        self.slots.remember(id, Placement { slot, owner, handle, energy });
+        self.slots.remember(id, Placement { slot, owner, handle, energy: order.energy });
         if makes_room {
             self.trade_what_has_room(stamp, slot, events);
         }
         id
+    }
+
+    /// Lets an order trade with those that it meets as it comes, and returns whether that made room.
+    #[inline(never)]
+    fn meet(&mut self, stamp: Stamp, slot: Slot, incoming: &Incoming, events: &mut Vec<Event>) -> bool {
+        let state = self.slots.get_mut(slot);
+        let makes_room = state.book.meet(&self.grid, &mut state.flows, incoming, &mut self.plan);
+        state.may_be_blocked |= self.plan.is_blocked();
+        if !self.plan.fills().is_empty() {
+            self.trade_as_met(stamp, slot, incoming, events);
+        }
+        makes_room
     }
 
     /// Lets an order that rests expire, if that is before gate closure.

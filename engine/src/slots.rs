@@ -12,11 +12,13 @@ use alloc::vec::Vec;
 
 use crate::accounts::{Accounts, need};
 use crate::book::{Book, Handle, OpenOrder};
+use crate::checks::check_phase;
 use crate::grid::{Flows, Grid};
 use crate::placements::{Placement, Placements};
 use crate::standings::Standings;
 use crate::{
-    Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Timeline, Timestamp, Trade,
+    Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, ParticipantId, Phase, Rejection, Slot, Timeline,
+    Timestamp, Trade,
 };
 use held::Held;
 
@@ -125,6 +127,15 @@ impl SlotState {
             trades: Vec::new(),
             standings: Standings::default(),
         }
+    }
+
+    /// Takes what is left of an open order out of the book, and releases what it reserved.
+    #[inline]
+    pub(crate) fn withdraw(&mut self, handle: Handle, accounts: &mut Accounts) -> OpenOrder {
+        let order = self.book.take(handle);
+        self.standings.get_mut(order.owner).close(order.side, order.remaining, true);
+        accounts.release(order.owner, need(order.side, order.limit, order.remaining));
+        order
     }
 }
 
@@ -257,12 +268,28 @@ impl Slots {
         self.next_due = expiry.into_iter().chain(phase_end).min();
     }
 
+    /// Returns where an owner's open order was placed, and what stands in its slot.
+    #[inline]
+    pub(crate) fn open_order(
+        &mut self,
+        owner: ParticipantId,
+        order: OrderId,
+    ) -> Result<(Placement, &mut SlotState), Rejection> {
+        let placed = self.placements.get(order).ok_or(Rejection::OrderMustExist { order })?;
+        let state = self.held.get_mut(placed.slot).ok_or(Rejection::OrderMustExist { order })?;
+        if placed.owner != owner {
+            return Err(Rejection::OrderMustBeOwn { order });
+        }
+        check_phase(placed.slot, state.phase)?;
+        if !state.book.is_open(placed.handle, order) {
+            return Err(Rejection::OrderMustBeOpen { order });
+        }
+        Ok((placed, state))
+    }
+
     /// Takes what is left of an open order out of its book, and releases what it reserved.
     pub(crate) fn withdraw(&mut self, slot: Slot, handle: Handle, accounts: &mut Accounts) -> OpenOrder {
-        let state = self.get_mut(slot);
-        let order = state.book.take(handle);
-        state.standings.get_mut(order.owner).close(order.side, order.remaining, true);
-        accounts.release(order.owner, need(order.side, order.limit, order.remaining));
+        let order = self.get_mut(slot).withdraw(handle, accounts);
         self.forget_expiry(order.id);
         order
     }

@@ -37,6 +37,13 @@ impl Scale {
         key
     }
 
+    /// Returns whether a rank has a key: it is on tick, and within the market's bounds.
+    #[inline]
+    pub(super) fn has_key(&self, side: Side, rank: i64) -> bool {
+        u32::try_from(rank.wrapping_sub(self.first_ranks[side as usize]))
+            .is_ok_and(|worse| worse % self.tick == 0 && worse / self.tick < self.levels)
+    }
+
     #[inline]
     pub(super) fn rank(&self, side: Side, key: u32) -> i64 {
         self.first_ranks[side as usize] + i64::from(key) * i64::from(self.tick.get())
