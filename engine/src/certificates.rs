@@ -11,7 +11,10 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use crate::meters::Meters;
-use crate::{CertificateId, Energy, Event, ParticipantId, Rejection, Retirement, Slot, Trade};
+use crate::{
+    CertificateClass, CertificateId, Energy, Event, ParticipantId, Rejection, Retirement, RetirementId, Slot,
+    Stamp, Trade,
+};
 
 /// The one issue of a certificate for a meter and slot.
 const ISSUE: u16 = 1;
@@ -60,7 +63,11 @@ impl Certificates {
         let before = self.issued.insert(certificate, export);
         assert_eq!(before, None, "a slot is settled once, so each certificate is issued once");
         self.put(producer, certificate, export);
-        events.push(Event::CertificateIssued { certificate, energy: export });
+        events.push(Event::CertificateIssued {
+            certificate,
+            energy: export,
+            class: CertificateClass::Exported,
+        });
     }
 
     /// Passes what a trade delivered from the producer's certificate of that slot to the buyer.
@@ -91,13 +98,14 @@ impl Certificates {
     /// `settled` says whether the slot of generation is settled. A part of a slice can be claimed.
     pub(crate) fn check_and_retire(
         &mut self,
+        stamp: Stamp,
         holder: ParticipantId,
         retirement: &Retirement,
         meters: &Meters,
         settled: bool,
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
-        let Retirement { slot, energy, consumption_slot, ref beneficiary } = *retirement;
+        let Retirement { slot, energy, consumption_slot, ref beneficiary, ref purpose, .. } = *retirement;
         if energy.is_zero() {
             return Err(Rejection::RetirementMustBePositive);
         }
@@ -136,6 +144,8 @@ impl Certificates {
                 energy,
                 consumption_slot,
                 beneficiary,
+                purpose: purpose.clone(),
+                retirement: RetirementId(stamp.index),
             });
         }
         Ok(())

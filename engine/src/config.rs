@@ -88,6 +88,19 @@ pub struct Timeline {
     pub gate_before_s: u32,
     /// The slot is settled at the latest this long after delivery ended.
     pub settle_after_s: u32,
+    /// The slot's settlement is final this long after delivery ended (R13).
+    pub final_after_s: u32,
+}
+
+/// What wheeling costs in a zone, and over its edge to its parent (R4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ZoneCharges {
+    /// What a buyer in this zone pays in any case.
+    pub base_wheeling: Price,
+    /// The charge from this zone to its parent.
+    pub wheeling_up: Price,
+    /// The charge from the parent to this zone.
+    pub wheeling_down: Price,
 }
 
 /// The supplier's tariffs from a time of day on (R12).
@@ -126,11 +139,14 @@ impl MarketConfig {
         must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
         must((1..=1000).contains(&self.schedule_len_max), "schedule_len_max", "must be 1 to 1000")?;
         must((1..=100_000).contains(&self.open_orders_max), "open_orders_max", "must be 1 to 100,000")?;
-        let Timeline { opens_before_s, uncross_before_s, gate_before_s, .. } = self.timeline;
+        let Timeline { opens_before_s, uncross_before_s, gate_before_s, settle_after_s, final_after_s } =
+            self.timeline;
         let opens_first = opens_before_s >= uncross_before_s;
         must(opens_first, "timeline", "trading must open before the auction uncrosses")?;
         let uncrosses_first = uncross_before_s >= gate_before_s;
         must(uncrosses_first, "timeline", "the auction must uncross before the gate closes")?;
+        let settles_first = settle_after_s <= final_after_s;
+        must(settles_first, "timeline", "a slot must be settled before its settlement is final")?;
         must(self.auction_point_per_mille <= 1000, "auction_point_per_mille", "must be at most 1000")?;
         must(self.is_charge(self.market_fee), "market_fee", CHARGE_RULE)?;
         must(self.deviation_per_mille <= 1000, "deviation_per_mille", "must be at most 1000")?;

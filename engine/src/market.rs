@@ -14,8 +14,8 @@ use crate::meters::Meters;
 use crate::slots::{Due, Slots};
 use crate::{
     Account, Command, ConfigError, Deposit, Event, KeyHolder, MarketConfig, Money, Outcome, ParticipantId,
-    Participants, Phase, Posting, PublicKey, Purpose, Reading, Rejection, Request, Retirement, Slot, Stamp,
-    Timestamp, Trade, settlement, state_hash,
+    Participants, Phase, Posting, PublicKey, Purpose, Reading, Rejection, Request, Retirement, RetirementId,
+    Slot, Stamp, Timestamp, Trade, settlement, state_hash,
 };
 
 /// The most that one deposit pays in, in fen: 10^10 yuan, of which an account holds 7.9 thousand million.
@@ -113,7 +113,7 @@ impl Market {
                 self.slots.begin(slot, Phase::Closed, &self.config.timeline, events);
             }
             Phase::Closed => self.settle(slot, events),
-            phase @ (Phase::Scheduled | Phase::Settled) => {
+            phase @ (Phase::Scheduled | Phase::Settled | Phase::Resettled | Phase::Final) => {
                 unreachable!("no slot is held while it is {phase}")
             }
         }
@@ -198,7 +198,7 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
         self.meters.check_and_take(of, reading, stamp.at, events)?;
-        let slot = reading.slot;
+        let slot = reading.slot().expect("it was taken");
         let metered = self.meters.metered(slot, of);
         let is_energy = metered.is_some_and(|metered| !metered.import.is_zero() || !metered.export.is_zero());
         // A reading that comes after its slot's settlement changes no money.
@@ -233,9 +233,9 @@ impl Market {
         retirement: &Retirement,
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
-        let is_settled = self.phase(retirement.slot, stamp.at) == Phase::Settled;
-        self.certificates.check_and_retire(holder, retirement, &self.meters, is_settled, events)?;
-        Ok(Outcome::Retired)
+        let is_settled = self.phase(retirement.slot, stamp.at) >= Phase::Settled;
+        self.certificates.check_and_retire(stamp, holder, retirement, &self.meters, is_settled, events)?;
+        Ok(Outcome::Retired(RetirementId(stamp.index)))
     }
 }
 

@@ -48,8 +48,10 @@ impl Meters {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
-        if reading.slot.end() > now {
-            return Err(Rejection::SlotMustBeOver { slot: reading.slot, now });
+        let read_at = reading.read_at;
+        let slot = reading.slot().ok_or(Rejection::ReadingMustBeAtASlotsEnd { read_at })?;
+        if read_at > now {
+            return Err(Rejection::SlotMustBeOver { slot, now });
         }
         let last = self.last.get(&participant).copied();
         if let Some(last) = last {
@@ -63,12 +65,13 @@ impl Meters {
 
         // Every check is above; from here the reading is accepted.
         self.last.insert(participant, reading);
-        *self.readings.entry(reading.slot).or_default() += 1;
+        *self.readings.entry(slot).or_default() += 1;
         if let Some(last) = last {
             let metered = difference(reading, last);
-            self.metered.insert((reading.slot, participant), metered);
-            let Metered { import, export, .. } = metered;
-            events.push(Event::Metered { participant, reading, import, export });
+            self.metered.insert((slot, participant), metered);
+            let Metered { import, export, quality } = metered;
+            let generation = reading.generation_register;
+            events.push(Event::Metered { participant, slot, reading, import, export, generation, quality });
         }
         Ok(())
     }
@@ -97,8 +100,9 @@ fn follows(reading: Reading, last: Reading) -> Result<(), Rejection> {
     if last.counter.checked_add(1) != Some(reading.counter) {
         return Err(Rejection::CounterMustRiseByOne { counter: reading.counter, last: last.counter });
     }
-    if last.slot.0.checked_add(1) != Some(reading.slot.0) {
-        return Err(Rejection::ReadingMustFollowTheLast { slot: reading.slot, last: last.slot });
+    let [slot, last_slot] = [reading, last].map(|it| it.slot().expect("it is checked first"));
+    if last_slot.0.checked_add(1) != Some(slot.0) {
+        return Err(Rejection::ReadingMustFollowTheLast { slot, last: last_slot });
     }
     let registers =
         [(reading.import_register, last.import_register), (reading.export_register, last.export_register)];

@@ -41,6 +41,11 @@ impl Timeline {
         Timestamp(slot.end().0 + u64::from(self.settle_after_s) * MICROS_PER_SECOND)
     }
 
+    /// Returns when the settlement of `slot` is final.
+    pub fn final_at(&self, slot: Slot) -> Timestamp {
+        Timestamp(slot.end().0 + u64::from(self.final_after_s) * MICROS_PER_SECOND)
+    }
+
     /// Returns the phase in which `slot` is at `at` by time alone; readings may settle it earlier.
     pub fn phase_at(&self, slot: Slot, at: Timestamp) -> Phase {
         if at < self.opens_at(slot) {
@@ -51,8 +56,10 @@ impl Timeline {
             Phase::Continuous
         } else if at < self.settles_by(slot) {
             Phase::Closed
-        } else {
+        } else if at < self.final_at(slot) {
             Phase::Settled
+        } else {
+            Phase::Final
         }
     }
 
@@ -63,7 +70,9 @@ impl Timeline {
             Phase::Auction => self.uncrosses_at(slot),
             Phase::Continuous => self.gate_closes_at(slot),
             Phase::Closed => self.settles_by(slot),
-            Phase::Settled => unreachable!("a settled slot is not held"),
+            Phase::Settled | Phase::Resettled | Phase::Final => {
+                unreachable!("a settled slot is not held")
+            }
         }
     }
 }
