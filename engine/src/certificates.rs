@@ -11,7 +11,10 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use crate::meters::Meters;
-use crate::{CertificateId, Energy, Event, ParticipantId, Rejection, Retirement, Slot, Trade};
+use crate::{
+    CertificateClass, CertificateId, Energy, Event, ParticipantId, Rejection, Retirement, RetirementId, Slot,
+    Stamp, TradeId,
+};
 
 /// The one issue of a certificate for a meter and slot.
 const ISSUE: u16 = 1;
@@ -25,6 +28,30 @@ pub struct Certificates {
     held: BTreeMap<(ParticipantId, CertificateId), Energy>,
     /// How much of each slot's consumption is covered by claims.
     claimed: BTreeMap<(ParticipantId, Slot), Energy>,
+}
+
+/// What current readings say of a producer's slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certifiable {
+    /// What was fed in, as measured; zero where it was not.
+    pub(crate) export: Energy,
+    /// What was generated and not fed in, as measured; zero where it was not.
+    pub(crate) self_consumed: Energy,
+    /// What his trades delivered, in order of their ids.
+    pub(crate) shares: Vec<Share>,
+}
+
+/// What a trade delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// The trade.
+    pub(crate) trade: TradeId,
+    /// Who bought.
+    pub(crate) buyer: ParticipantId,
+    /// How much came.
+    pub(crate) delivered: Energy,
+    /// Whether the buyer's import is measured.
+    pub(crate) is_measured: bool,
 }
 
 impl Certificates {
@@ -43,47 +70,31 @@ impl Certificates {
         self.claimed.get(&(holder, slot)).copied().unwrap_or_default()
     }
 
-    /// Issues the certificate for what a producer's meter measured as export in `slot`, to the producer.
-    ///
-    /// # Panics
-    /// If it was issued before, or certifies nothing: a slot is settled once, and zero export has no
-    /// certificate.
-    pub(crate) fn issue(
+    /// Issues the certificate for what was exported of a producer's slot, and passes on to the buyers what
+    /// trades delivered of it, if that has not happened before.
+    pub(crate) fn certify(
         &mut self,
         slot: Slot,
         producer: ParticipantId,
-        export: Energy,
+        certifiable: &Certifiable,
         events: &mut Vec<Event>,
     ) {
-        assert!(!export.is_zero(), "a certificate is of some energy");
         let certificate = CertificateId { slot, producer, issue: ISSUE };
-        let before = self.issued.insert(certificate, export);
-        assert_eq!(before, None, "a slot is settled once, so each certificate is issued once");
-        self.put(producer, certificate, export);
-        events.push(Event::CertificateIssued { certificate, energy: export });
-    }
-
-    /// Passes what a trade delivered from the producer's certificate of that slot to the buyer.
-    ///
-    /// Nothing happens where the producer has no certificate: his export was not measured.
-    ///
-    /// # Panics
-    /// If the producer holds less: delivery never exceeds the metered export.
-    pub(crate) fn slice(&mut self, trade: &Trade, delivered: Energy, events: &mut Vec<Event>) {
-        let Trade { slot, seller, buyer, id, .. } = *trade;
-        let certificate = CertificateId { slot, producer: seller, issue: ISSUE };
-        if delivered.is_zero() || !self.issued.contains_key(&certificate) {
+        let energy = certifiable.export;
+        if energy.is_zero() || self.issued.contains_key(&certificate) {
             return;
         }
-        self.take(seller, certificate, delivered);
-        self.put(buyer, certificate, delivered);
-        events.push(Event::CertificateSliced {
-            certificate,
-            from: seller,
-            to: buyer,
-            energy: delivered,
-            trade: id,
-        });
+        self.issued.insert(certificate, energy);
+        self.put(producer, certificate, energy);
+        events.push(Event::CertificateIssued { certificate, energy, class: CertificateClass::Exported });
+        for &Share { trade, buyer, delivered, .. } in &certifiable.shares {
+            if !delivered.is_zero() {
+                self.take(producer, certificate, delivered);
+                self.put(buyer, certificate, delivered);
+                let (from, to, energy) = (producer, buyer, delivered);
+                events.push(Event::CertificateSliced { certificate, from, to, energy, trade });
+            }
+        }
     }
 
     /// Claims what a holder asks for, in order of the certificates' ids, or refuses and changes nothing.
@@ -91,13 +102,14 @@ impl Certificates {
     /// `settled` says whether the slot of generation is settled. A part of a slice can be claimed.
     pub(crate) fn check_and_retire(
         &mut self,
+        stamp: Stamp,
         holder: ParticipantId,
         retirement: &Retirement,
         meters: &Meters,
         settled: bool,
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
-        let Retirement { slot, energy, consumption_slot, ref beneficiary } = *retirement;
+        let Retirement { slot, energy, consumption_slot, ref beneficiary, ref purpose, .. } = *retirement;
         if energy.is_zero() {
             return Err(Rejection::RetirementMustBePositive);
         }
@@ -111,9 +123,8 @@ impl Certificates {
         if energy > held {
             return Err(Rejection::CertificatesMustBeHeld { energy, held });
         }
-        let import = meters.metered(slot, holder).map_or(Energy::ZERO, |metered| metered.import);
         let claimed = self.claimed(holder, slot);
-        let unclaimed = import.minus(claimed);
+        let unclaimed = meters.import(slot, holder).saturating_minus(claimed);
         if energy > unclaimed {
             return Err(Rejection::ConsumptionMustCover { energy, unclaimed });
         }
@@ -136,6 +147,8 @@ impl Certificates {
                 energy,
                 consumption_slot,
                 beneficiary,
+                purpose: purpose.clone(),
+                retirement: RetirementId(stamp.index),
             });
         }
         Ok(())
@@ -176,10 +189,18 @@ impl Certificates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Quality, Reading, Timestamp};
+    use crate::{LeafIndex, Quality, Reading, Timeline, Timestamp};
     use alloc::string::String;
 
     const SLOT: Slot = Slot(11);
+    const STAMP: Stamp = Stamp { at: Timestamp(0), index: LeafIndex(9) };
+    const TIMELINE: Timeline = Timeline {
+        opens_before_s: 900,
+        uncross_before_s: 900,
+        gate_before_s: 900,
+        settle_after_s: 900,
+        final_after_s: 900,
+    };
     const ANN: ParticipantId = ParticipantId(0);
     const EVE: ParticipantId = ParticipantId(1);
 
@@ -187,10 +208,15 @@ mod tests {
     fn meters_with_import(import: u64) -> Meters {
         let mut meters = Meters::default();
         for (counter, slot, register) in [(1, 10, 0), (2, SLOT.0, import)] {
-            let (import_register, export_register) = (Energy(register), Energy::ZERO);
-            let quality = Quality::Measured;
-            let reading = Reading { slot: Slot(slot), import_register, export_register, counter, quality };
-            meters.check_and_take(ANN, reading, Timestamp(u64::MAX), &mut Vec::new()).unwrap();
+            let reading = Reading {
+                read_at: Slot(slot).end(),
+                import_register: Energy(register),
+                export_register: Energy::ZERO,
+                generation_register: Energy::ZERO,
+                counter,
+                quality: Quality::Measured,
+            };
+            meters.check_and_take(ANN, reading, SLOT.end(), &TIMELINE, &mut Vec::new()).unwrap();
         }
         meters
     }
@@ -201,7 +227,16 @@ mod tests {
             energy: Energy(energy),
             consumption_slot: SLOT,
             beneficiary: String::from("works 3"),
+            purpose: String::from("a report"),
+            class: CertificateClass::Exported,
         }
+    }
+
+    /// Issues the certificate of what somebody exported, who sold nothing.
+    fn issue(certificates: &mut Certificates, producer: ParticipantId, export: u64) {
+        let (export, self_consumed, shares) = (Energy(export), Energy::ZERO, Vec::new());
+        let certifiable = Certifiable { export, self_consumed, shares };
+        certificates.certify(SLOT, producer, &certifiable, &mut Vec::new());
     }
 
     #[test]
@@ -221,10 +256,11 @@ mod tests {
             ),
         ] {
             let mut certificates = Certificates::default();
-            certificates.issue(SLOT, ANN, held, &mut Vec::new());
+            issue(&mut certificates, ANN, held.0);
             let (before, mut events) = (certificates.clone(), Vec::new());
             let meters = meters_with_import(6);
-            let result = certificates.check_and_retire(ANN, &retirement, &meters, settled, &mut events);
+            let result =
+                certificates.check_and_retire(STAMP, ANN, &retirement, &meters, settled, &mut events);
             assert_eq!(result, Err(refused));
             assert_eq!((certificates, events), (before, Vec::new()));
         }
@@ -233,38 +269,45 @@ mod tests {
     #[test]
     fn claims_take_slices_in_order_of_their_ids_and_end_at_the_metered_import() {
         let (mut certificates, mut events) = (Certificates::default(), Vec::new());
-        certificates.issue(SLOT, EVE, Energy(5), &mut events);
-        certificates.issue(SLOT, ANN, Energy(4), &mut events);
+        issue(&mut certificates, EVE, 5);
+        issue(&mut certificates, ANN, 4);
         certificates.take(EVE, CertificateId { slot: SLOT, producer: EVE, issue: ISSUE }, Energy(5));
         certificates.put(ANN, CertificateId { slot: SLOT, producer: EVE, issue: ISSUE }, Energy(5));
-        events.clear();
 
         let meters = meters_with_import(8);
-        assert_eq!(certificates.check_and_retire(ANN, &retirement(6), &meters, true, &mut events), Ok(()));
+        assert_eq!(
+            certificates.check_and_retire(STAMP, ANN, &retirement(6), &meters, true, &mut events),
+            Ok(())
+        );
         let retired = |producer, energy| Event::CertificateRetired {
             certificate: CertificateId { slot: SLOT, producer, issue: ISSUE },
             holder: ANN,
             energy: Energy(energy),
             consumption_slot: SLOT,
             beneficiary: String::from("works 3"),
+            purpose: String::from("a report"),
+            retirement: RetirementId(STAMP.index),
         };
         assert_eq!(events, [retired(ANN, 4), retired(EVE, 2)]);
         assert_eq!(certificates.held(ANN, SLOT), Energy(3));
 
         let refused = Rejection::ConsumptionMustCover { energy: Energy(3), unclaimed: Energy(2) };
         assert_eq!(
-            certificates.check_and_retire(ANN, &retirement(3), &meters, true, &mut events),
+            certificates.check_and_retire(STAMP, ANN, &retirement(3), &meters, true, &mut events),
             Err(refused)
         );
-        assert_eq!(certificates.check_and_retire(ANN, &retirement(2), &meters, true, &mut events), Ok(()));
+        assert_eq!(
+            certificates.check_and_retire(STAMP, ANN, &retirement(2), &meters, true, &mut events),
+            Ok(())
+        );
         assert_eq!(certificates.held(ANN, SLOT), Energy(1));
     }
 
     #[test]
-    #[should_panic(expected = "each certificate is issued once")]
-    fn a_second_certificate_for_a_meter_and_slot_cannot_exist() {
+    fn what_is_certified_again_is_not_issued_again() {
         let mut certificates = Certificates::default();
-        certificates.issue(SLOT, ANN, Energy(5), &mut Vec::new());
-        certificates.issue(SLOT, ANN, Energy(5), &mut Vec::new());
+        issue(&mut certificates, ANN, 5);
+        issue(&mut certificates, ANN, 7);
+        assert_eq!(certificates.held(ANN, SLOT), Energy(5));
     }
 }

@@ -150,7 +150,9 @@ impl Market {
 #[inline]
 pub(crate) fn check_phase(slot: Slot, phase: Phase) -> Result<(), Rejection> {
     match phase {
-        Phase::Scheduled | Phase::Settled => Err(Rejection::SlotMustBeOpen { slot, phase }),
+        Phase::Scheduled | Phase::Settled | Phase::Resettled | Phase::Final => {
+            Err(Rejection::SlotMustBeOpen { slot, phase })
+        }
         Phase::Closed => Err(Rejection::GateMustBeOpen { slot }),
         Phase::Auction | Phase::Continuous => Ok(()),
     }

@@ -3,7 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Energy, OrderId, Price, Slot, Timestamp, ZoneId};
+use crate::{
+    CertificateClass, CertificateId, Energy, MICROS_PER_SECOND, OrderId, Price, SECONDS_PER_SLOT, Slot,
+    TariffBand, Timestamp, ZoneCharges, ZoneId,
+};
 
 /// An Ed25519 public key, 32 bytes.
 pub type PublicKey = [u8; 32];
@@ -28,6 +31,10 @@ pub enum Command {
     EnrolParticipant(NewParticipant),
     /// Pays money in to a participant's account (R8). For the operator.
     Deposit(Deposit),
+    /// Pays money out of a participant's account (R12). For the operator.
+    PayOut(Payout),
+    /// Publishes the next version of the tariffs (R12). For the operator.
+    PublishTariffs(NewTariffs),
     /// Lets another key speak for the owner, or the meter, whose key signs this (R1).
     RotateKey(KeyRotation),
     /// Places a schedule of orders (R3).
@@ -42,6 +49,12 @@ pub enum Command {
     SubmitReading(Reading),
     /// Claims own certificates for own consumption (R14).
     RetireCertificates(Retirement),
+    /// Passes own certificates on (R14).
+    TransferCertificates(Transfer),
+    /// Bundles own certificates into national ones (R14).
+    BundleCertificates(Bundling),
+    /// Withdraws a certificate that a correction contradicts (R14). For the operator.
+    WithdrawCertificate(CertificateWithdrawal),
 }
 
 /// What a participant may do; several may be held together.
@@ -86,6 +99,39 @@ pub struct Deposit {
     pub participant: String,
     /// How much, in fen; more than 0.
     pub amount_fen: u64,
+}
+
+/// Money paid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payout {
+    /// To whom: his name tag.
+    pub participant: String,
+    /// How much.
+    pub amount: PayoutAmount,
+}
+
+/// How much is paid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayoutAmount {
+    /// So many fen; more than 0.
+    Fen(u64),
+    /// The whole balance, which leaves the account empty.
+    All,
+}
+
+/// A version of the tariffs, from a slot on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NewTariffs {
+    /// Its number, above the last one's.
+    pub version: u32,
+    /// The first slot in which it holds.
+    pub effective_from: Slot,
+    /// What wheeling costs, in the order of the market's zones.
+    pub zones: Vec<ZoneCharges>,
+    /// What a buyer pays the market for a kWh.
+    pub market_fee: Price,
+    /// Retail and feed-in tariffs by time of day; the first begins at quarter 0, and each later one later.
+    pub bands: Vec<TariffBand>,
 }
 
 /// Which way an order trades.
@@ -201,16 +247,28 @@ pub enum Quality {
 /// A meter's registers at the end of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reading {
-    /// The slot at whose end the registers were read.
-    pub slot: Slot,
+    /// When the registers were read: at the end of a slot.
+    pub read_at: Timestamp,
     /// The import register: all that was ever drawn from the grid.
     pub import_register: Energy,
     /// The export register: all that was ever fed in.
     pub export_register: Energy,
+    /// The generation register: all that the plant ever generated; 0 where it has no meter of its own.
+    pub generation_register: Energy,
     /// The meter's count of readings; rises by one.
     pub counter: u64,
     /// How it came about.
     pub quality: Quality,
+}
+
+impl Reading {
+    /// Returns the slot at whose end the registers were read; nothing for a moment that ends none.
+    pub fn slot(&self) -> Option<Slot> {
+        // OK because a meter may sign any moment, also one behind the last slot that 32 bits number.
+        let number = (self.read_at.0 / MICROS_PER_SECOND / SECONDS_PER_SLOT).checked_sub(1)?;
+        let slot = Slot(u32::try_from(number).ok()?);
+        (slot.end() == self.read_at).then_some(slot)
+    }
 }
 
 /// A claim of certificates.
@@ -222,6 +280,37 @@ pub struct Retirement {
     pub energy: Energy,
     /// The slot of the consumption that they cover: the same.
     pub consumption_slot: Slot,
-    /// For whom the green quality is claimed: free text of at most 128 bytes.
+    /// For whom the green quality is claimed: free text of 1 to 128 bytes.
     pub beneficiary: String,
+    /// What for: free text of at most 128 bytes.
+    pub purpose: String,
+    /// Of which class.
+    pub class: CertificateClass,
+}
+
+/// A transfer of certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Transfer {
+    /// The slot of generation whose certificates are passed on, in order of their ids.
+    pub slot: Slot,
+    /// How much; more than 0.
+    pub energy: Energy,
+    /// To whom: his name tag.
+    pub to: String,
+}
+
+/// A wish for national certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Bundling {
+    /// The last slot of generation whose certificates are bundled.
+    pub until: Slot,
+}
+
+/// A withdrawal of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CertificateWithdrawal {
+    /// Which one.
+    pub certificate: CertificateId,
+    /// Why: free text of 1 to 128 bytes.
+    pub reason: String,
 }

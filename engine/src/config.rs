@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Energy, Price, PublicKey, ZoneId};
+use crate::{Energy, NewTariffs, Price, PublicKey, ZoneId};
 
 /// The greatest capacity of a plant, a connection or an edge: 1 TW. With [`CREDIT_LIMIT_FEN_MAX`] and the
 /// bounds on prices it keeps every balance within [`Money`](crate::Money), whatever is signed.
@@ -88,6 +88,19 @@ pub struct Timeline {
     pub gate_before_s: u32,
     /// The slot is settled at the latest this long after delivery ended.
     pub settle_after_s: u32,
+    /// The slot's settlement is final this long after delivery ended (R13).
+    pub final_after_s: u32,
+}
+
+/// What wheeling costs in a zone, and over its edge to its parent (R4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ZoneCharges {
+    /// What a buyer in this zone pays in any case.
+    pub base_wheeling: Price,
+    /// The charge from this zone to its parent.
+    pub wheeling_up: Price,
+    /// The charge from the parent to this zone.
+    pub wheeling_down: Price,
 }
 
 /// The supplier's tariffs from a time of day on (R12).
@@ -126,11 +139,14 @@ impl MarketConfig {
         must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
         must((1..=1000).contains(&self.schedule_len_max), "schedule_len_max", "must be 1 to 1000")?;
         must((1..=100_000).contains(&self.open_orders_max), "open_orders_max", "must be 1 to 100,000")?;
-        let Timeline { opens_before_s, uncross_before_s, gate_before_s, .. } = self.timeline;
+        let Timeline { opens_before_s, uncross_before_s, gate_before_s, settle_after_s, final_after_s } =
+            self.timeline;
         let opens_first = opens_before_s >= uncross_before_s;
         must(opens_first, "timeline", "trading must open before the auction uncrosses")?;
         let uncrosses_first = uncross_before_s >= gate_before_s;
         must(uncrosses_first, "timeline", "the auction must uncross before the gate closes")?;
+        let settles_first = settle_after_s <= final_after_s;
+        must(settles_first, "timeline", "a slot must be settled before its settlement is final")?;
         must(self.auction_point_per_mille <= 1000, "auction_point_per_mille", "must be at most 1000")?;
         must(self.is_charge(self.market_fee), "market_fee", CHARGE_RULE)?;
         must(self.deviation_per_mille <= 1000, "deviation_per_mille", "must be at most 1000")?;
@@ -182,6 +198,30 @@ impl MarketConfig {
 
     fn is_charge(&self, price: Price) -> bool {
         (0..FAR.0).contains(&price.0) && price.0 % self.tick.0 == 0
+    }
+
+    /// Returns the configuration with later tariffs in the place of its own.
+    ///
+    /// # Errors
+    /// As [`MarketConfig::check`], or if they are for other zones.
+    pub(crate) fn with_tariffs(&self, tariffs: &NewTariffs) -> Result<MarketConfig, ConfigError> {
+        let are_as_many = tariffs.zones.len() == self.zones.len();
+        must(are_as_many, "zones", "must be as many as the market has")?;
+        let with_charges = |(zone, charges): (&Zone, &ZoneCharges)| Zone {
+            base_wheeling: charges.base_wheeling,
+            wheeling_up: charges.wheeling_up,
+            wheeling_down: charges.wheeling_down,
+            ..zone.clone()
+        };
+        let config = MarketConfig {
+            zones: self.zones.iter().zip(&tariffs.zones).map(with_charges).collect(),
+            market_fee: tariffs.market_fee,
+            tariff_version: tariffs.version,
+            tariffs: tariffs.bands.clone(),
+            ..self.clone()
+        };
+        config.check()?;
+        Ok(config)
     }
 
     /// Returns the tariffs that hold in `slot`.
@@ -250,6 +290,7 @@ mod tests {
                 uncross_before_s: 86_400,
                 gate_before_s: 900,
                 settle_after_s: 86_400,
+                final_after_s: 2_592_000,
             },
             auction_point_per_mille: 500,
             market_fee: Price(100),
@@ -291,6 +332,7 @@ mod tests {
         check("open_orders_max", |it, _| it.open_orders_max = 100_001);
         check("timeline", |it, _| it.timeline.uncross_before_s = 800);
         check("timeline", |it, _| it.timeline.opens_before_s = 0);
+        check("timeline", |it, _| it.timeline.final_after_s = it.timeline.settle_after_s - 1);
         check("auction_point_per_mille", |it, _| it.auction_point_per_mille = 1001);
         check("market_fee", |it, far| it.market_fee = far);
         check("deviation_per_mille", |it, _| it.deviation_per_mille = 1001);

@@ -7,8 +7,8 @@ use core::fmt;
 use smallvec::SmallVec;
 
 use crate::{
-    CertificateId, Energy, LeafIndex, OrderId, ParticipantId, Price, Reading, Rejection, Slot, Timestamp,
-    TradeId, Worth,
+    CertificateClass, CertificateId, Energy, GecId, LeafIndex, OrderId, ParticipantId, Price, Quality,
+    Reading, Rejection, RetirementId, Slot, Timestamp, TradeId, Worth,
 };
 
 /// What became of a request.
@@ -20,6 +20,10 @@ pub enum Outcome {
     Enrolled(ParticipantId),
     /// The deposit is booked.
     Deposited,
+    /// So many fen are paid out.
+    PaidOut(u64),
+    /// The tariffs are published.
+    TariffsPublished,
     /// The new key speaks from now on, and the old one never again.
     KeyRotated,
     /// One answer for each order, in the schedule's order.
@@ -37,8 +41,19 @@ pub enum Outcome {
     },
     /// The reading is taken.
     ReadingTaken,
-    /// The certificates are claimed.
-    Retired,
+    /// The certificates are claimed, under this number.
+    Retired(RetirementId),
+    /// The certificates are passed on.
+    Transferred,
+    /// So many national certificates were made.
+    Bundled {
+        /// How many.
+        gecs: u32,
+        /// What is carried over: still held of the slots that were asked for.
+        left: Energy,
+    },
+    /// The certificate is withdrawn.
+    CertificateWithdrawn,
 }
 
 /// The answers to a schedule; a single one needs no allocation.
@@ -72,18 +87,25 @@ pub enum Event {
         /// Why.
         cause: Lapse,
     },
-    /// What a meter measured in a slot: the difference of two readings (R10).
+    /// What a meter measured in a slot: the difference of two readings (R10). The last one of a slot holds.
     Metered {
         /// Whose meter.
         participant: ParticipantId,
+        /// The slot.
+        slot: Slot,
         /// The reading at the slot's end.
         reading: Reading,
         /// What was drawn from the grid in the slot.
         import: Energy,
         /// What was fed in in the slot.
         export: Energy,
+        /// What the plant generated in the slot; zero where it has no meter of its own.
+        generation: Energy,
+        /// `Measured` only where both readings are.
+        quality: Quality,
     },
-    /// A slot's delivery was computed for one trade (R11). The three parts sum to the trade's energy.
+    /// A slot's delivery was computed for one trade (R11, R13). The three parts sum to the trade's energy, and
+    /// the last one of a trade holds.
     TradeDelivered {
         /// The trade.
         trade: TradeId,
@@ -104,8 +126,10 @@ pub enum Event {
         certificate: CertificateId,
         /// For how much.
         energy: Energy,
+        /// What it certifies.
+        class: CertificateClass,
     },
-    /// Part of a certificate went to another holder (R14).
+    /// Part of a certificate went to the buyer of a trade (R14).
     CertificateSliced {
         /// The certificate.
         certificate: CertificateId,
@@ -130,7 +154,100 @@ pub enum Event {
         consumption_slot: Slot,
         /// For whom.
         beneficiary: String,
+        /// What for.
+        purpose: String,
+        /// The number of the retirement.
+        retirement: RetirementId,
     },
+    /// Part of a certificate was passed on (R14).
+    CertificateTransferred {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Who held it.
+        from: ParticipantId,
+        /// Who holds it now.
+        to: ParticipantId,
+        /// How much.
+        energy: Energy,
+    },
+    /// A national certificate of 1 MWh was made; its parts follow (R14).
+    GecIssued {
+        /// Its name.
+        gec: GecId,
+        /// Who bundled it.
+        holder: ParticipantId,
+    },
+    /// Part of a certificate is in a national one, and locked (R14).
+    CertificateBundled {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Who held it.
+        holder: ParticipantId,
+        /// How much.
+        energy: Energy,
+        /// The national certificate.
+        gec: GecId,
+    },
+    /// Part of a certificate expired unclaimed (R14).
+    CertificateExpired {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Who held it.
+        holder: ParticipantId,
+        /// How much.
+        energy: Energy,
+    },
+    /// A certificate was withdrawn; what depended on it follows (R14).
+    CertificateWithdrawn {
+        /// The certificate.
+        certificate: CertificateId,
+        /// For how much it was.
+        energy: Energy,
+        /// Why.
+        reason: String,
+    },
+    /// Part of a withdrawn certificate is void (R14).
+    CertificateVoided {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Who held it, or had claimed or bundled it.
+        holder: ParticipantId,
+        /// How much.
+        energy: Energy,
+        /// What it was.
+        was: CertificateUse,
+    },
+    /// A national certificate is void, because part of it is; its other parts follow (R14).
+    GecVoided {
+        /// Its name.
+        gec: GecId,
+        /// Who had bundled it.
+        holder: ParticipantId,
+    },
+    /// Part of a certificate is held again, because the national one that it was in is void (R14).
+    CertificateReleased {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Who holds it.
+        holder: ParticipantId,
+        /// How much.
+        energy: Energy,
+        /// The national certificate that it was in.
+        gec: GecId,
+    },
+}
+
+/// What became of a part of a certificate (R14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CertificateUse {
+    /// It is held.
+    Held,
+    /// It was claimed, by this retirement.
+    Retired(RetirementId),
+    /// It is in this national certificate.
+    Bundled(GecId),
+    /// It expired.
+    Expired,
 }
 
 /// Why what was left of an order is out of the book.
@@ -157,6 +274,10 @@ pub enum Phase {
     Closed,
     /// Delivery is paid.
     Settled,
+    /// A late or corrected reading has changed what is paid.
+    Resettled,
+    /// What is paid stands for ever.
+    Final,
 }
 
 impl fmt::Display for Phase {
@@ -167,6 +288,8 @@ impl fmt::Display for Phase {
             Phase::Continuous => "continuous",
             Phase::Closed => "closed",
             Phase::Settled => "settled",
+            Phase::Resettled => "resettled",
+            Phase::Final => "final",
         })
     }
 }
@@ -267,8 +390,10 @@ pub enum Account {
     Congestion,
     /// The market's, who takes the fee.
     Market,
-    /// The bank, where deposits come from.
+    /// The bank, where deposits come from and payouts go.
     Bank,
+    /// What rounding to the fen takes and gives when an account is emptied.
+    Rounding,
 }
 
 /// What a posting is for.
@@ -276,6 +401,10 @@ pub enum Account {
 pub enum Purpose {
     /// A deposit.
     Deposit,
+    /// A payout.
+    Payout,
+    /// What an emptied account had beside whole fen.
+    Rounding,
     /// Delivered energy, at the trade's price.
     Energy(TradeId),
     /// Wheeling of delivered energy.

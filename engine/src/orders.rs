@@ -165,8 +165,9 @@ impl Market {
     fn plan(&mut self, arrival: &Arrival) {
         match self.slots.get(arrival.order.slot) {
             Some(state) if state.phase == Phase::Continuous => {
-                let incoming = state.book.incoming(&self.grid, &self.as_open(arrival));
-                self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
+                let grid = &self.tariffs.get(state.tariffs).grid;
+                let incoming = state.book.incoming(grid, &self.as_open(arrival));
+                self.plan.make(&state.book, grid, &state.flows, &incoming);
             }
             _ => self.plan.clear(),
         }
@@ -186,8 +187,8 @@ impl Market {
         let Arrival { stamp, id, owner, order } = *arrival;
         let slot = order.slot;
         let whole = self.as_open(arrival);
-        let mut state = self.slots.hold(slot, stamp.at, &self.config, &self.grid);
-        let incoming = state.book.incoming(&self.grid, &whole);
+        let mut state = self.slots.hold(slot, stamp.at, &self.config, &self.tariffs);
+        let incoming = state.book.incoming(&self.tariffs.get(state.tariffs).grid, &whole);
         let (mut remaining, mut makes_room) = (order.energy, false);
         if state.phase == Phase::Continuous && state.book.may_meet(&incoming) {
             makes_room = self.meet(stamp, slot, &incoming, events);
@@ -217,7 +218,8 @@ impl Market {
     #[inline(never)]
     fn meet(&mut self, stamp: Stamp, slot: Slot, incoming: &Incoming, events: &mut Vec<Event>) -> bool {
         let state = self.slots.get_mut(slot);
-        let makes_room = state.book.meet(&self.grid, &mut state.flows, incoming, &mut self.plan);
+        let grid = &self.tariffs.get(state.tariffs).grid;
+        let makes_room = state.book.meet(grid, &mut state.flows, incoming, &mut self.plan);
         state.may_be_blocked |= self.plan.is_blocked();
         if !self.plan.fills().is_empty() {
             self.trade_as_met(stamp, slot, incoming, events);

@@ -83,6 +83,24 @@ rejections! {
     /// Nothing would be paid in, or too much.
     AmountMustBeWithinBounds { fen: u64, max: u64 } = "AMOUNT_MUST_BE_WITHIN_BOUNDS", "R8", "amount_fen",
         "an amount of {fen} fen is not between 1 and {max}";
+    /// More would be paid out than there is.
+    PayoutMustBeCovered { need: MicroYuan, available: MicroYuan } = "PAYOUT_MUST_BE_COVERED", "R12", "amount_fen",
+        "{need} exceed the {available} of the balance that are not reserved";
+    /// The account is not at rest, and cannot be emptied.
+    AccountMustBeAtRest { reserved: MicroYuan } = "ACCOUNT_MUST_BE_AT_REST", "R12", "amount_fen",
+        "the account cannot be emptied while {reserved} are reserved for open orders and unsettled trades";
+    /// The version's number does not rise.
+    TariffVersionMustRise { version: u32, last: u32 } = "TARIFF_VERSION_MUST_RISE", "R12", "version",
+        "version {version} is not above {last}, the last one";
+    /// The tariffs contradict the market's bounds.
+    TariffsMustBeWellFormed { part: &'static str, must: &'static str } = "TARIFFS_MUST_BE_WELL_FORMED", "R12", "tariffs",
+        "{part} {must}";
+    /// The version would begin before the last one.
+    TariffsMustBeginBehindTheLast { slot: Slot, last: Slot } = "TARIFFS_MUST_BEGIN_BEHIND_THE_LAST", "R12", "effective_from_slot",
+        "slot {slot} is not behind {last}, with which the last version begins";
+    /// The version would change what is traded under.
+    TariffsMustBeginBeforeTrading { slot: Slot, phase: Phase } = "TARIFFS_MUST_BEGIN_BEFORE_TRADING", "R12", "effective_from_slot",
+        "trading in slot {slot} has opened; its phase is {phase}";
     /// The schedule is too long.
     ScheduleMustNotBeTooLong { len: u64, max: u16 } = "SCHEDULE_MUST_NOT_BE_TOO_LONG", "R3", "orders",
         "a schedule of {len} orders exceeds the maximum of {max}";
@@ -152,21 +170,39 @@ rejections! {
     /// Another order of an all-or-none schedule was refused.
     ScheduleMustHoldWhole { refused: u16 } = "SCHEDULE_MUST_HOLD_WHOLE", "R3", "all_or_none",
         "the schedule is all-or-none, and its order at position {refused}, counted from 0, was refused";
+    /// The reading is of no slot's end.
+    ReadingMustBeAtASlotsEnd { read_at: Timestamp } = "READING_MUST_BE_AT_A_SLOTS_END", "R10", "read_at_micros",
+        "{read_at} is not the end of a quarter hour";
     /// The slot is not over.
-    SlotMustBeOver { slot: Slot, now: Timestamp } = "SLOT_MUST_BE_OVER", "R10", "slot",
+    SlotMustBeOver { slot: Slot, now: Timestamp } = "SLOT_MUST_BE_OVER", "R10", "read_at_micros",
         "slot {slot} ends after {now}";
     /// The meter's count does not rise by one.
     CounterMustRiseByOne { counter: u64, last: u64 } = "COUNTER_MUST_RISE_BY_ONE", "R10", "counter",
         "counter {counter} does not follow {last}";
     /// The reading leaves a slot out, or repeats one.
-    ReadingMustFollowTheLast { slot: Slot, last: Slot } = "READING_MUST_FOLLOW_THE_LAST", "R10", "slot",
-        "slot {slot} does not follow {last}, the last one read";
+    ReadingMustFollowTheLast { slot: Slot, last: Slot } = "READING_MUST_FOLLOW_THE_LAST", "R10", "read_at_micros",
+        "slot {slot} leaves out some behind {last}, the last one read";
+    /// The reading is of a slot before the baseline.
+    ReadingMustNotPrecedeTheFirst { slot: Slot, first: Slot } = "READING_MUST_NOT_PRECEDE_THE_FIRST", "R10", "read_at_micros",
+        "slot {slot} lies before {first}, the first one read";
+    /// The correction comes too late.
+    FinalSettlementMustLieAhead { slot: Slot } = "FINAL_SETTLEMENT_MUST_LIE_AHEAD", "R13", "read_at_micros",
+        "the settlement of slot {slot} is final, and its reading cannot be corrected";
     /// A register runs backwards.
-    RegistersMustNotRunBackwards { register: Energy, last: Energy } = "REGISTERS_MUST_NOT_RUN_BACKWARDS", "R10", "import_register_wh, export_register_wh",
+    RegistersMustNotRunBackwards { register: Energy, last: Energy } = "REGISTERS_MUST_NOT_RUN_BACKWARDS", "R10", "import_register_wh, export_register_wh, generation_register_wh",
         "a register of {register} lies below {last}, its last state";
+    /// A corrected register runs ahead of the next reading.
+    RegistersMustNotExceedTheNext { register: Energy, next: Energy } = "REGISTERS_MUST_NOT_EXCEED_THE_NEXT", "R10", "import_register_wh, export_register_wh, generation_register_wh",
+        "a register of {register} exceeds {next}, its state at the end of the next slot";
     /// A register shows what no meter can.
-    RegistersMustBeWithinRange { register: Energy, max: Energy } = "REGISTERS_MUST_BE_WITHIN_RANGE", "R10", "import_register_wh, export_register_wh",
+    RegistersMustBeWithinRange { register: Energy, max: Energy } = "REGISTERS_MUST_BE_WITHIN_RANGE", "R10", "import_register_wh, export_register_wh, generation_register_wh",
         "a register of {register} exceeds the {max} that a meter can show";
+    /// Nothing is passed on.
+    TransferMustBePositive = "TRANSFER_MUST_BE_POSITIVE", "R14", "energy_wh",
+        "a transfer of 0 Wh passes nothing on";
+    /// It would stay with its holder.
+    TransferMustBeToAnother = "TRANSFER_MUST_BE_TO_ANOTHER", "R14", "to",
+        "certificates are transferred to another participant";
     /// Nothing is claimed.
     RetirementMustBePositive = "RETIREMENT_MUST_BE_POSITIVE", "R14", "energy_wh",
         "a retirement of 0 Wh claims nothing";
@@ -179,7 +215,19 @@ rejections! {
     /// So much is not held.
     CertificatesMustBeHeld { energy: Energy, held: Energy } = "CERTIFICATES_MUST_BE_HELD", "R14", "energy_wh",
         "{energy} exceed the {held} that are held of this slot";
+    /// So much is held, but was not exported.
+    CertificatesMustBeTradable { energy: Energy, tradable: Energy } = "CERTIFICATES_MUST_BE_TRADABLE", "R14", "energy_wh",
+        "{energy} exceed the {tradable} that are held of exported energy; self-consumed energy cannot be transferred";
     /// So much was not drawn.
     ConsumptionMustCover { energy: Energy, unclaimed: Energy } = "CONSUMPTION_MUST_COVER", "R14", "energy_wh",
         "{energy} exceed the metered import of {unclaimed} that is not claimed yet";
+    /// Too little is held for a national certificate.
+    BundleMustReachOneMwh { held: Energy } = "BUNDLE_MUST_REACH_ONE_MWH", "R14", "until_slot",
+        "{held} are held of exported energy until that slot, which is less than 1 MWh";
+    /// There is no such certificate.
+    CertificateMustExist = "CERTIFICATE_MUST_EXIST", "R14", "certificate",
+        "there is no such certificate, or it was withdrawn";
+    /// No correction contradicts the certificate.
+    CorrectionMustContradictTheCertificate = "CORRECTION_MUST_CONTRADICT_THE_CERTIFICATE", "R14", "certificate",
+        "current readings bear out the certificate, its slices and its claims";
 }

@@ -254,6 +254,30 @@ pub struct CertificateId {
     pub issue: u16,
 }
 
+/// What a certificate certifies (R14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CertificateClass {
+    /// Energy that was fed in: it can be transferred, claimed and bundled.
+    #[default]
+    Exported,
+    /// Energy that its producer consumed himself: it can only be claimed, by him.
+    SelfConsumed,
+}
+
+/// A retirement's number: the ledger index of its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RetirementId(pub LeafIndex);
+
+/// A national certificate's name, of 1 MWh: the ledger index of the command that bundled it, and its place
+/// among those of that command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GecId {
+    /// The ledger index of the command.
+    pub index: LeafIndex,
+    /// The place among the command's national certificates, from 0.
+    pub position: u32,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

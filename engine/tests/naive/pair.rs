@@ -31,7 +31,14 @@ impl Pair {
             assert_eq!(id, self.twin.by_name(name), "who {name} is");
             assert!(id.is_none_or(|id| Machine::name_of(&self.engine, id) == self.twin.person(id).name));
         }
-        for account in [Account::Supplier, Account::Network, Account::Congestion, Account::Market] {
+        for account in [
+            Account::Supplier,
+            Account::Network,
+            Account::Congestion,
+            Account::Market,
+            Account::Bank,
+            Account::Rounding,
+        ] {
             assert_eq!(Machine::balance(&self.engine, account), self.twin.balance(account), "{account:?}");
         }
         for id in people() {

@@ -6,26 +6,25 @@ use super::Twin;
 use super::settlement::Delivery;
 
 impl Twin {
-    /// Issues the certificate for what a producer fed in, if it was measured.
-    pub(super) fn issue(&mut self, slot: Slot, producer: ParticipantId) {
+    /// Issues the certificate for what a producer fed in, if it was measured, and passes on to the buyers what
+    /// his trades delivered, all of it once.
+    pub(super) fn certify(&mut self, slot: Slot, producer: ParticipantId, deliveries: &[Delivery]) {
         let Some(metered) = self.metered(slot, producer) else { return };
-        if metered.is_measured && !metered.export.is_zero() {
-            let certificate = CertificateId { slot, producer, issue: 1 };
-            self.certificates.push(certificate);
-            self.give(certificate, producer, i128::from(metered.export.0));
-            self.say(Event::CertificateIssued { certificate, energy: metered.export });
+        let certificate = CertificateId { slot, producer, issue: 1 };
+        if !metered.is_measured() || metered.export.is_zero() || self.certificates.contains(&certificate) {
+            return;
         }
-    }
-
-    /// Passes on to the buyer what a trade delivered.
-    pub(super) fn slice(&mut self, delivery: &Delivery) {
-        let Trade { id: trade, slot, seller: from, buyer: to, .. } = delivery.trade;
-        let certificate = CertificateId { slot, producer: from, issue: 1 };
-        if delivery.drawn > 0 && self.certificates.contains(&certificate) {
-            self.give(certificate, from, -i128::from(delivery.drawn));
-            self.give(certificate, to, i128::from(delivery.drawn));
-            let energy = Energy(delivery.drawn);
-            self.say(Event::CertificateSliced { certificate, from, to, energy, trade });
+        self.certificates.push(certificate);
+        self.give(certificate, producer, i128::from(metered.export.0));
+        let (energy, class) = (metered.export, CertificateClass::Exported);
+        self.say(Event::CertificateIssued { certificate, energy, class });
+        for Delivery { trade: Trade { id: trade, seller: from, buyer: to, .. }, drawn, .. } in deliveries {
+            if *from == producer && *drawn > 0 {
+                self.give(certificate, *from, -i128::from(*drawn));
+                self.give(certificate, *to, i128::from(*drawn));
+                let (from, to, energy, trade) = (*from, *to, Energy(*drawn), *trade);
+                self.say(Event::CertificateSliced { certificate, from, to, energy, trade });
+            }
         }
     }
 
@@ -51,14 +50,14 @@ impl Twin {
         holder: ParticipantId,
         retirement: &Retirement,
     ) -> Result<Outcome, Rejection> {
-        let Retirement { slot, energy, consumption_slot, ref beneficiary } = *retirement;
+        let Retirement { slot, energy, consumption_slot, ref beneficiary, ref purpose, .. } = *retirement;
         if energy.is_zero() {
             return Err(Rejection::RetirementMustBePositive);
         }
         if consumption_slot != slot {
             return Err(Rejection::ConsumptionMustBeInTheSameSlot { slot, consumption_slot });
         }
-        if self.phase(slot) != Phase::Settled {
+        if self.phase(slot) < Phase::Settled {
             return Err(Rejection::SlotMustBeSettled { slot });
         }
         let slices = self.held(holder, slot);
@@ -68,7 +67,7 @@ impl Twin {
         }
         let import = self.metered(slot, holder).map_or(Energy::ZERO, |metered| metered.import);
         let own = self.claims.iter().filter(|(claimer, of, _)| *claimer == holder && *of == slot);
-        let unclaimed = own.fold(import, |left, (_, _, claimed)| left.minus(*claimed));
+        let unclaimed = own.fold(import, |left, (_, _, claimed)| left.saturating_minus(*claimed));
         if energy > unclaimed {
             return Err(Rejection::ConsumptionMustCover { energy, unclaimed });
         }
@@ -80,16 +79,18 @@ impl Twin {
             if !energy.is_zero() {
                 left = left.minus(energy);
                 self.give(certificate, holder, -i128::from(energy.0));
-                let beneficiary = beneficiary.clone();
+                let (beneficiary, purpose) = (beneficiary.clone(), purpose.clone());
                 self.say(Event::CertificateRetired {
                     certificate,
                     holder,
                     energy,
                     consumption_slot,
                     beneficiary,
+                    purpose,
+                    retirement: RetirementId(self.stamp.index),
                 });
             }
         }
-        Ok(Outcome::Retired)
+        Ok(Outcome::Retired(RetirementId(self.stamp.index)))
     }
 }

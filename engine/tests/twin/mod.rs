@@ -17,6 +17,7 @@ mod prices;
 mod risk;
 mod schedules;
 mod settlement;
+mod tariffs;
 mod time;
 mod trading;
 
@@ -26,8 +27,8 @@ use people::{Key, Speaker};
 /// A market, as what happened in it.
 pub struct Twin {
     config: MarketConfig,
-    /// The ways between all zones, by the seller's and then the buyer's.
-    ways: Vec<Vec<grid::Way>>,
+    /// Every version of the tariffs, in order of their first slots.
+    versions: Vec<tariffs::Version>,
     /// Everyone, in order of enrolment.
     people: Vec<NewParticipant>,
     /// Every key that ever spoke for somebody.
@@ -40,8 +41,12 @@ pub struct Twin {
     trades: Vec<Trade>,
     /// Every slot in which something stands, with its phase.
     slots: Vec<(Slot, Phase)>,
-    /// Every slot in which something stood until it was settled.
-    settled: Vec<Slot>,
+    /// Every slot in which something stood when it was settled, or came to stand after that, with its phase.
+    settled: Vec<(Slot, Phase)>,
+    /// Every slot whose settlement is final, with how many readings there were then.
+    concluded: Vec<(Slot, usize)>,
+    /// What was said of trades' deliveries.
+    delivered: Vec<(TradeId, Event)>,
     /// Every reading, in order of arrival.
     readings: Vec<(ParticipantId, Reading)>,
     /// Every certificate.
@@ -60,7 +65,7 @@ impl Twin {
     pub fn new(config: MarketConfig) -> Twin {
         let founder = Key::new(config.operator_key, Speaker::Founder);
         Twin {
-            ways: grid::all_ways(&config),
+            versions: vec![tariffs::Version::new(Slot(0), config.clone())],
             config,
             people: Vec::new(),
             keys: vec![founder],
@@ -69,6 +74,8 @@ impl Twin {
             trades: Vec::new(),
             slots: Vec::new(),
             settled: Vec::new(),
+            concluded: Vec::new(),
+            delivered: Vec::new(),
             readings: Vec::new(),
             certificates: Vec::new(),
             holdings: Vec::new(),
@@ -99,6 +106,8 @@ impl Twin {
         match (&request.command, speaker) {
             (Command::EnrolParticipant(new), _) if self.is_operator(speaker) => self.enrol(new),
             (Command::Deposit(deposit), _) if self.is_operator(speaker) => self.deposit(deposit),
+            (Command::PayOut(payout), _) if self.is_operator(speaker) => self.pay_out(payout),
+            (Command::PublishTariffs(new), _) if self.is_operator(speaker) => self.publish(new),
             (Command::RotateKey(rotation), _) => self.rotate(request.key, rotation.new_key),
             (Command::PlaceOrders(schedule), Speaker::Owner(owner)) => self.place(owner, schedule),
             (Command::CancelOrder(order), Speaker::Owner(owner)) => self.cancel(owner, *order),
