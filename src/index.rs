@@ -4,7 +4,8 @@
 
 use parkwatt_ledger::{Group, IndexRow};
 use parkwatt_proto::v1::{
-    self, command::Kind, leaf::Fact, ledger_account, list_entries_request::About, outcome, posting::Purpose,
+    self, certificate_voided::Was, command::Kind, leaf::Fact, ledger_account, list_entries_request::About,
+    outcome, posting::Purpose,
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -16,6 +17,7 @@ const BY_SLOT: u8 = 3;
 const BY_ORDER: u8 = 4;
 const BY_TRADE: u8 = 5;
 const BY_CERTIFICATE: u8 = 6;
+const BY_GEC: u8 = 7;
 
 /// Returns the rows by which the leaves of `group` are found. No two have the same index and key.
 pub fn index_rows(group: &Group) -> Vec<IndexRow> {
@@ -55,6 +57,7 @@ pub fn place(about: &About) -> (u8, Vec<u8>) {
         About::Order(id) => order(*id),
         About::Trade(trade) => (BY_TRADE, trade.to_be_bytes().to_vec()),
         About::Certificate(id) => certificate(*id),
+        About::Gec(id) => gec(*id),
     }
 }
 
@@ -105,6 +108,23 @@ fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
         }
         // Who claims a certificate, and for whom, is not its producer's to know.
         Fact::CertificateRetired(it) => of_certificate(it.certificate, [it.holder]),
+        Fact::CertificateTransferred(it) => of_certificate(it.certificate, [it.from, it.to]),
+        Fact::CertificateExpired(it) => of_certificate(it.certificate, [it.holder]),
+        // Each holder hears of his own part.
+        Fact::CertificateWithdrawn(it) => {
+            of_certificate(it.certificate, [it.certificate.unwrap_or_default().producer])
+        }
+        Fact::CertificateVoided(it) => {
+            let national = match it.was {
+                Some(Was::Gec(id)) => Some(gec(id)),
+                _ => None,
+            };
+            of_certificate(it.certificate, [it.holder]).into_iter().chain(national).collect()
+        }
+        Fact::GecIssued(it) => vec![gec(it.gec.unwrap_or_default()), participant(it.holder)],
+        Fact::GecVoided(it) => vec![gec(it.gec.unwrap_or_default()), participant(it.holder)],
+        Fact::CertificateBundled(it) => of_part(it.certificate, it.holder, it.gec),
+        Fact::CertificateReleased(it) => of_part(it.certificate, it.holder, it.gec),
     }
 }
 
@@ -126,6 +146,18 @@ fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; 
     named.into_iter().chain(holders.map(participant)).collect()
 }
 
+fn gec(id: v1::GecId) -> (u8, Vec<u8>) {
+    (BY_GEC, [&id.index.to_be_bytes()[..], &id.position.to_be_bytes()].concat())
+}
+
+fn of_part(
+    certificate: Option<v1::CertificateId>,
+    holder: u32,
+    national: Option<v1::GecId>,
+) -> Vec<(u8, Vec<u8>)> {
+    of_certificate(certificate, [holder]).into_iter().chain(national.map(gec)).collect()
+}
+
 /// Returns the orders that a command names, and that it puts in another's place.
 fn changed(command: &v1::CommandLeaf) -> Vec<v1::OrderId> {
     let payload = command.signed.as_ref().map(|signed| signed.payload.as_slice());
@@ -143,7 +175,7 @@ fn changed(command: &v1::CommandLeaf) -> Vec<v1::OrderId> {
 
 fn purpose(it: &Purpose) -> Option<(u8, Vec<u8>)> {
     match it {
-        Purpose::Deposit(_) => None,
+        Purpose::Deposit(_) | Purpose::Payout(_) | Purpose::Rounding(_) => None,
         Purpose::EnergyOfTrade(trade)
         | Purpose::WheelingOfTrade(trade)
         | Purpose::CongestionOfTrade(trade)

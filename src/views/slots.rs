@@ -19,7 +19,7 @@ pub struct SlotView {
     pub traded: Energy,
     /// What the sellers are paid for it.
     pub paid: Worth,
-    /// What was delivered of it; zero before settlement.
+    /// What was delivered of it, as the last settlement computed it; zero before settlement.
     pub delivered: Energy,
     /// The auction's result.
     pub auction: Option<Clearing>,
@@ -46,6 +46,7 @@ impl Slots {
         self.0.range(range).map(|(slot, view)| (*slot, view))
     }
 
+    /// Draws an event, before `orders` does.
     pub(super) fn observe(&mut self, event: &Event, orders: &Orders) {
         match event {
             Event::PhaseBegan { slot, phase } => self.0.entry(*slot).or_default().phase = Some(*phase),
@@ -58,9 +59,10 @@ impl Slots {
                 view.paid = view.paid.plus(trade.price.times(trade.energy));
             }
             Event::TradeDelivered { trade, delivered, .. } => {
-                let slot = orders.trade(*trade).expect("only trades that were made are delivered").trade.slot;
-                let view = self.0.entry(slot).or_default();
-                view.delivered = view.delivered.plus(*delivered);
+                let before = orders.trade(*trade).expect("only trades that were made are delivered");
+                let view = self.0.entry(before.trade.slot).or_default();
+                // The last delivery of a trade holds: it takes the place of the one before it.
+                view.delivered = view.delivered.minus(before.delivered()).plus(*delivered);
             }
             _ => {}
         }
