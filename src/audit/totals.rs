@@ -190,7 +190,9 @@ impl Totals {
             ));
         }
         if withdrawn_wh != voided_wh {
-            found.push(format!("certificates of {withdrawn_wh} Wh were withdrawn, but {voided_wh} Wh are void"));
+            found.push(format!(
+                "certificates of {withdrawn_wh} Wh were withdrawn, but {voided_wh} Wh are void"
+            ));
         }
         if *bundled_wh != u128::from(*gecs) * GEC_WH {
             found.push(format!("{gecs} national certificates of 1 MWh hold {bundled_wh} Wh"));

@@ -51,8 +51,7 @@ impl Certificates {
     /// Returns what a participant has, in order of the certificates' ids.
     pub fn of(&self, holder: ParticipantId) -> impl DoubleEndedIterator<Item = (CertificateId, &Holding)> {
         let first = CertificateId { slot: Slot(0), producer: ParticipantId(0), issue: 0 };
-        let last =
-            CertificateId { slot: Slot(u32::MAX), producer: ParticipantId(u32::MAX), issue: u16::MAX };
+        let last = CertificateId { slot: Slot(u32::MAX), producer: ParticipantId(u32::MAX), issue: u16::MAX };
         let his = self.holdings.range((holder, first)..=(holder, last));
         his.map(|((_, certificate), holding)| (*certificate, holding))
     }

@@ -70,9 +70,9 @@ pub fn parse(
             Kind::TransferCertificates(it) => {
                 engine::Command::TransferCertificates(certificates::transfer(it))
             }
-            Kind::BundleCertificates(it) => engine::Command::BundleCertificates(engine::Bundling {
-                until: engine::Slot(it.until_slot),
-            }),
+            Kind::BundleCertificates(it) => {
+                engine::Command::BundleCertificates(engine::Bundling { until: engine::Slot(it.until_slot) })
+            }
             Kind::WithdrawCertificate(it) => {
                 engine::Command::WithdrawCertificate(certificates::withdrawal(it)?)
             }
@@ -132,7 +132,10 @@ fn payout(it: v1::PayOut) -> Result<engine::Payout, Malformed> {
         Some(Amount::AmountFen(fen)) => engine::PayoutAmount::Fen(fen),
         Some(Amount::All(true)) => engine::PayoutAmount::All,
         Some(Amount::All(false)) => {
-            return Err(Malformed::new("all", "is false; it is only ever true, or amount_fen takes its place"));
+            return Err(Malformed::new(
+                "all",
+                "is false; it is only ever true, or amount_fen takes its place",
+            ));
         }
         None => return Err(Malformed::new("amount", "neither amount_fen nor all is given")),
     };
