@@ -184,3 +184,73 @@ fn purpose(it: &Purpose) -> Option<(u8, Vec<u8>)> {
         Purpose::RetailInSlot(slot) | Purpose::FeedInInSlot(slot) => Some(place(&About::Slot(*slot))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_becomes_of_a_certificate_is_found_by_it_its_slot_its_gec_and_whom_it_concerns() {
+        let id = v1::CertificateId { slot: 1, producer: 2, issue: 3 };
+        let certificate = Some(id);
+        let gec_id = v1::GecId { index: 8, position: 9 };
+        let gec = Some(gec_id);
+        let (from, to, holder, energy_wh) = (4, 5, 6, 7);
+        let about = |people: &[u32], has_certificate: bool, has_gec: bool| -> Vec<About> {
+            let people = people.iter().map(|number| About::Participant(*number));
+            let certificate = has_certificate.then_some([About::Certificate(id), About::Slot(1)]);
+            let national = has_gec.then_some(About::Gec(gec_id));
+            people.chain(certificate.into_iter().flatten()).chain(national).collect()
+        };
+        let void = |was| {
+            Fact::CertificateVoided(v1::CertificateVoided { certificate, holder, energy_wh, was: Some(was) })
+        };
+        for (fact, people, has_certificate, has_gec) in [
+            (
+                Fact::CertificateTransferred(v1::CertificateTransferred { certificate, from, to, energy_wh }),
+                &[from, to][..],
+                true,
+                false,
+            ),
+            (
+                Fact::CertificateExpired(v1::CertificateExpired { certificate, holder, energy_wh }),
+                &[holder],
+                true,
+                false,
+            ),
+            (
+                Fact::CertificateWithdrawn(v1::CertificateWithdrawn {
+                    certificate,
+                    energy_wh,
+                    reason: "corrected".into(),
+                }),
+                &[id.producer],
+                true,
+                false,
+            ),
+            (void(Was::Held(v1::Done {})), &[holder], true, false),
+            (void(Was::Gec(gec_id)), &[holder], true, true),
+            (Fact::GecIssued(v1::GecIssued { gec, holder }), &[holder], false, true),
+            (Fact::GecVoided(v1::GecVoided { gec, holder }), &[holder], false, true),
+            (
+                Fact::CertificateBundled(v1::CertificateBundled { certificate, holder, energy_wh, gec }),
+                &[holder],
+                true,
+                true,
+            ),
+            (
+                Fact::CertificateReleased(v1::CertificateReleased { certificate, holder, energy_wh, gec }),
+                &[holder],
+                true,
+                true,
+            ),
+        ] {
+            let expected = about(people, has_certificate, has_gec);
+            let mut expected: Vec<_> = expected.iter().map(place).collect();
+            let mut found = subjects(&fact);
+            expected.sort();
+            found.sort();
+            assert_eq!(found, expected, "{fact:?}");
+        }
+    }
+}

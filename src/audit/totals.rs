@@ -229,6 +229,62 @@ mod tests {
     }
 
     #[test]
+    fn what_holds_at_the_end_is_counted_once() {
+        let certificate =
+            engine::CertificateId { slot: Slot(7), producer: engine::ParticipantId(0), issue: 1 };
+        let holder = engine::ParticipantId(1);
+        let energy = engine::Energy;
+        let index = engine::LeafIndex;
+        let gec = engine::GecId { index: index(5), position: 0 };
+        let delivered = |wh| Event::TradeDelivered {
+            trade: TradeId(index(1)),
+            delivered: energy(wh),
+            seller_deviation: energy(0),
+            buyer_deviation: energy(0),
+            estimated: false,
+        };
+        let posted = |purpose, nanos| {
+            Event::Posted(engine::Posting {
+                from: engine::Account::Participant(holder),
+                to: engine::Account::Bank,
+                amount: Worth(nanos),
+                purpose,
+            })
+        };
+        let class = engine::CertificateClass::Exported;
+        let voided = |wh, was| Event::CertificateVoided { certificate, holder, energy: energy(wh), was };
+        let mut totals = Totals::default();
+        for event in [
+            delivered(8),
+            delivered(5),
+            posted(Purpose::Payout, 30),
+            posted(Purpose::Rounding, -4),
+            posted(Purpose::Energy(TradeId(index(1))), -7),
+            Event::CertificateIssued { certificate, energy: energy(100), class },
+            Event::GecIssued { gec, holder },
+            Event::CertificateBundled { certificate, holder, energy: energy(40), gec },
+            Event::CertificateExpired { certificate, holder, energy: energy(30) },
+        ] {
+            totals.observe(&event);
+        }
+        assert_eq!(totals.delivered_wh, 5);
+        assert_eq!((totals.paid_out, totals.rounded, totals.settled), (Worth(30), Worth(-4), Worth(7)));
+        assert_eq!((totals.gecs, totals.bundled_wh, totals.expired_wh, totals.voided_wh), (1, 40, 30, 0));
+        for event in [
+            Event::CertificateWithdrawn { certificate, energy: energy(100), reason: String::new() },
+            voided(30, CertificateUse::Held),
+            voided(25, CertificateUse::Bundled(gec)),
+            Event::GecVoided { gec, holder },
+            Event::CertificateReleased { certificate, holder, energy: energy(15), gec },
+            voided(30, CertificateUse::Expired),
+        ] {
+            totals.observe(&event);
+        }
+        assert_eq!((totals.gecs, totals.bundled_wh, totals.expired_wh, totals.voided_wh), (0, 0, 0, 85));
+        assert_eq!(totals.withdrawn_wh, 100);
+    }
+
+    #[test]
     fn sums_that_do_not_agree_are_named() {
         let right = Totals {
             traded_wh: 5,

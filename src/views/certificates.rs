@@ -153,3 +153,114 @@ impl Certificates {
         national.parts += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parkwatt_engine::{Energy, RetirementId, TradeId};
+
+    use super::*;
+
+    const EVE: ParticipantId = ParticipantId(0);
+    const ANN: ParticipantId = ParticipantId(1);
+    const CERTIFICATE: CertificateId = CertificateId { slot: Slot(7), producer: EVE, issue: 1 };
+    const OTHER: CertificateId = CertificateId { slot: Slot(9), producer: EVE, issue: 1 };
+    const GEC: GecId = GecId { index: LeafIndex(5), position: 0 };
+    const CLAIM: RetirementId = RetirementId(LeafIndex(6));
+
+    fn issued(certificate: CertificateId, wh: u64) -> Event {
+        Event::CertificateIssued { certificate, energy: Energy(wh), class: CertificateClass::Exported }
+    }
+
+    fn sliced(wh: u64) -> Event {
+        let (certificate, energy, trade) = (CERTIFICATE, Energy(wh), TradeId(LeafIndex(4)));
+        Event::CertificateSliced { certificate, from: EVE, to: ANN, energy, trade }
+    }
+
+    fn bundled(certificate: CertificateId, wh: u64) -> Event {
+        Event::CertificateBundled { certificate, holder: ANN, energy: Energy(wh), gec: GEC }
+    }
+
+    fn retired(wh: u64) -> Event {
+        Event::CertificateRetired {
+            certificate: CERTIFICATE,
+            holder: ANN,
+            energy: Energy(wh),
+            consumption_slot: Slot(7),
+            beneficiary: "Mill No. 3".into(),
+            purpose: String::new(),
+            retirement: CLAIM,
+        }
+    }
+
+    fn voided(holder: ParticipantId, wh: u64, was: CertificateUse) -> Event {
+        Event::CertificateVoided { certificate: CERTIFICATE, holder, energy: Energy(wh), was }
+    }
+
+    fn drawn(events: &[Event]) -> Certificates {
+        let mut certificates = Certificates::default();
+        events.iter().for_each(|event| certificates.observe(event));
+        certificates
+    }
+
+    /// Checks what a participant has of a certificate: held, retired, bundled, expired, void.
+    #[track_caller]
+    fn check(certificates: &Certificates, holder: ParticipantId, id: CertificateId, expected: [u64; 5]) {
+        let found = certificates.of(holder).find(|(its, _)| *its == id).map(|(_, holding)| *holding);
+        let [held, retired, bundled, expired, voided] = expected;
+        assert_eq!(found.unwrap_or_default(), Holding { held, retired, bundled, expired, voided });
+    }
+
+    #[test]
+    fn every_part_is_with_its_holder_under_its_use() {
+        let transferred =
+            Event::CertificateTransferred { certificate: CERTIFICATE, from: ANN, to: EVE, energy: Energy(1) };
+        let expired = Event::CertificateExpired { certificate: CERTIFICATE, holder: EVE, energy: Energy(3) };
+        let events =
+            [issued(CERTIFICATE, 12), sliced(10), transferred, retired(4), bundled(CERTIFICATE, 2), expired];
+        let certificates = drawn(&events);
+        check(&certificates, EVE, CERTIFICATE, [0, 0, 0, 3, 0]);
+        check(&certificates, ANN, CERTIFICATE, [3, 4, 2, 0, 0]);
+        assert_eq!(certificates.all().count(), 2);
+        assert_eq!(certificates.class(CERTIFICATE), CertificateClass::Exported);
+    }
+
+    #[test]
+    fn who_has_passed_all_of_it_on_has_nothing() {
+        let certificates = drawn(&[issued(CERTIFICATE, 12), sliced(12)]);
+        assert_eq!(certificates.of(EVE).count(), 0);
+        check(&certificates, ANN, CERTIFICATE, [12, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_withdrawal_voids_each_part_and_frees_the_others_of_a_national_certificate() {
+        let national = |voided| NationalView { first: Slot(7), last: Slot(9), parts: 2, voided };
+        let mut events = vec![issued(CERTIFICATE, 12), issued(OTHER, 8), sliced(10)];
+        let passed_on =
+            Event::CertificateTransferred { certificate: OTHER, from: EVE, to: ANN, energy: Energy(8) };
+        events.extend([passed_on, retired(4), Event::GecIssued { gec: GEC, holder: ANN }]);
+        events.extend([bundled(CERTIFICATE, 5), bundled(OTHER, 8)]);
+        let before = drawn(&events);
+        check(&before, ANN, OTHER, [0, 0, 8, 0, 0]);
+        assert_eq!(before.nationals_of(ANN).collect::<Vec<_>>(), [(GEC, &national(false))]);
+        assert_eq!(before.nationals_of(EVE).count(), 0);
+
+        events.extend([
+            Event::CertificateWithdrawn { certificate: CERTIFICATE, energy: Energy(12), reason: "x".into() },
+            voided(EVE, 2, CertificateUse::Held),
+            voided(ANN, 1, CertificateUse::Held),
+            voided(ANN, 4, CertificateUse::Retired(CLAIM)),
+            voided(ANN, 5, CertificateUse::Bundled(GEC)),
+            Event::GecVoided { gec: GEC, holder: ANN },
+            Event::CertificateReleased { certificate: OTHER, holder: ANN, energy: Energy(8), gec: GEC },
+        ]);
+        let after = drawn(&events);
+        check(&after, EVE, CERTIFICATE, [0, 0, 0, 0, 2]);
+        check(&after, ANN, CERTIFICATE, [0, 0, 0, 0, 10]);
+        check(&after, ANN, OTHER, [8, 0, 0, 0, 0]);
+        assert_eq!(after.nationals_of(ANN).collect::<Vec<_>>(), [(GEC, &national(true))]);
+
+        let expired = Event::CertificateExpired { certificate: CERTIFICATE, holder: EVE, energy: Energy(12) };
+        let after = drawn(&[issued(CERTIFICATE, 12), expired, voided(EVE, 12, CertificateUse::Expired)]);
+        check(&after, EVE, CERTIFICATE, [0, 0, 0, 0, 12]);
+    }
+}

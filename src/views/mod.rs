@@ -163,3 +163,36 @@ impl Views {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parkwatt_engine::{Price, TariffBand, ZoneCharges};
+
+    use super::*;
+    use crate::config::MarketFile;
+
+    #[test]
+    fn a_slot_s_tariffs_are_those_of_the_last_version_that_has_begun() {
+        let mut views = Views::new(MarketFile::default().constitution([1; 32]).unwrap());
+        for (version, first) in [(2, 100), (5, 200)] {
+            let price = Price(version.into());
+            views.tariffs.push(NewTariffs {
+                version,
+                effective_from: Slot(first),
+                zones: vec![ZoneCharges { base_wheeling: price, wheeling_up: price, wheeling_down: price }],
+                market_fee: price,
+                bands: vec![TariffBand { from_quarter: 0, retail: price, feed_in: price }],
+            });
+        }
+        assert_eq!(views.config_in(Slot(99)), views.config);
+        for (slot, version) in [(100, 2), (199, 2), (200, 5), (u32::MAX, 5)] {
+            let config = views.config_in(Slot(slot));
+            let zone = &config.zones[0];
+            let price = Price(version.into());
+            assert_eq!((zone.base_wheeling, zone.wheeling_up, zone.wheeling_down), (price, price, price));
+            assert_eq!((config.market_fee, config.tariff_version), (price, version));
+            assert_eq!((config.tariffs.len(), config.tariffs[0].retail), (1, price));
+            assert_eq!((&zone.name, config.tick), (&views.config.zones[0].name, views.config.tick));
+        }
+    }
+}

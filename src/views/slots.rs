@@ -68,3 +68,69 @@ impl Slots {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parkwatt_engine::{LeafIndex, Matching, NewOrder, OrderId, ParticipantId, Side, Trade, TradeId};
+
+    use super::*;
+
+    const SLOT: Slot = Slot(7);
+
+    fn trade(id: u64) -> Trade {
+        let order = |position| OrderId { index: LeafIndex(0), position };
+        Trade {
+            id: TradeId(LeafIndex(id)),
+            slot: SLOT,
+            bid: order(0),
+            offer: order(1),
+            buyer: ParticipantId(0),
+            seller: ParticipantId(1),
+            energy: Energy(10),
+            price: Price(4),
+            wheeling: Price::ZERO,
+            congestion: Price::ZERO,
+            fee: Price::ZERO,
+            tariff_version: 1,
+            matching: Matching::Continuous,
+        }
+    }
+
+    #[test]
+    fn the_last_delivery_of_a_trade_holds_and_so_does_the_last_phase() {
+        let (mut slots, mut orders) = (Slots::default(), Orders::default());
+        for (position, side) in [(0, Side::Bid), (1, Side::Offer)] {
+            let order = NewOrder::resting(side, SLOT, Price(4), Energy(20));
+            let (id, owner) = (OrderId { index: LeafIndex(0), position }, ParticipantId(position.into()));
+            orders.placed(id, owner, order);
+        }
+        let mut observe = |event: Event| {
+            slots.observe(&event, &orders);
+            orders.observe(&event);
+            let view = slots.get(SLOT).cloned().unwrap_or_default();
+            (view.phase, view.delivered.0, orders.reserved(ParticipantId(0)).0)
+        };
+        let began = |phase| Event::PhaseBegan { slot: SLOT, phase };
+        let delivered = |id, wh| Event::TradeDelivered {
+            trade: TradeId(LeafIndex(id)),
+            delivered: Energy(wh),
+            seller_deviation: Energy(10 - wh),
+            buyer_deviation: Energy::ZERO,
+            estimated: false,
+        };
+        for (event, expected) in [
+            (Event::TradeMade(trade(1)), (None, 0, 80)),
+            (Event::TradeMade(trade(2)), (None, 0, 80)),
+            (began(Phase::Closed), (Some(Phase::Closed), 0, 80)),
+            (delivered(1, 8), (Some(Phase::Closed), 8, 40)),
+            (delivered(2, 6), (Some(Phase::Closed), 14, 0)),
+            (began(Phase::Settled), (Some(Phase::Settled), 14, 0)),
+            (delivered(2, 9), (Some(Phase::Settled), 17, 0)),
+            (delivered(1, 1), (Some(Phase::Settled), 10, 0)),
+            (began(Phase::Resettled), (Some(Phase::Resettled), 10, 0)),
+            (began(Phase::Final), (Some(Phase::Final), 10, 0)),
+        ] {
+            assert_eq!(observe(event.clone()), expected, "{event:?}");
+        }
+    }
+}

@@ -150,8 +150,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_file_is_named() {
         for (good, bad, words) in [
-            ("version = 2\n", "", "missing field `version`"),
-            ("market_fee_micros", "market_fee_nanos", "unknown field `market_fee_nanos_per_kwh`"),
+            ("version = 2", "edition = 2", "unknown field `edition`"),
+            ("feed_in_micros_per_kwh = 391000", "", "missing field `feed_in_micros_per_kwh`"),
             ("2026-07-01 00:00", "2026-07-01 00:10", "effective_from: a delivery begins on a quarter hour"),
             ("2026-07-01 00:00", "00:00", "lacks its date"),
             ("= 391000", "= 0.391", "line"),
