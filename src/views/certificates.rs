@@ -198,7 +198,9 @@ mod tests {
 
     fn drawn(events: &[Event]) -> Certificates {
         let mut certificates = Certificates::default();
-        events.iter().for_each(|event| certificates.observe(event));
+        for event in events {
+            certificates.observe(event);
+        }
         certificates
     }
 

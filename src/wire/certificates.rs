@@ -71,12 +71,12 @@ fn must_not_be_long(field: &str, text: &str) -> Result<(), Malformed> {
 pub(super) fn fact(event: &engine::Event) -> Fact {
     match event {
         engine::Event::CertificateIssued { certificate, energy, class: its } => {
-            let (certificate, class) = (named(*certificate), class(*its).into());
+            let (certificate, class) = (Some(certificate_id(*certificate)), class(*its).into());
             Fact::CertificateIssued(v1::CertificateIssued { certificate, energy_wh: energy.0, class })
         }
         engine::Event::CertificateSliced { certificate, from, to, energy, trade } => {
             Fact::CertificateSliced(v1::CertificateSliced {
-                certificate: named(*certificate),
+                certificate: Some(certificate_id(*certificate)),
                 from: from.0,
                 to: to.0,
                 energy_wh: energy.0,
@@ -85,7 +85,7 @@ pub(super) fn fact(event: &engine::Event) -> Fact {
         }
         engine::Event::CertificateTransferred { certificate, from, to, energy } => {
             Fact::CertificateTransferred(v1::CertificateTransferred {
-                certificate: named(*certificate),
+                certificate: Some(certificate_id(*certificate)),
                 from: from.0,
                 to: to.0,
                 energy_wh: energy.0,
@@ -100,7 +100,7 @@ pub(super) fn fact(event: &engine::Event) -> Fact {
             purpose,
             retirement,
         } => Fact::CertificateRetired(v1::CertificateRetired {
-            certificate: named(*certificate),
+            certificate: Some(certificate_id(*certificate)),
             holder: holder.0,
             energy_wh: energy.0,
             consumption_slot: consumption_slot.0,
@@ -109,15 +109,15 @@ pub(super) fn fact(event: &engine::Event) -> Fact {
             retirement: retirement.0.0,
         }),
         engine::Event::CertificateExpired { certificate, holder, energy } => {
-            let (certificate, holder, energy_wh) = (named(*certificate), holder.0, energy.0);
+            let (certificate, holder, energy_wh) = (Some(certificate_id(*certificate)), holder.0, energy.0);
             Fact::CertificateExpired(v1::CertificateExpired { certificate, holder, energy_wh })
         }
         engine::Event::CertificateWithdrawn { certificate, energy, reason } => {
-            let (certificate, reason) = (named(*certificate), reason.clone());
+            let (certificate, reason) = (Some(certificate_id(*certificate)), reason.clone());
             Fact::CertificateWithdrawn(v1::CertificateWithdrawn { certificate, energy_wh: energy.0, reason })
         }
         engine::Event::CertificateVoided { certificate, holder, energy, was: its } => {
-            let (certificate, was) = (named(*certificate), Some(was(*its)));
+            let (certificate, was) = (Some(certificate_id(*certificate)), Some(was(*its)));
             let (holder, energy_wh) = (holder.0, energy.0);
             Fact::CertificateVoided(v1::CertificateVoided { certificate, holder, energy_wh, was })
         }
@@ -131,7 +131,7 @@ fn national_fact(event: &engine::Event) -> Fact {
             Fact::GecIssued(v1::GecIssued { gec: Some(gec_id(gec)), holder: holder.0 })
         }
         engine::Event::CertificateBundled { certificate, holder, energy, gec } => {
-            let (certificate, gec) = (named(certificate), Some(gec_id(gec)));
+            let (certificate, gec) = (Some(certificate_id(certificate)), Some(gec_id(gec)));
             let (holder, energy_wh) = (holder.0, energy.0);
             Fact::CertificateBundled(v1::CertificateBundled { certificate, holder, energy_wh, gec })
         }
@@ -139,7 +139,7 @@ fn national_fact(event: &engine::Event) -> Fact {
             Fact::GecVoided(v1::GecVoided { gec: Some(gec_id(gec)), holder: holder.0 })
         }
         engine::Event::CertificateReleased { certificate, holder, energy, gec } => {
-            let (certificate, gec) = (named(certificate), Some(gec_id(gec)));
+            let (certificate, gec) = (Some(certificate_id(certificate)), Some(gec_id(gec)));
             let (holder, energy_wh) = (holder.0, energy.0);
             Fact::CertificateReleased(v1::CertificateReleased { certificate, holder, energy_wh, gec })
         }
@@ -154,10 +154,6 @@ fn was(it: engine::CertificateUse) -> Was {
         engine::CertificateUse::Bundled(gec) => Was::Gec(gec_id(gec)),
         engine::CertificateUse::Expired => Was::Expired(v1::Done {}),
     }
-}
-
-fn named(id: engine::CertificateId) -> Option<v1::CertificateId> {
-    Some(certificate_id(id))
 }
 
 /// Returns the contract's form of a certificate's name.
