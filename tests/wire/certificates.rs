@@ -12,13 +12,9 @@ use super::{parsed, settlement::refused};
 const CERTIFICATE: CertificateId = CertificateId { slot: Slot(1), producer: ParticipantId(2), issue: 3 };
 const GEC: GecId = GecId { index: LeafIndex(8), position: 9 };
 
-fn named() -> Option<v1::CertificateId> {
-    Some(v1::CertificateId { slot: 1, producer: 2, issue: 3 })
-}
-
-fn gec() -> Option<v1::GecId> {
-    Some(v1::GecId { index: 8, position: 9 })
-}
+/// What the contract says for `CERTIFICATE`, and for `GEC`.
+const NAMED: Option<v1::CertificateId> = Some(v1::CertificateId { slot: 1, producer: 2, issue: 3 });
+const GEC_NAMED: Option<v1::GecId> = Some(v1::GecId { index: 8, position: 9 });
 
 fn claim() -> v1::RetireCertificates {
     v1::RetireCertificates {
@@ -38,7 +34,7 @@ fn claimed(change: impl FnOnce(&mut v1::RetireCertificates)) -> Result<Command, 
 }
 
 fn withdrawn(change: impl FnOnce(&mut v1::WithdrawCertificate)) -> Result<Command, Malformed> {
-    let mut withdrawal = v1::WithdrawCertificate { certificate: named(), reason: "corrected".into() };
+    let mut withdrawal = v1::WithdrawCertificate { certificate: NAMED, reason: "corrected".into() };
     change(&mut withdrawal);
     parsed(Kind::WithdrawCertificate(withdrawal))
 }
@@ -115,12 +111,12 @@ fn what_happens_to_certificates_is_said_with_each_of_its_values() {
     let cases = [
         (
             Event::CertificateIssued { certificate, energy, class: CertificateClass::SelfConsumed },
-            Fact::CertificateIssued(v1::CertificateIssued { certificate: named(), energy_wh, class }),
+            Fact::CertificateIssued(v1::CertificateIssued { certificate: NAMED, energy_wh, class }),
         ),
         (
             Event::CertificateSliced { certificate, from, to, energy, trade: TradeId(LeafIndex(7)) },
             Fact::CertificateSliced(v1::CertificateSliced {
-                certificate: named(),
+                certificate: NAMED,
                 from: 4,
                 to: 6,
                 energy_wh,
@@ -130,7 +126,7 @@ fn what_happens_to_certificates_is_said_with_each_of_its_values() {
         (
             Event::CertificateTransferred { certificate, from, to, energy },
             Fact::CertificateTransferred(v1::CertificateTransferred {
-                certificate: named(),
+                certificate: NAMED,
                 from: 4,
                 to: 6,
                 energy_wh,
@@ -147,7 +143,7 @@ fn what_happens_to_certificates_is_said_with_each_of_its_values() {
                 retirement: RetirementId(LeafIndex(8)),
             },
             Fact::CertificateRetired(v1::CertificateRetired {
-                certificate: named(),
+                certificate: NAMED,
                 holder: 4,
                 energy_wh,
                 consumption_slot: 7,
@@ -156,36 +152,36 @@ fn what_happens_to_certificates_is_said_with_each_of_its_values() {
                 retirement: 8,
             }),
         ),
-        (Event::GecIssued { gec: GEC, holder }, Fact::GecIssued(v1::GecIssued { gec: gec(), holder: 4 })),
+        (Event::GecIssued { gec: GEC, holder }, Fact::GecIssued(v1::GecIssued { gec: GEC_NAMED, holder: 4 })),
         (
             Event::CertificateBundled { certificate, holder, energy, gec: GEC },
             Fact::CertificateBundled(v1::CertificateBundled {
-                certificate: named(),
+                certificate: NAMED,
                 holder: 4,
                 energy_wh,
-                gec: gec(),
+                gec: GEC_NAMED,
             }),
         ),
         (
             Event::CertificateExpired { certificate, holder, energy },
-            Fact::CertificateExpired(v1::CertificateExpired { certificate: named(), holder: 4, energy_wh }),
+            Fact::CertificateExpired(v1::CertificateExpired { certificate: NAMED, holder: 4, energy_wh }),
         ),
         (
             Event::CertificateWithdrawn { certificate, energy, reason: "corrected".into() },
             Fact::CertificateWithdrawn(v1::CertificateWithdrawn {
-                certificate: named(),
+                certificate: NAMED,
                 energy_wh,
                 reason: "corrected".into(),
             }),
         ),
-        (Event::GecVoided { gec: GEC, holder }, Fact::GecVoided(v1::GecVoided { gec: gec(), holder: 4 })),
+        (Event::GecVoided { gec: GEC, holder }, Fact::GecVoided(v1::GecVoided { gec: GEC_NAMED, holder: 4 })),
         (
             Event::CertificateReleased { certificate, holder, energy, gec: GEC },
             Fact::CertificateReleased(v1::CertificateReleased {
-                certificate: named(),
+                certificate: NAMED,
                 holder: 4,
                 energy_wh,
-                gec: gec(),
+                gec: GEC_NAMED,
             }),
         ),
     ];
@@ -199,7 +195,7 @@ fn what_happens_to_certificates_is_said_with_each_of_its_values() {
         (CertificateUse::Expired, Was::Expired(v1::Done {})),
     ] {
         let event = Event::CertificateVoided { certificate, holder, energy, was };
-        let voided = v1::CertificateVoided { certificate: named(), holder: 4, energy_wh, was: Some(said) };
+        let voided = v1::CertificateVoided { certificate: NAMED, holder: 4, energy_wh, was: Some(said) };
         assert_eq!(wire::event_fact(&event), Fact::CertificateVoided(voided));
     }
 }
