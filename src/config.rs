@@ -123,13 +123,16 @@ pub struct MarketFile {
     pub gate_before_s: u32,
     /// A slot is settled at the latest this long after its end. Default 86,400: 24 hours.
     pub settle_after_s: u32,
+    /// A slot's settlement is final this long after its end: until then late and corrected readings settle it
+    /// again. Default 2,592,000: 30 days.
+    pub final_after_s: u32,
     /// Where in the range of clearing prices the price is taken, in thousandths. Default 500: its middle.
     pub auction_point_per_mille: u32,
     /// What a buyer pays the market. Default 2,000: 0.002 yuan/kWh.
     pub market_fee_micros_per_kwh: i64,
     /// The deviation charge, in thousandths of the trade's price. Default 100: 10 %.
     pub deviation_per_mille: u32,
-    /// The tariffs' version. Default 1.
+    /// The version of the first tariffs; the operator publishes later ones. Default 1.
     pub tariff_version: u32,
     /// The supplier's tariffs by time of day (UTC). Default: 0.42 at night, 0.72, and 1.08 at the two peaks;
     /// feed-in 0.391.
@@ -203,6 +206,7 @@ impl Default for MarketFile {
             uncross_before_s: 24 * 3600,
             gate_before_s: 900,
             settle_after_s: 24 * 3600,
+            final_after_s: 30 * 24 * 3600,
             auction_point_per_mille: 500,
             market_fee_micros_per_kwh: 2_000,
             deviation_per_mille: 100,
@@ -245,6 +249,7 @@ impl MarketFile {
                 uncross_before_s: self.uncross_before_s,
                 gate_before_s: self.gate_before_s,
                 settle_after_s: self.settle_after_s,
+                final_after_s: self.final_after_s,
             },
             auction_point_per_mille: self.auction_point_per_mille,
             market_fee: engine::Price(self.market_fee_micros_per_kwh),

@@ -4,7 +4,8 @@
 
 use parkwatt_ledger::{Group, IndexRow};
 use parkwatt_proto::v1::{
-    self, command::Kind, leaf::Fact, ledger_account, list_entries_request::About, outcome, posting::Purpose,
+    self, certificate_voided::Was, command::Kind, leaf::Fact, ledger_account, list_entries_request::About,
+    outcome, posting::Purpose,
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -16,6 +17,7 @@ const BY_SLOT: u8 = 3;
 const BY_ORDER: u8 = 4;
 const BY_TRADE: u8 = 5;
 const BY_CERTIFICATE: u8 = 6;
+const BY_GEC: u8 = 7;
 
 /// Returns the rows by which the leaves of `group` are found. No two have the same index and key.
 pub fn index_rows(group: &Group) -> Vec<IndexRow> {
@@ -55,6 +57,7 @@ pub fn place(about: &About) -> (u8, Vec<u8>) {
         About::Order(id) => order(*id),
         About::Trade(trade) => (BY_TRADE, trade.to_be_bytes().to_vec()),
         About::Certificate(id) => certificate(*id),
+        About::Gec(id) => gec(*id),
     }
 }
 
@@ -105,6 +108,23 @@ fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
         }
         // Who claims a certificate, and for whom, is not its producer's to know.
         Fact::CertificateRetired(it) => of_certificate(it.certificate, [it.holder]),
+        Fact::CertificateTransferred(it) => of_certificate(it.certificate, [it.from, it.to]),
+        Fact::CertificateExpired(it) => of_certificate(it.certificate, [it.holder]),
+        // Each holder hears of his own part.
+        Fact::CertificateWithdrawn(it) => {
+            of_certificate(it.certificate, [it.certificate.unwrap_or_default().producer])
+        }
+        Fact::CertificateVoided(it) => {
+            let national = match it.was {
+                Some(Was::Gec(id)) => Some(gec(id)),
+                _ => None,
+            };
+            of_certificate(it.certificate, [it.holder]).into_iter().chain(national).collect()
+        }
+        Fact::GecIssued(it) => vec![gec(it.gec.unwrap_or_default()), participant(it.holder)],
+        Fact::GecVoided(it) => vec![gec(it.gec.unwrap_or_default()), participant(it.holder)],
+        Fact::CertificateBundled(it) => of_part(it.certificate, it.holder, it.gec),
+        Fact::CertificateReleased(it) => of_part(it.certificate, it.holder, it.gec),
     }
 }
 
@@ -126,6 +146,18 @@ fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; 
     named.into_iter().chain(holders.map(participant)).collect()
 }
 
+fn gec(id: v1::GecId) -> (u8, Vec<u8>) {
+    (BY_GEC, [&id.index.to_be_bytes()[..], &id.position.to_be_bytes()].concat())
+}
+
+fn of_part(
+    certificate: Option<v1::CertificateId>,
+    holder: u32,
+    national: Option<v1::GecId>,
+) -> Vec<(u8, Vec<u8>)> {
+    of_certificate(certificate, [holder]).into_iter().chain(national.map(gec)).collect()
+}
+
 /// Returns the orders that a command names, and that it puts in another's place.
 fn changed(command: &v1::CommandLeaf) -> Vec<v1::OrderId> {
     let payload = command.signed.as_ref().map(|signed| signed.payload.as_slice());
@@ -143,12 +175,82 @@ fn changed(command: &v1::CommandLeaf) -> Vec<v1::OrderId> {
 
 fn purpose(it: &Purpose) -> Option<(u8, Vec<u8>)> {
     match it {
-        Purpose::Deposit(_) => None,
+        Purpose::Deposit(_) | Purpose::Payout(_) | Purpose::Rounding(_) => None,
         Purpose::EnergyOfTrade(trade)
         | Purpose::WheelingOfTrade(trade)
         | Purpose::CongestionOfTrade(trade)
         | Purpose::FeeOfTrade(trade)
         | Purpose::DeviationOfTrade(trade) => Some(place(&About::Trade(*trade))),
         Purpose::RetailInSlot(slot) | Purpose::FeedInInSlot(slot) => Some(place(&About::Slot(*slot))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_becomes_of_a_certificate_is_found_by_it_its_slot_its_gec_and_whom_it_concerns() {
+        let id = v1::CertificateId { slot: 1, producer: 2, issue: 3 };
+        let certificate = Some(id);
+        let gec_id = v1::GecId { index: 8, position: 9 };
+        let gec = Some(gec_id);
+        let (from, to, holder, energy_wh) = (4, 5, 6, 7);
+        let about = |people: &[u32], has_certificate: bool, has_gec: bool| -> Vec<About> {
+            let people = people.iter().map(|number| About::Participant(*number));
+            let certificate = has_certificate.then_some([About::Certificate(id), About::Slot(1)]);
+            let national = has_gec.then_some(About::Gec(gec_id));
+            people.chain(certificate.into_iter().flatten()).chain(national).collect()
+        };
+        let void = |was| {
+            Fact::CertificateVoided(v1::CertificateVoided { certificate, holder, energy_wh, was: Some(was) })
+        };
+        for (fact, people, has_certificate, has_gec) in [
+            (
+                Fact::CertificateTransferred(v1::CertificateTransferred { certificate, from, to, energy_wh }),
+                &[from, to][..],
+                true,
+                false,
+            ),
+            (
+                Fact::CertificateExpired(v1::CertificateExpired { certificate, holder, energy_wh }),
+                &[holder],
+                true,
+                false,
+            ),
+            (
+                Fact::CertificateWithdrawn(v1::CertificateWithdrawn {
+                    certificate,
+                    energy_wh,
+                    reason: "corrected".into(),
+                }),
+                &[id.producer],
+                true,
+                false,
+            ),
+            (void(Was::Held(v1::Done {})), &[holder], true, false),
+            (void(Was::Gec(gec_id)), &[holder], true, true),
+            (Fact::GecIssued(v1::GecIssued { gec, holder }), &[holder], false, true),
+            (Fact::GecVoided(v1::GecVoided { gec, holder }), &[holder], false, true),
+            (
+                Fact::CertificateBundled(v1::CertificateBundled { certificate, holder, energy_wh, gec }),
+                &[holder],
+                true,
+                true,
+            ),
+            (
+                Fact::CertificateReleased(v1::CertificateReleased { certificate, holder, energy_wh, gec }),
+                &[holder],
+                true,
+                true,
+            ),
+        ] {
+            let expected = about(people, has_certificate, has_gec);
+            let mut expected: Vec<_> = expected.iter().map(place).collect();
+            let mut found = subjects(&fact);
+            expected.sort();
+            found.sort();
+            assert_eq!(found, expected, "{fact:?}");
+        }
     }
 }

@@ -26,11 +26,12 @@ async fn read_meter(connection: &Connection, meter: SigningKey, [import_wh, expo
     let mut meter = Signer::new(meter, "park");
     for (counter, slot, import, export) in [(1, NOON - 1, 0, 0), (2, NOON, import_wh, export_wh)] {
         let reading = Kind::SubmitReading(SubmitReading {
-            slot,
+            read_at_micros: u64::from(slot + 1) * MICROS_PER_SLOT,
             import_register_wh: 5_000 + import,
             export_register_wh: 7_000 + export,
             counter,
             quality: Quality::Measured.into(),
+            ..SubmitReading::default()
         });
         let now = u64::from(NOON + 1) * MICROS_PER_SLOT;
         let receipt = connection.submit(meter.sign(reading, now, Duration::from_mins(1))).await.unwrap();

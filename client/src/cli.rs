@@ -16,7 +16,9 @@ mod certificates;
 mod changes;
 mod enrolment;
 mod keys;
+mod operator;
 mod standing;
+mod tariffs;
 mod trades;
 mod trading;
 
@@ -41,6 +43,9 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Key(action) => keys::key(*action, options).await,
         Command::Enrol(enrol) => enrolment::enrol(enrol, options).await,
         Command::Deposit(deposit) => enrolment::deposit(deposit, options).await,
+        Command::PayOut(pay_out) => operator::pay_out(pay_out, options).await,
+        Command::PublishTariffs(publish) => tariffs::publish(publish, options).await,
+        Command::WithdrawCertificate(withdrawal) => operator::withdraw_certificate(withdrawal, options).await,
         Command::Sell(order) => trading::place(Side::Offer, *order, options).await,
         Command::Buy(order) => trading::place(Side::Bid, *order, options).await,
         Command::Replace(replace) => changes::replace(*replace, options).await,

@@ -11,10 +11,10 @@ use parkwatt_proto::v1::ledger_client::LedgerClient;
 use parkwatt_proto::v1::market_data_client::MarketDataClient;
 use parkwatt_proto::v1::simulation_client::SimulationClient;
 use parkwatt_proto::v1::{
-    AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, CertificateHolding, Checkpoint, Depth,
-    GetAccountRequest, GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest,
-    GetInclusionProofRequest, GetIndicativeAuctionRequest, GetMarketRequest, IndicativeAuction,
-    ListCertificatesRequest, ListEntriesRequest, ListEntriesResponse, ListOrdersRequest, ListSlotsRequest,
+    AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, Checkpoint, Depth, GetAccountRequest,
+    GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest, GetInclusionProofRequest,
+    GetIndicativeAuctionRequest, GetMarketRequest, IndicativeAuction, ListCertificatesRequest,
+    ListCertificatesResponse, ListEntriesRequest, ListEntriesResponse, ListOrdersRequest, ListSlotsRequest,
     ListTapeRequest, ListTradesRequest, Market, Order, OwnTrade, Proof, Receipt, SignedCommand,
     SignedSession, SlotSummary, Trade,
 };
@@ -160,14 +160,14 @@ impl Connection {
         Ok(self.answer(self.account_client().list_trades(request).await)?.trades)
     }
 
-    /// Returns the caller's certificates, newest slot first.
+    /// Returns the caller's certificates, newest slot first, and his national ones, newest first.
     pub async fn certificates(
         &self,
         session: &SignedSession,
         count: u32,
-    ) -> Result<Vec<CertificateHolding>, ClientError> {
+    ) -> Result<ListCertificatesResponse, ClientError> {
         let request = with_session(ListCertificatesRequest { count }, session);
-        Ok(self.answer(self.account_client().list_certificates(request).await)?.holdings)
+        self.answer(self.account_client().list_certificates(request).await)
     }
 }
 

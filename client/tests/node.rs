@@ -236,34 +236,23 @@ fn everybody_sees_the_tape_and_the_book() {
 }
 
 #[test]
-fn an_owner_sees_his_account_and_claims_his_certificates() {
+fn an_owner_sees_his_account() {
     let account = v1::AccountStatement {
         name: "mill".to_owned(),
         zone: "park".to_owned(),
         balance_yuan: "100.000000000".to_owned(),
         reserved_yuan: "0.676500000".to_owned(),
+        certificates_bundled_wh: 1_000_000,
+        certificates_expired_wh: 700,
         ..v1::AccountStatement::default()
     };
-    let certificate = Some(v1::CertificateId { slot: NOON - 96, producer: 2, issue: 1 });
-    let certificates = vec![v1::CertificateHolding { certificate, held_wh: 1_400, retired_wh: 0 }];
-    let answers = [Ok(receipt(outcome::Kind::Retired(v1::Done {}), vec![]))].into();
-    let owner = Owner::new(Script { answers, account, certificates, ..Script::default() });
-    assert_eq!(owner.json(&["account"])["account"]["available_yuan"], "99.323500000");
-    assert_eq!(
-        owner.json(&["certificates"]),
-        json!({ "certificates": [{
-            "certificate_id": format!("{}.2.1", NOON - 96), "slot": NOON - 96,
-            "generation_start": "2026-05-31T04:00:00Z", "producer": 2, "issue": 1,
-            "held_wh": 1_400, "retired_wh": 0,
-        }] })
-    );
-    // At 11:00 the last noon that is over is yesterday's.
-    let claim =
-        ["certificates", "retire", "--at", "12:00", "--energy", "1kWh", "--beneficiary", "Mill No. 3"];
-    assert_eq!(owner.json(&claim)["retired"]["slot"], NOON - 96);
-    let command::Kind::RetireCertificates(asked) = owner.asked() else { panic!("a claim") };
-    assert_eq!((asked.slot, asked.consumption_slot, asked.energy_wh), (NOON - 96, NOON - 96, 1_000));
-    assert_eq!(asked.beneficiary, "Mill No. 3");
+    let owner = Owner::new(Script { account, ..Script::default() });
+    let account = owner.json(&["account"])["account"].clone();
+    assert_eq!(account["available_yuan"], "99.323500000");
+    assert_eq!(account["certificates_bundled_wh"], 1_000_000);
+    assert_eq!(account["certificates_expired_wh"], 700);
+    let said = owner.table(&["account"]);
+    assert!(said.contains("certificates bundled  1000 kWh"), "{said}");
 }
 
 #[tokio::test]

@@ -111,9 +111,10 @@ fn write_replayed(f: &mut fmt::Formatter<'_>, replayed: &Replayed) -> fmt::Resul
         f,
         "money",
         &format_args!(
-            "{} {currency} settled and {} deposited in {} postings; all accounts together: {}",
+            "{} {currency} settled, {} deposited and {} paid out in {} postings; all accounts together: {}",
             Decimal(totals.settled),
             Decimal(totals.deposited),
+            Decimal(totals.paid_out),
             HumanCount(totals.postings),
             Decimal(totals.accounts_sum)
         ),
@@ -127,11 +128,15 @@ fn write_replayed(f: &mut fmt::Formatter<'_>, replayed: &Replayed) -> fmt::Resul
         f,
         "certificates",
         &format_args!(
-            "{} of {} issued: {} held, {} retired",
+            "{} of {} issued: {} held, {} retired, {} in {} national ones, {} expired, {} void",
             HumanCount(totals.certificates),
             Kwh(totals.issued_wh),
             Kwh(totals.held_wh),
-            Kwh(totals.retired_wh)
+            Kwh(totals.retired_wh),
+            Kwh(totals.bundled_wh),
+            HumanCount(totals.gecs),
+            Kwh(totals.expired_wh),
+            Kwh(totals.voided_wh)
         ),
     )
 }

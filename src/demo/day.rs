@@ -159,8 +159,13 @@ impl Desk<'_> {
                     |it: &&v1::CertificateHolding| it.certificate.as_ref().is_some_and(|id| id.slot == slot);
                 let energy_wh = holdings.iter().filter(in_slot).map(|it| it.held_wh).sum();
                 if energy_wh > 0 {
-                    let beneficiary = name.clone();
-                    let it = RetireCertificates { slot, energy_wh, consumption_slot: slot, beneficiary };
+                    let it = RetireCertificates {
+                        slot,
+                        energy_wh,
+                        consumption_slot: slot,
+                        beneficiary: name.clone(),
+                        ..RetireCertificates::default()
+                    };
                     commands.push(self.sign_owner(seat, Kind::RetireCertificates(it)));
                 }
             }
@@ -189,18 +194,20 @@ impl Desk<'_> {
     fn reading(&mut self, seat: usize, quarter: Option<u32>) -> v1::SignedCommand {
         let point = &self.park.points[seat];
         let read = quarter.map_or(0, |quarter| quarter as usize + 1);
-        // Registers count from the day when the meter was built in.
-        let mut registers = [1_000_000, 1_000_000];
+        let before = u32::try_from(read).expect("a park has fewer than 2^32 quarter hours");
+        // Registers count from the day when the meter was built in; without PV there is none for generation.
+        let [mut import_register_wh, mut export_register_wh] = [1_000_000; 2];
+        let mut generation_register_wh = if point.pv_capacity_w > 0 { 1_000_000 } else { 0 };
         for [generation, load] in &point.profile[..read] {
-            registers[0] += load.saturating_sub(*generation);
-            registers[1] += generation.saturating_sub(*load);
+            import_register_wh += load.saturating_sub(*generation);
+            export_register_wh += generation.saturating_sub(*load);
+            generation_register_wh += generation;
         }
         let reading = SubmitReading {
-            slot: self.park.first_slot.0
-                + u32::try_from(read).expect("a park has fewer than 2^32 quarter hours")
-                - 1,
-            import_register_wh: registers[0],
-            export_register_wh: registers[1],
+            read_at_micros: Slot(self.park.first_slot.0 + before).start().0,
+            import_register_wh,
+            export_register_wh,
+            generation_register_wh,
             counter: read as u64 + 1,
             quality: Quality::Measured.into(),
         };

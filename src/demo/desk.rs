@@ -157,7 +157,7 @@ impl<'a> Desk<'a> {
         loop {
             let session = self.seats[seat].owner.session(self.now_micros, Duration::from_mins(10));
             match self.connection.certificates(&session, 1_000).await {
-                Ok(holdings) => return Ok(holdings),
+                Ok(listed) => return Ok(listed.holdings),
                 Err(problem) => self.come_back_after(&problem).await?,
             }
         }

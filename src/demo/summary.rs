@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
-use parkwatt_engine::{Account, Energy, ParticipantId, Phase, Slot, Trade, Worth};
+use parkwatt_engine::{Account, CertificateClass, Energy, ParticipantId, Phase, Slot, Trade, Worth};
 
 use super::{
     grid,
@@ -90,7 +90,7 @@ impl<'a> Summary<'a> {
         let mut line =
             |name: &str, value: String| writeln!(text, "  {name:<34} {value}").expect("text takes text");
         let is_settled = |slot: &&Slot| {
-            self.views.slots.get(**slot).is_some_and(|view| view.phase == Some(Phase::Settled))
+            self.views.slots.get(**slot).is_some_and(|view| view.phase >= Some(Phase::Settled))
         };
         let settled = self.slots.iter().filter(is_settled).count();
         line("Quarter hours settled", format!("{settled} of {}", self.slots.len()));
@@ -163,17 +163,20 @@ impl<'a> Summary<'a> {
 
     /// Returns certificates as lines of text.
     fn certificates(&self) -> String {
-        let all = || self.views.certificates.iter();
-        let retired: u64 = all().map(|(_, it)| it.retired).sum();
-        let held: u64 = all().map(|(_, it)| it.held).sum();
+        let is_exported = |id| self.views.certificates.class(id) == CertificateClass::Exported;
+        let all = || self.views.certificates.all().filter(|(_, id, _)| is_exported(*id));
+        let own = self.views.certificates.all().filter(|(_, id, _)| !is_exported(*id));
+        let retired: u64 = all().map(|(.., it)| it.retired).sum();
+        let held: u64 = all().map(|(.., it)| it.held).sum();
         let with_buyers: u64 =
-            all().filter(|((holder, id), _)| *holder != id.producer).map(|(_, it)| it.held).sum();
+            all().filter(|(holder, id, _)| *holder != id.producer).map(|(.., it)| it.held).sum();
         let mut text = String::new();
         for (name, value) in [
             ("Certificates issued", held + retired),
             ("Claimed by businesses", retired),
             ("Held by other buyers", with_buyers),
             ("Left with their producers", held - with_buyers),
+            ("Certified as self-consumed", own.map(|(.., it)| it.held).sum()),
         ] {
             writeln!(text, "  {name:<34} {}", kwh(value)).expect("text takes text");
         }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     host::Market,
     refusal::Refused,
-    views::{OrderState, OrderView, TradeView},
+    views::{Holding, OrderState, OrderView, TradeView},
     wire,
 };
 
@@ -44,8 +44,13 @@ impl Account for AccountReads {
             let his = views.orders.trades_of(id).filter(|view| is_his(view, id));
             his.map(|view| view.delivered().0).sum()
         };
-        let holdings =
-            || views.certificates.iter().filter(|((holder, _), _)| *holder == id).map(|(_, it)| it);
+        let mut certificates = Holding::default();
+        for (_, holding) in views.certificates.of(id) {
+            certificates.held += holding.held;
+            certificates.retired += holding.retired;
+            certificates.bundled += holding.bundled;
+            certificates.expired += holding.expired;
+        }
         Ok(Response::new(v1::AccountStatement {
             participant: id.0,
             name: participant.name.clone(),
@@ -55,8 +60,10 @@ impl Account for AccountReads {
             credit_limit_fen: participant.credit_limit_fen,
             bought_wh: delivered(|view, id| view.trade.buyer == id),
             sold_wh: delivered(|view, id| view.trade.seller == id),
-            certificates_held_wh: holdings().map(|holding| holding.held).sum(),
-            certificates_retired_wh: holdings().map(|holding| holding.retired).sum(),
+            certificates_held_wh: certificates.held,
+            certificates_retired_wh: certificates.retired,
+            certificates_bundled_wh: certificates.bundled,
+            certificates_expired_wh: certificates.expired,
         }))
     }
 
@@ -91,13 +98,26 @@ impl Account for AccountReads {
         let id = self.participant(request.metadata())?;
         let count = rows(request.into_inner().count)?;
         let views = self.0.views();
-        let his = views.certificates.iter().rev().filter(|((holder, _), _)| *holder == id);
-        let holdings = his.take(count).map(|((_, certificate), holding)| v1::CertificateHolding {
-            certificate: Some(wire::certificate_id(*certificate)),
+        let holdings = views.certificates.of(id).rev().take(count);
+        let holdings = holdings.map(|(certificate, holding)| v1::CertificateHolding {
+            certificate: Some(wire::certificate_id(certificate)),
+            class: wire::class(views.certificates.class(certificate)).into(),
             held_wh: holding.held,
             retired_wh: holding.retired,
+            bundled_wh: holding.bundled,
+            expired_wh: holding.expired,
+            voided_wh: holding.voided,
         });
-        Ok(Response::new(v1::ListCertificatesResponse { holdings: holdings.collect() }))
+        let nationals = views.certificates.nationals_of(id).rev().take(count);
+        let nationals = nationals.map(|(gec, national)| v1::NationalCertificate {
+            gec: Some(wire::gec_id(gec)),
+            first_slot: national.first.0,
+            last_slot: national.last.0,
+            parts: national.parts,
+            voided: national.voided,
+        });
+        let (holdings, nationals) = (holdings.collect(), nationals.collect());
+        Ok(Response::new(v1::ListCertificatesResponse { holdings, nationals }))
     }
 }
 

@@ -26,6 +26,7 @@ impl MarketData for MarketDataReads {
             participants: u32::try_from(views.participants.len())
                 .expect("participants' numbers have 32 bits"),
             tree_size: views.tree_size,
+            tariffs: views.tariffs.iter().map(|it| wire::tariffs(&views.config, it)).collect(),
         }))
     }
 
@@ -85,13 +86,13 @@ impl MarketData for MarketDataReads {
         let (phase, tree_size, book) = {
             let views = self.0.views();
             let phase = phase(&self.0, slot, views.slots.get(slot));
-            (phase, views.tree_size, (phase == v1::Phase::Auction).then(|| views.book(slot)))
+            let is_open = phase == v1::Phase::Auction;
+            (phase, views.tree_size, is_open.then(|| (views.config_in(slot), views.book(slot))))
         };
         let mut result = None;
-        if let Some(book) = book {
+        if let Some((config, book)) = book {
             // Of a large book this takes milliseconds, in which this thread shall answer others.
-            let market = self.0.clone();
-            let clearing = tokio::task::spawn_blocking(move || indicative(&market.config, slot, &book));
+            let clearing = tokio::task::spawn_blocking(move || indicative(&config, slot, &book));
             result = Some(nameless(&clearing.await.map_err(|_| Refused::Stopped)?));
         }
         Ok(Response::new(v1::IndicativeAuction { slot: slot.0, phase: phase.into(), result, tree_size }))

@@ -3,16 +3,18 @@
 //!
 //! Knows events; decides nothing, and can be drawn again from the ledger at any time.
 
+mod certificates;
 mod orders;
 mod slots;
 
 use std::collections::BTreeMap;
 
 use parkwatt_engine::{
-    Account, CertificateId, Command, Event, KeyHolder, MarketConfig, NewParticipant, OpenOrder, Outcome,
-    ParticipantId, PublicKey, Slot, Worth,
+    Account, Command, Event, KeyHolder, MarketConfig, NewParticipant, NewTariffs, OpenOrder, Outcome,
+    PublicKey, Slot, Worth,
 };
 
+pub use certificates::{Certificates, Holding, NationalView};
 pub use orders::{DeliveryView, OrderState, OrderView, Orders, TradeView};
 pub use slots::{SlotView, Slots};
 
@@ -22,6 +24,8 @@ use crate::apply::{Applied, Cause};
 pub struct Views {
     /// The market's constitution.
     pub config: MarketConfig,
+    /// The versions of the tariffs that were published since, in their order.
+    pub tariffs: Vec<NewTariffs>,
     /// How many leaves the picture shows.
     pub tree_size: u64,
     /// The participants, by their numbers, each with the keys that speak for him now.
@@ -30,19 +34,10 @@ pub struct Views {
     pub orders: Orders,
     /// Slots, their phases and volumes.
     pub slots: Slots,
-    /// What is held and claimed of each certificate.
-    pub certificates: BTreeMap<(ParticipantId, CertificateId), Holding>,
+    /// Certificates, and national ones.
+    pub certificates: Certificates,
     keys: BTreeMap<PublicKey, KeyHolder>,
     balances: BTreeMap<Account, Worth>,
-}
-
-/// What a participant holds and has claimed of one certificate, in Wh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holding {
-    /// Held.
-    pub held: u64,
-    /// Claimed.
-    pub retired: u64,
 }
 
 impl Views {
@@ -51,11 +46,12 @@ impl Views {
         Views {
             keys: BTreeMap::from([(config.operator_key, KeyHolder::FoundingOperator)]),
             config,
+            tariffs: Vec::new(),
             tree_size: 1,
             participants: Vec::new(),
             orders: Orders::default(),
             slots: Slots::default(),
-            certificates: BTreeMap::new(),
+            certificates: Certificates::default(),
             balances: BTreeMap::new(),
         }
     }
@@ -94,6 +90,23 @@ impl Views {
         self.orders.open_in(slot).map(open).collect()
     }
 
+    /// Returns the market's constitution with the tariffs that hold in a slot.
+    pub fn config_in(&self, slot: Slot) -> MarketConfig {
+        let mut config = self.config.clone();
+        let Some(tariffs) = self.tariffs.iter().rfind(|tariffs| tariffs.effective_from <= slot) else {
+            return config;
+        };
+        for (zone, charges) in config.zones.iter_mut().zip(&tariffs.zones) {
+            zone.base_wheeling = charges.base_wheeling;
+            zone.wheeling_up = charges.wheeling_up;
+            zone.wheeling_down = charges.wheeling_down;
+        }
+        config.market_fee = tariffs.market_fee;
+        config.tariff_version = tariffs.version;
+        config.tariffs.clone_from(&tariffs.bands);
+        config
+    }
+
     /// Returns an account's balance.
     pub fn balance(&self, account: Account) -> Worth {
         self.balances.get(&account).copied().unwrap_or_default()
@@ -107,6 +120,9 @@ impl Views {
                     self.keys.insert(meter_key, KeyHolder::Meter(*id));
                 }
                 self.participants.push(new.clone());
+            }
+            (Command::PublishTariffs(tariffs), Outcome::TariffsPublished) => {
+                self.tariffs.push(tariffs.clone());
             }
             (Command::RotateKey(rotation), Outcome::KeyRotated) => self.rotate_key(*key, rotation.new_key),
             (Command::PlaceOrders(schedule), Outcome::Placed(answers)) => {
@@ -138,30 +154,45 @@ impl Views {
     fn observe_event(&mut self, event: &Event) {
         self.slots.observe(event, &self.orders);
         self.orders.observe(event);
-        match event {
-            Event::Posted(posting) => {
-                let from = self.balances.entry(posting.from).or_default();
-                *from = from.minus(posting.amount);
-                let to = self.balances.entry(posting.to).or_default();
-                *to = to.plus(posting.amount);
-            }
-            Event::CertificateIssued { certificate, energy } => {
-                self.holding(certificate.producer, *certificate).held += energy.0;
-            }
-            Event::CertificateSliced { certificate, from, to, energy, .. } => {
-                self.holding(*from, *certificate).held -= energy.0;
-                self.holding(*to, *certificate).held += energy.0;
-            }
-            Event::CertificateRetired { certificate, holder, energy, .. } => {
-                let holding = self.holding(*holder, *certificate);
-                holding.held -= energy.0;
-                holding.retired += energy.0;
-            }
-            _ => {}
+        self.certificates.observe(event);
+        if let Event::Posted(posting) = event {
+            let from = self.balances.entry(posting.from).or_default();
+            *from = from.minus(posting.amount);
+            let to = self.balances.entry(posting.to).or_default();
+            *to = to.plus(posting.amount);
         }
     }
+}
 
-    fn holding(&mut self, holder: ParticipantId, certificate: CertificateId) -> &mut Holding {
-        self.certificates.entry((holder, certificate)).or_default()
+#[cfg(test)]
+mod tests {
+    use parkwatt_engine::{Price, TariffBand, ZoneCharges};
+
+    use super::*;
+    use crate::config::MarketFile;
+
+    #[test]
+    fn a_slot_s_tariffs_are_those_of_the_last_version_that_has_begun() {
+        let mut views = Views::new(MarketFile::default().constitution([1; 32]).unwrap());
+        for (version, first) in [(2, 100), (5, 200)] {
+            let price = Price(version.into());
+            views.tariffs.push(NewTariffs {
+                version,
+                effective_from: Slot(first),
+                zones: vec![ZoneCharges { base_wheeling: price, wheeling_up: price, wheeling_down: price }],
+                market_fee: price,
+                bands: vec![TariffBand { from_quarter: 0, retail: price, feed_in: price }],
+            });
+        }
+        assert_eq!(views.config_in(Slot(99)), views.config);
+        for (slot, version) in [(100, 2), (199, 2), (200, 5), (u32::MAX, 5)] {
+            let config = views.config_in(Slot(slot));
+            let zone = &config.zones[0];
+            let price = Price(version.into());
+            assert_eq!((zone.base_wheeling, zone.wheeling_up, zone.wheeling_down), (price, price, price));
+            assert_eq!((config.market_fee, config.tariff_version), (price, version));
+            assert_eq!((config.tariffs.len(), config.tariffs[0].retail), (1, price));
+            assert_eq!((&zone.name, config.tick), (&views.config.zones[0].name, views.config.tick));
+        }
     }
 }

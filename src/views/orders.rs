@@ -54,7 +54,7 @@ pub enum OrderState {
 pub struct TradeView {
     /// The trade.
     pub trade: Trade,
-    /// What became of it; none before settlement.
+    /// What became of it, as the last settlement computed it; none before settlement.
     pub delivery: Option<DeliveryView>,
 }
 

@@ -19,7 +19,7 @@ pub struct SlotView {
     pub traded: Energy,
     /// What the sellers are paid for it.
     pub paid: Worth,
-    /// What was delivered of it; zero before settlement.
+    /// What was delivered of it, as the last settlement computed it; zero before settlement.
     pub delivered: Energy,
     /// The auction's result.
     pub auction: Option<Clearing>,
@@ -46,6 +46,7 @@ impl Slots {
         self.0.range(range).map(|(slot, view)| (*slot, view))
     }
 
+    /// Draws an event, before `orders` does.
     pub(super) fn observe(&mut self, event: &Event, orders: &Orders) {
         match event {
             Event::PhaseBegan { slot, phase } => self.0.entry(*slot).or_default().phase = Some(*phase),
@@ -58,11 +59,78 @@ impl Slots {
                 view.paid = view.paid.plus(trade.price.times(trade.energy));
             }
             Event::TradeDelivered { trade, delivered, .. } => {
-                let slot = orders.trade(*trade).expect("only trades that were made are delivered").trade.slot;
-                let view = self.0.entry(slot).or_default();
-                view.delivered = view.delivered.plus(*delivered);
+                let before = orders.trade(*trade).expect("only trades that were made are delivered");
+                let view = self.0.entry(before.trade.slot).or_default();
+                // The last delivery of a trade holds: it takes the place of the one before it.
+                view.delivered = view.delivered.minus(before.delivered()).plus(*delivered);
             }
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parkwatt_engine::{LeafIndex, Matching, NewOrder, OrderId, ParticipantId, Side, Trade, TradeId};
+
+    use super::*;
+
+    const SLOT: Slot = Slot(7);
+
+    fn trade(id: u64) -> Trade {
+        let order = |position| OrderId { index: LeafIndex(0), position };
+        Trade {
+            id: TradeId(LeafIndex(id)),
+            slot: SLOT,
+            bid: order(0),
+            offer: order(1),
+            buyer: ParticipantId(0),
+            seller: ParticipantId(1),
+            energy: Energy(10),
+            price: Price(4),
+            wheeling: Price::ZERO,
+            congestion: Price::ZERO,
+            fee: Price::ZERO,
+            tariff_version: 1,
+            matching: Matching::Continuous,
+        }
+    }
+
+    #[test]
+    fn the_last_delivery_of_a_trade_holds_and_so_does_the_last_phase() {
+        let (mut slots, mut orders) = (Slots::default(), Orders::default());
+        for (position, side) in [(0, Side::Bid), (1, Side::Offer)] {
+            let order = NewOrder::resting(side, SLOT, Price(4), Energy(20));
+            let (id, owner) = (OrderId { index: LeafIndex(0), position }, ParticipantId(position.into()));
+            orders.placed(id, owner, order);
+        }
+        let mut observe = |event: Event| {
+            slots.observe(&event, &orders);
+            orders.observe(&event);
+            let view = slots.get(SLOT).cloned().unwrap_or_default();
+            (view.phase, view.delivered.0, orders.reserved(ParticipantId(0)).0)
+        };
+        let began = |phase| Event::PhaseBegan { slot: SLOT, phase };
+        let delivered = |id, wh| Event::TradeDelivered {
+            trade: TradeId(LeafIndex(id)),
+            delivered: Energy(wh),
+            seller_deviation: Energy(10 - wh),
+            buyer_deviation: Energy::ZERO,
+            estimated: false,
+        };
+        for (event, expected) in [
+            (Event::TradeMade(trade(1)), (None, 0, 80)),
+            (Event::TradeMade(trade(2)), (None, 0, 80)),
+            (began(Phase::Closed), (Some(Phase::Closed), 0, 80)),
+            (delivered(1, 8), (Some(Phase::Closed), 8, 40)),
+            (delivered(2, 6), (Some(Phase::Closed), 14, 0)),
+            (began(Phase::Settled), (Some(Phase::Settled), 14, 0)),
+            (delivered(2, 9), (Some(Phase::Settled), 17, 0)),
+            (delivered(1, 1), (Some(Phase::Settled), 10, 0)),
+            (began(Phase::Resettled), (Some(Phase::Resettled), 10, 0)),
+            (began(Phase::Final), (Some(Phase::Final), 10, 0)),
+        ] {
+            assert_eq!(observe(event.clone()), expected, "{event:?}");
         }
     }
 }

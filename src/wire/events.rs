@@ -3,7 +3,7 @@
 use parkwatt_engine as engine;
 use parkwatt_proto::v1::{self, leaf::Fact};
 
-use super::{order_id, phase};
+use super::{certificates, order_id, phase};
 
 /// 1e-9 yuan in one yuan.
 const NANOS_PER_YUAN: i128 = 1_000_000_000;
@@ -25,42 +25,32 @@ pub fn event_fact(event: &engine::Event) -> Fact {
                 cause: lapse_cause(*cause).into(),
             })
         }
-        engine::Event::Metered { participant, reading, import, export } => Fact::Metered(v1::Metered {
-            participant: participant.0,
-            slot: reading.slot.0,
-            import_wh: import.0,
-            export_wh: export.0,
-            quality: quality(reading.quality).into(),
-        }),
+        engine::Event::Metered { participant, slot, import, export, generation, quality: its, .. } => {
+            Fact::Metered(v1::Metered {
+                participant: participant.0,
+                slot: slot.0,
+                import_wh: import.0,
+                export_wh: export.0,
+                generation_wh: generation.0,
+                quality: quality(*its).into(),
+            })
+        }
         engine::Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, estimated } => {
             let parts = [*delivered, *seller_deviation, *buyer_deviation];
             Fact::TradeDelivered(trade_delivered(*trade, parts, *estimated))
         }
         engine::Event::Posted(it) => Fact::Posted(posting(it)),
-        engine::Event::CertificateIssued { certificate, energy } => {
-            Fact::CertificateIssued(v1::CertificateIssued {
-                certificate: Some(certificate_id(*certificate)),
-                energy_wh: energy.0,
-            })
-        }
-        engine::Event::CertificateSliced { certificate, from, to, energy, trade } => {
-            Fact::CertificateSliced(v1::CertificateSliced {
-                certificate: Some(certificate_id(*certificate)),
-                from: from.0,
-                to: to.0,
-                energy_wh: energy.0,
-                trade: trade.0.0,
-            })
-        }
-        engine::Event::CertificateRetired { certificate, holder, energy, consumption_slot, beneficiary } => {
-            Fact::CertificateRetired(v1::CertificateRetired {
-                certificate: Some(certificate_id(*certificate)),
-                holder: holder.0,
-                energy_wh: energy.0,
-                consumption_slot: consumption_slot.0,
-                beneficiary: beneficiary.clone(),
-            })
-        }
+        engine::Event::CertificateIssued { .. }
+        | engine::Event::CertificateSliced { .. }
+        | engine::Event::CertificateRetired { .. }
+        | engine::Event::CertificateTransferred { .. }
+        | engine::Event::GecIssued { .. }
+        | engine::Event::CertificateBundled { .. }
+        | engine::Event::CertificateExpired { .. }
+        | engine::Event::CertificateWithdrawn { .. }
+        | engine::Event::CertificateVoided { .. }
+        | engine::Event::GecVoided { .. }
+        | engine::Event::CertificateReleased { .. } => certificates::fact(event),
     }
 }
 
@@ -135,6 +125,8 @@ fn posting(it: &engine::Posting) -> v1::Posting {
     use v1::posting::Purpose as Wire;
     let purpose = match it.purpose {
         engine::Purpose::Deposit => Wire::Deposit(v1::Done {}),
+        engine::Purpose::Payout => Wire::Payout(v1::Done {}),
+        engine::Purpose::Rounding => Wire::Rounding(v1::Done {}),
         engine::Purpose::Energy(trade) => Wire::EnergyOfTrade(trade.0.0),
         engine::Purpose::Wheeling(trade) => Wire::WheelingOfTrade(trade.0.0),
         engine::Purpose::Congestion(trade) => Wire::CongestionOfTrade(trade.0.0),
@@ -163,11 +155,7 @@ fn account(it: engine::Account) -> v1::LedgerAccount {
         engine::Account::Congestion => Kind::System(v1::SystemAccount::Congestion.into()),
         engine::Account::Market => Kind::System(v1::SystemAccount::Market.into()),
         engine::Account::Bank => Kind::System(v1::SystemAccount::Bank.into()),
+        engine::Account::Rounding => Kind::System(v1::SystemAccount::Rounding.into()),
     };
     v1::LedgerAccount { kind: Some(kind) }
-}
-
-/// Returns the contract's form of a certificate's name.
-pub fn certificate_id(id: engine::CertificateId) -> v1::CertificateId {
-    v1::CertificateId { slot: id.slot.0, producer: id.producer.0, issue: u32::from(id.issue) }
 }

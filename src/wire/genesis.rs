@@ -3,7 +3,7 @@
 use parkwatt_engine as engine;
 use parkwatt_proto::v1;
 
-use super::Malformed;
+use super::{Malformed, tariffs::tariff_band};
 
 /// Returns the contract's form of a market's configuration.
 pub fn genesis(config: &engine::MarketConfig) -> v1::Genesis {
@@ -24,6 +24,7 @@ pub fn genesis(config: &engine::MarketConfig) -> v1::Genesis {
         uncross_before_s: config.timeline.uncross_before_s,
         gate_before_s: config.timeline.gate_before_s,
         settle_after_s: config.timeline.settle_after_s,
+        final_after_s: config.timeline.final_after_s,
         auction_point_per_mille: config.auction_point_per_mille,
         market_fee_micros_per_kwh: config.market_fee.0,
         deviation_per_mille: config.deviation_per_mille,
@@ -41,14 +42,6 @@ fn zone(it: &engine::Zone) -> v1::Zone {
         wheeling_down_micros_per_kwh: it.wheeling_down.0,
         capacity_up_w: it.capacity_up_w,
         capacity_down_w: it.capacity_down_w,
-    }
-}
-
-fn tariff_band(it: &engine::TariffBand) -> v1::TariffBand {
-    v1::TariffBand {
-        from_quarter: u32::from(it.from_quarter),
-        retail_micros_per_kwh: it.retail.0,
-        feed_in_micros_per_kwh: it.feed_in.0,
     }
 }
 
@@ -99,6 +92,7 @@ pub fn config_of(it: &v1::Genesis) -> Result<engine::MarketConfig, Malformed> {
             uncross_before_s: it.uncross_before_s,
             gate_before_s: it.gate_before_s,
             settle_after_s: it.settle_after_s,
+            final_after_s: it.final_after_s,
         },
         auction_point_per_mille: it.auction_point_per_mille,
         market_fee: engine::Price(it.market_fee_micros_per_kwh),

@@ -3,14 +3,18 @@
 //! Step 3 of an order's path is [`parse()`]: bytes become a command, valid by construction. The other
 //! direction turns what the engine says into leaves. Neither decides anything about the market.
 
+mod certificates;
 mod events;
 mod genesis;
 mod outcome;
 mod parse;
 mod rotation;
+mod tariffs;
 
-pub use events::{auction, certificate_id, event_fact, trade, trade_delivered};
+pub use certificates::{certificate_id, class, gec_id};
+pub use events::{auction, event_fact, trade, trade_delivered};
 pub use genesis::{config_of, genesis};
 pub use outcome::{new_order, order_id, outcome, phase, side};
 pub use parse::{Malformed, parse};
 pub use rotation::check_consent;
+pub use tariffs::tariffs;

@@ -9,6 +9,8 @@ pub fn outcome(it: &engine::Outcome) -> v1::Outcome {
         engine::Outcome::Rejected(why) => Kind::Rejected(rejection(why)),
         engine::Outcome::Enrolled(participant) => Kind::EnrolledParticipant(participant.0),
         engine::Outcome::Deposited => Kind::Deposited(v1::Done {}),
+        engine::Outcome::PaidOut(fen) => Kind::PaidOutFen(*fen),
+        engine::Outcome::TariffsPublished => Kind::TariffsPublished(v1::Done {}),
         engine::Outcome::KeyRotated => Kind::KeyRotated(v1::Done {}),
         engine::Outcome::Placed(answers) => {
             Kind::Placed(v1::Placed { orders: answers.iter().map(order_answer).collect() })
@@ -19,7 +21,12 @@ pub fn outcome(it: &engine::Outcome) -> v1::Outcome {
             Kind::CancelledAll(v1::CancelledAll { orders: *orders, energy_wh: energy.0 })
         }
         engine::Outcome::ReadingTaken => Kind::ReadingTaken(v1::Done {}),
-        engine::Outcome::Retired => Kind::Retired(v1::Done {}),
+        engine::Outcome::Retired(number) => Kind::Retirement(number.0.0),
+        engine::Outcome::Transferred => Kind::Transferred(v1::Done {}),
+        engine::Outcome::Bundled { gecs, left } => {
+            Kind::Bundled(v1::Bundled { gecs: *gecs, left_wh: left.0 })
+        }
+        engine::Outcome::CertificateWithdrawn => Kind::CertificateWithdrawn(v1::Done {}),
     };
     v1::Outcome { kind: Some(kind) }
 }
@@ -82,5 +89,7 @@ pub fn phase(it: engine::Phase) -> v1::Phase {
         engine::Phase::Continuous => v1::Phase::Continuous,
         engine::Phase::Closed => v1::Phase::Closed,
         engine::Phase::Settled => v1::Phase::Settled,
+        engine::Phase::Resettled => v1::Phase::Resettled,
+        engine::Phase::Final => v1::Phase::Final,
     }
 }

@@ -1,10 +1,13 @@
 //! Step 3, parse: a verified payload becomes an engine request, or names the field that is malformed.
 
 use parkwatt_engine as engine;
-use parkwatt_proto::v1::{self, command::Kind};
+use parkwatt_proto::v1::{self, command::Kind, pay_out::Amount};
 use prost::Message;
 
-use super::rotation::key_rotation;
+use super::{certificates, rotation::key_rotation, tariffs::new_tariffs};
+
+/// The moment from which on no reading is taken: the end of the last slot whose number has 32 bits.
+const READ_AT_END_MICROS: u64 = (1 << 32) * engine::SECONDS_PER_SLOT * engine::MICROS_PER_SECOND;
 
 /// A payload that is no command: which field, and what must hold of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +52,8 @@ pub fn parse(
                 participant: it.participant,
                 amount_fen: it.amount_fen,
             }),
+            Kind::PayOut(it) => engine::Command::PayOut(payout(it)?),
+            Kind::PublishTariffs(it) => engine::Command::PublishTariffs(new_tariffs(config, &it)?),
             Kind::RotateKey(it) => engine::Command::RotateKey(key_rotation(&it, &config.name, key)?),
             Kind::PlaceOrders(it) => engine::Command::PlaceOrders(schedule(&it)?),
             Kind::CancelOrder(it) => engine::Command::CancelOrder(order_id(it.order)?),
@@ -59,7 +64,18 @@ pub fn parse(
             }),
             Kind::CancelOrders(it) => engine::Command::CancelOrders(cancellation(it)?),
             Kind::SubmitReading(it) => engine::Command::SubmitReading(reading(&it)?),
-            Kind::RetireCertificates(it) => engine::Command::RetireCertificates(retirement(it)?),
+            Kind::RetireCertificates(it) => {
+                engine::Command::RetireCertificates(certificates::retirement(it)?)
+            }
+            Kind::TransferCertificates(it) => {
+                engine::Command::TransferCertificates(certificates::transfer(it))
+            }
+            Kind::BundleCertificates(it) => {
+                engine::Command::BundleCertificates(engine::Bundling { until: engine::Slot(it.until_slot) })
+            }
+            Kind::WithdrawCertificate(it) => {
+                engine::Command::WithdrawCertificate(certificates::withdrawal(it)?)
+            }
         },
     })
 }
@@ -75,7 +91,7 @@ fn new_participant(
             [] => None,
             bytes => Some(enrolled_key("meter_public_key", bytes)?),
         },
-        zone: zone(config, &it.zone)?,
+        zone: zone(config, "zone", &it.zone)?,
         roles: roles(&it.roles)?,
         pv_capacity_w: it.pv_capacity_w,
         connection_capacity_w: it.connection_capacity_w,
@@ -98,12 +114,32 @@ pub(super) fn enrolled_key(field: &str, bytes: &[u8]) -> Result<engine::PublicKe
     }
 }
 
-fn zone(config: &engine::MarketConfig, name: &str) -> Result<engine::ZoneId, Malformed> {
+/// Returns the number of a market's zone, whose name `field` gives.
+pub(super) fn zone(
+    config: &engine::MarketConfig,
+    field: &str,
+    name: &str,
+) -> Result<engine::ZoneId, Malformed> {
     let number = config.zones.iter().position(|zone| zone.name == name).ok_or_else(|| {
         let names: Vec<&str> = config.zones.iter().map(|zone| zone.name.as_str()).collect();
-        Malformed::new("zone", format!("'{name}' is none of this market's zones: {}", names.join(", ")))
+        Malformed::new(field, format!("'{name}' is none of this market's zones: {}", names.join(", ")))
     })?;
     Ok(engine::ZoneId(u16::try_from(number).expect("a market has at most 1024 zones")))
+}
+
+fn payout(it: v1::PayOut) -> Result<engine::Payout, Malformed> {
+    let amount = match it.amount {
+        Some(Amount::AmountFen(fen)) => engine::PayoutAmount::Fen(fen),
+        Some(Amount::All(true)) => engine::PayoutAmount::All,
+        Some(Amount::All(false)) => {
+            return Err(Malformed::new(
+                "all",
+                "is false; it is only ever true, or amount_fen takes its place",
+            ));
+        }
+        None => return Err(Malformed::new("amount", "neither amount_fen nor all is given")),
+    };
+    Ok(engine::Payout { participant: it.participant, amount })
 }
 
 fn roles(given: &[i32]) -> Result<engine::Roles, Malformed> {
@@ -212,24 +248,17 @@ fn reading(it: &v1::SubmitReading) -> Result<engine::Reading, Malformed> {
             return Err(Malformed::new("quality", format!("{} is no quality", it.quality)));
         }
     };
+    // The engine's slots have 32 bits.
+    if it.read_at_micros >= READ_AT_END_MICROS {
+        let problem = format!("{} lies beyond the year 124000", it.read_at_micros);
+        return Err(Malformed::new("read_at_micros", problem));
+    }
     Ok(engine::Reading {
-        slot: engine::Slot(it.slot),
+        read_at: engine::Timestamp(it.read_at_micros),
         import_register: engine::Energy(it.import_register_wh),
         export_register: engine::Energy(it.export_register_wh),
+        generation_register: engine::Energy(it.generation_register_wh),
         counter: it.counter,
         quality,
-    })
-}
-
-fn retirement(it: v1::RetireCertificates) -> Result<engine::Retirement, Malformed> {
-    if it.beneficiary.len() > 128 {
-        let problem = format!("has {} bytes; at most 128 are allowed", it.beneficiary.len());
-        return Err(Malformed::new("beneficiary", problem));
-    }
-    Ok(engine::Retirement {
-        slot: engine::Slot(it.slot),
-        energy: engine::Energy(it.energy_wh),
-        consumption_slot: engine::Slot(it.consumption_slot),
-        beneficiary: it.beneficiary,
     })
 }

@@ -55,6 +55,7 @@ impl Day {
             energy_wh: 1000,
             consumption_slot: SLOT,
             beneficiary: "hall 3".into(),
+            ..v1::RetireCertificates::default()
         };
         day.ask(MILL, Kind::RetireCertificates(retired));
         day
@@ -86,8 +87,14 @@ impl Day {
     }
 
     fn read(&mut self, meter: u8, slot: u32, counter: u64, import_register_wh: u64, export_register_wh: u64) {
-        let quality = v1::Quality::Measured.into();
-        let reading = v1::SubmitReading { slot, import_register_wh, export_register_wh, counter, quality };
+        let reading = v1::SubmitReading {
+            read_at_micros: Slot(slot).end().0,
+            import_register_wh,
+            export_register_wh,
+            counter,
+            quality: v1::Quality::Measured.into(),
+            ..v1::SubmitReading::default()
+        };
         self.ask(meter, Kind::SubmitReading(reading));
     }
 

@@ -107,7 +107,7 @@ async fn a_payload_that_is_no_command_of_the_market_is_refused_with_field_value_
     let immediate_until = NewOrder { time_in_force: TimeInForce::ImmediateOrCancel.into(), ..no_force };
     let unknown_force = NewOrder { time_in_force: 9, ..order(Side::Bid) };
     let both = CancelOrders { side: 3, ..CancelOrders::default() };
-    let reading = SubmitReading { slot: SLOT.0, counter: 1, quality: 7, ..SubmitReading::default() };
+    let reading = SubmitReading { counter: 1, quality: 7, ..SubmitReading::default() };
     let retirement = RetireCertificates { beneficiary: "x".repeat(129), ..RetireCertificates::default() };
     let far = OrderId { index: 5, position: 70_000 };
     let kinds: Vec<(Kind, &str, &[&str])> = vec![

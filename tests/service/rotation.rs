@@ -129,8 +129,8 @@ async fn a_meter_and_the_founding_operator_rotate_their_keys_too() {
     let ann = market.enrol_trader("ann").await;
     let (mut meter, mut next_meter) = (ann.meter(), Person::new("next-meter"));
     let reading = |counter, slot| {
-        let quality = Quality::Measured.into();
-        Kind::SubmitReading(SubmitReading { slot, counter, quality, ..SubmitReading::default() })
+        let (read_at_micros, quality) = (Slot(slot).end().0, Quality::Measured.into());
+        Kind::SubmitReading(SubmitReading { read_at_micros, counter, quality, ..SubmitReading::default() })
     };
     let past = SLOT.0 - 100;
     let taken = |receipt| matches!(outcome(receipt), Outcome::ReadingTaken(_));

@@ -61,11 +61,35 @@ pub fn after_rejection(code: &str) -> &'static str {
         "ORDER_MUST_EXIST" | "ORDER_MUST_BE_OWN" | "ORDER_MUST_BE_OPEN" => {
             "See which orders can be withdrawn: parkwatt orders --open"
         }
+        "PAYOUT_MUST_BE_COVERED" => {
+            "Pay out less: at most the balance less what open orders and unsettled trades reserve."
+        }
+        "ACCOUNT_MUST_BE_AT_REST" => {
+            "Withdraw the participant's orders (parkwatt cancel --help), wait until his trades are settled, or \
+             pay out an amount."
+        }
+        "TARIFF_VERSION_MUST_RISE" => "Write a higher version in the file.",
+        "TARIFFS_MUST_BE_WELL_FORMED" => "Correct the file; parkwatt publish-tariffs --help shows one.",
+        "TARIFFS_MUST_BEGIN_BEHIND_THE_LAST" | "TARIFFS_MUST_BEGIN_BEFORE_TRADING" => {
+            "Write a later effective_from in the file."
+        }
         "SLOT_MUST_BE_SETTLED" => {
             "Wait until the quarter hour is settled; parkwatt certificates shows what you hold."
         }
-        "CERTIFICATES_MUST_BE_HELD" | "CONSUMPTION_MUST_COVER" => {
-            "Claim less; parkwatt certificates shows what you hold."
+        "CERTIFICATES_MUST_BE_HELD" | "CERTIFICATES_MUST_BE_TRADABLE" => {
+            "Choose less --energy; parkwatt certificates shows what you hold."
+        }
+        "CONSUMPTION_MUST_COVER" => {
+            "Claim less: at most what your meter measured as import in that quarter hour and you have not \
+             claimed for yet."
+        }
+        "TRANSFER_MUST_BE_TO_ANOTHER" => "Choose another --to.",
+        "BUNDLE_MUST_REACH_ONE_MWH" => {
+            "Wait until you hold 1 MWh, or choose a later --until; parkwatt certificates shows what you hold."
+        }
+        "CERTIFICATE_MUST_EXIST" => "Check the certificate's name.",
+        "CORRECTION_MUST_CONTRADICT_THE_CERTIFICATE" => {
+            "Leave it: a certificate is withdrawn only after a corrected reading that contradicts it."
         }
         _ => "Change what the rule refuses, and run the command again; nothing was done.",
     }

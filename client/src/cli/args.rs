@@ -6,15 +6,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod certificates;
 mod enrolment;
 mod order;
+mod tariffs;
 
-use super::quantity;
 use super::time::When;
 use super::values;
 
-pub use enrolment::{Deposit, Enrol, Role};
+pub use certificates::{Certificates, Class, WithdrawCertificate};
+pub use enrolment::{Deposit, Enrol, PayOut, Role};
 pub use order::{Cancel, Conditions, Order, Replace, Side};
+pub use tariffs::{PublishTariffs, TARIFFS_HELP};
 
 const FIRST_STEPS: &str = "\
 FIRST STEPS:
@@ -102,6 +105,25 @@ EXAMPLES:
 EXAMPLES:
   parkwatt deposit --to mill --amount 100 --operator-key operator.pem")]
     Deposit(Deposit),
+    /// Pay money out of a participant's account; signed by the operator
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt pay-out mill 99.50 --operator-key operator.pem
+      at most the balance less what is reserved; credit is not paid out
+  parkwatt pay-out mill --all --operator-key operator.pem
+      empties the account: what is not a whole fen goes to the rounding account, or comes from it")]
+    PayOut(PayOut),
+    /// Publish the next version of the tariffs; signed by the operator
+    #[command(after_help = TARIFFS_HELP)]
+    PublishTariffs(PublishTariffs),
+    /// Withdraw a certificate that a corrected reading contradicts; signed by the operator
+    ///
+    /// What is held, claimed, bundled or expired of it is void, and so are the national certificates that it
+    /// is in. At once a new certificate is issued for what the current readings say.
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt withdraw-certificate 1978096.2.1 --reason \"reading corrected\" --operator-key operator.pem")]
+    WithdrawCertificate(WithdrawCertificate),
     /// Offer energy for sale, in one quarter hour or in many
     #[command(after_help = "\
 EXAMPLES:
@@ -200,16 +222,18 @@ EXAMPLES:
   parkwatt account
   parkwatt account --key mill.pem --output json")]
     Account,
-    /// Show your green certificates, or claim them
+    /// Show your green certificates, claim them, pass them on, or bundle them
     #[command(
         args_conflicts_with_subcommands = true,
         after_help = "\
 EXAMPLES:
   parkwatt certificates
-  parkwatt certificates retire --at 12:00 --energy 1kWh --beneficiary \"Mill No. 3\""
+  parkwatt certificates retire --at 12:00 --energy 1kWh --beneficiary \"Mill No. 3\"
+  parkwatt certificates transfer --to mill --at 12:00 --energy 1kWh
+  parkwatt certificates bundle"
     )]
     Certificates {
-        /// How many
+        /// How many of either kind
         #[command(flatten)]
         count: Count,
         /// What to do with them
@@ -244,27 +268,6 @@ EXAMPLES:
   parkwatt key rotate --key operator.pem
       the market's operator does the same with his key, and a meter with its own")]
     Rotate,
-}
-
-/// What can be done with certificates.
-#[derive(Debug, Subcommand)]
-pub enum Certificates {
-    /// Claim certificates for what you consumed in the same quarter hour; for good
-    #[command(after_help = "\
-EXAMPLES:
-  parkwatt certificates retire --at 12:00 --energy 1kWh --beneficiary \"Mill No. 3\"
-      12:00 is the last noon that is over")]
-    Retire {
-        /// When the quarter hour of generation began
-        #[arg(long, value_name = "TIME", value_parser = values::when)]
-        at: When,
-        /// How much, such as 1kWh
-        #[arg(long, value_parser = quantity::energy)]
-        energy: u64,
-        /// For whom the green quality is claimed, in at most 128 bytes
-        #[arg(long, value_name = "TEXT", value_parser = values::beneficiary)]
-        beneficiary: String,
-    },
 }
 
 /// How many rows to show.
@@ -311,6 +314,6 @@ mod tests {
         }
         let mut seen = 0;
         check(&Cli::command(), &mut seen);
-        assert!(seen > 20, "{seen}");
+        assert!(seen > 35, "{seen}");
     }
 }

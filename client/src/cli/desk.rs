@@ -12,7 +12,7 @@ use parkwatt_client::{ClientError, Connection, Signer, read_key};
 
 use super::args::Options;
 use super::report::Failure;
-use super::time::{Moment, When};
+use super::time::{Moment, When, slot_at};
 
 /// How long a command is valid, by the market's time.
 const COMMAND_LIFETIME: Duration = Duration::from_mins(1);
@@ -99,6 +99,17 @@ impl Desk {
     /// Returns the slot that is over and that `at` means.
     pub fn last_slot(&self, at: When) -> Result<u32, Failure> {
         at.last(self.now_micros, &self.zone).ok_or_else(no_such_time)
+    }
+
+    /// Returns the last slot that was over by the moment in the past that `until` means, or by now.
+    pub fn last_slot_before(&self, until: Option<When>) -> Result<u32, Failure> {
+        match until {
+            None => Ok(slot_at(self.now_micros).saturating_sub(1)),
+            Some(until) => {
+                let begun = until.last_begun(self.now_micros, &self.zone).ok_or_else(no_such_time)?;
+                Ok(begun.saturating_sub(1))
+            }
+        }
     }
 
     /// Returns the failure that the node's answer lacks something.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ContextKind;
@@ -42,7 +43,16 @@ pub enum Failure {
         /// What to do next.
         next: String,
     },
-    /// The node or a local file is the trouble.
+    /// A local file that is no key is the trouble.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do next.
+        next: String,
+    },
+    /// The node or the file of a key is the trouble.
     Client(ClientError),
     /// The same, after something has begun.
     Unfinished {
@@ -64,6 +74,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Rejected(rejection) => f.write_str(&rejection_text(rejection)),
             Failure::Usage { field, problem, .. } => write!(f, "{field}: {problem}"),
+            Failure::File { path, problem, .. } => write!(f, "the file {} {problem}", path.display()),
             Failure::Client(error) | Failure::Unfinished { error, .. } => error.fmt(f),
         }
     }
@@ -75,6 +86,7 @@ impl Failure {
         match self {
             Failure::Rejected(_) => 1,
             Failure::Usage { .. } => 2,
+            Failure::File { .. } => 5,
             Failure::Client(error) | Failure::Unfinished { error, .. } => match error {
                 ClientError::Address { .. } | ClientError::PublicKeyMalformed { .. } => 2,
                 ClientError::Unreachable { .. } => 3,
@@ -91,7 +103,9 @@ impl Failure {
     fn next(&self) -> String {
         match self {
             Failure::Rejected(rejection) => advice::after_rejection(&rejection.code).to_owned(),
-            Failure::Usage { next, .. } | Failure::Unfinished { next, .. } => next.clone(),
+            Failure::Usage { next, .. } | Failure::File { next, .. } | Failure::Unfinished { next, .. } => {
+                next.clone()
+            }
             Failure::Client(error) => advice::after_error(error),
         }
     }
@@ -108,6 +122,7 @@ impl Failure {
                 error["reason"] = json!(reason);
                 error["retry_after_ms"] = json!(retry_after.map(|delay| delay.as_millis()));
             }
+            Failure::File { path, .. } => error["file"] = json!(path),
             Failure::Client(_) | Failure::Unfinished { .. } => {}
         }
         json!({ "error": error })
@@ -220,6 +235,16 @@ pub fn rejection_json(rejection: &v1::Rejection) -> Value {
 
 /// Returns an order's name.
 pub fn order_id(id: v1::OrderId) -> String {
+    format!("{}.{}", id.index, id.position)
+}
+
+/// Returns a certificate's name: slot, producer, issue.
+pub fn certificate_id(id: &v1::CertificateId) -> String {
+    format!("{}.{}.{}", id.slot, id.producer, id.issue)
+}
+
+/// Returns a national certificate's name.
+pub fn gec_id(id: v1::GecId) -> String {
     format!("{}.{}", id.index, id.position)
 }
 

@@ -131,6 +131,8 @@ fn account_report(account: &AccountStatement) -> Option<Report> {
         ("sold", energy_text(account.sold_wh)),
         ("certificates held", energy_text(account.certificates_held_wh)),
         ("certificates claimed", energy_text(account.certificates_retired_wh)),
+        ("certificates bundled", energy_text(account.certificates_bundled_wh)),
+        ("certificates expired", energy_text(account.certificates_expired_wh)),
     ]);
     let json = json!({ "account": {
         "participant": account.participant,
@@ -144,6 +146,8 @@ fn account_report(account: &AccountStatement) -> Option<Report> {
         "sold_wh": account.sold_wh,
         "certificates_held_wh": account.certificates_held_wh,
         "certificates_retired_wh": account.certificates_retired_wh,
+        "certificates_bundled_wh": account.certificates_bundled_wh,
+        "certificates_expired_wh": account.certificates_expired_wh,
     } });
     Some(Report { json, text, refused: false })
 }

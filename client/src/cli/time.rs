@@ -52,9 +52,15 @@ impl When {
             When::TimeOfDay(time) => time,
         };
         let latest = moment(now_micros)?.checked_sub(SLOT_SECONDS.seconds()).ok()?;
-        (-1..DAYS)
-            .find_map(|day| occurrence(time, latest, -day, zone).filter(|begin| *begin <= latest))
-            .and_then(slot)
+        last_until(time, latest, zone)
+    }
+
+    /// Returns the slot that is meant: of a time of day the last one that has begun by `now_micros`.
+    pub fn last_begun(self, now_micros: u64, zone: &TimeZone) -> Option<u32> {
+        match self {
+            When::Slot(slot) => Some(slot),
+            When::TimeOfDay(time) => last_until(time, moment(now_micros)?, zone),
+        }
     }
 
     /// Returns the slot that is meant: of a time of day the first one after the slot `from`.
@@ -95,6 +101,11 @@ impl Moment {
         let next = (-1..DAYS).find_map(|day| occurrence(time, now, day, zone).filter(|at| *at > now))?;
         u64::try_from(next.as_microsecond()).ok()
     }
+}
+
+/// Returns the slot that holds a moment, given in microseconds since 1970.
+pub fn slot_at(micros: u64) -> u32 {
+    u32::try_from(micros / 1_000_000 / SLOT_SECONDS.unsigned_abs()).unwrap_or(u32::MAX)
 }
 
 /// Returns when a slot begins, for people: local date and time.
@@ -146,6 +157,13 @@ fn occurrence(time: Time, around: Timestamp, days: i32, zone: &TimeZone) -> Opti
     let local = date.to_datetime(time);
     let timestamp = zone.to_ambiguous_timestamp(local).compatible().ok()?;
     (zone.to_datetime(timestamp) == local).then_some(timestamp)
+}
+
+/// Returns the last slot that begins at `time` and not after `latest`.
+fn last_until(time: Time, latest: Timestamp, zone: &TimeZone) -> Option<u32> {
+    (-1..DAYS)
+        .find_map(|day| occurrence(time, latest, -day, zone).filter(|begin| *begin <= latest))
+        .and_then(slot)
 }
 
 /// Returns the slot that begins at `timestamp`, which does begin one.
@@ -316,6 +334,21 @@ mod tests {
         ] {
             assert_eq!(noon.last(micros(now), &TimeZone::UTC), Some(slot), "{now}");
         }
+    }
+
+    #[test]
+    fn what_has_begun_need_not_have_ended() {
+        let noon = When::parse("12:00", &TimeZone::UTC).unwrap();
+        let today = slot_of("2026-06-01T12:00:00Z");
+        for (now, slot) in [
+            ("2026-06-01T11:59:59Z", today - 96),
+            ("2026-06-01T12:00:00Z", today),
+            ("2026-06-01T12:14:59Z", today),
+        ] {
+            assert_eq!(noon.last_begun(micros(now), &TimeZone::UTC), Some(slot), "{now}");
+        }
+        assert_eq!(slot_at(micros("2026-06-01T12:14:59Z")), today);
+        assert_eq!(slot_at(u64::MAX), u32::MAX);
     }
 
     #[test]

@@ -28,21 +28,50 @@ pub fn name(text: &str) -> Result<String, String> {
 
 /// Returns for whom green quality is claimed.
 pub fn beneficiary(text: &str) -> Result<String, String> {
-    if (1..=128).contains(&text.len()) {
+    words(text, 1, "a beneficiary is named")
+}
+
+/// Returns what green quality is claimed for.
+pub fn purpose(text: &str) -> Result<String, String> {
+    words(text, 0, "a purpose is said")
+}
+
+/// Returns why a certificate is withdrawn.
+pub fn reason(text: &str) -> Result<String, String> {
+    words(text, 1, "a reason is said")
+}
+
+/// Returns a text of `least` to 128 bytes.
+fn words(text: &str, least: usize, what: &str) -> Result<String, String> {
+    if (least..=128).contains(&text.len()) {
         return Ok(text.to_owned());
     }
-    Err(format!("a beneficiary is named in 1 to 128 bytes, not in {}", text.len()))
+    Err(format!("{what} in {least} to 128 bytes, not in {}", text.len()))
 }
 
 /// Returns an order's name.
 pub fn order_id(text: &str) -> Result<v1::OrderId, String> {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     text.split_once('.')
-        .filter(|(index, position)| digits(index) && digits(position))
+        .filter(|(index, position)| are_digits(index) && are_digits(position))
         .and_then(|(index, position)| {
             Some(v1::OrderId { index: index.parse().ok()?, position: position.parse().ok()? })
         })
         .ok_or_else(|| "an order's name is two numbers with a point between, such as 1234.0".to_owned())
+}
+
+/// Returns a certificate's name.
+pub fn certificate_id(text: &str) -> Result<v1::CertificateId, String> {
+    let mut parts = text.split('.').map(|part| are_digits(part).then(|| part.parse().ok()).flatten());
+    match [(); 4].map(|()| parts.next()) {
+        [Some(Some(slot)), Some(Some(producer)), Some(Some(issue)), None] => {
+            Ok(v1::CertificateId { slot, producer, issue })
+        }
+        _ => Err("a certificate's name is three numbers with points between, such as 1978096.2.1".to_owned()),
+    }
+}
+
+fn are_digits(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -55,6 +84,23 @@ mod tests {
         for bad in ["", "1234", "1234.", ".0", "a.b", "+1.0", "1.0.0", "1.99999999999"] {
             assert!(order_id(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_certificate_is_named_by_three_numbers() {
+        let id = v1::CertificateId { slot: 1_978_096, producer: 2, issue: 1 };
+        assert_eq!(certificate_id("1978096.2.1"), Ok(id));
+        for bad in ["", "1", "1.2", "1.2.", "1.2.3.4", "1.2.x", "+1.2.3", "1..3", "1.2.99999999999"] {
+            assert!(certificate_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn free_text_is_bounded_in_bytes() {
+        assert!(purpose("").is_ok() && reason("").is_err() && beneficiary("").is_err());
+        let longest = "\u{7eff}".repeat(42);
+        assert!(purpose(&longest).is_ok() && reason(&longest).is_ok());
+        assert!(purpose(&format!("{longest}abc")).unwrap_err().contains("not in 129"));
     }
 
     #[test]

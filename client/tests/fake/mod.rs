@@ -43,6 +43,8 @@ pub struct Script {
     pub trades: Vec<OwnTrade>,
     /// The caller's certificates.
     pub certificates: Vec<CertificateHolding>,
+    /// His national certificates.
+    pub nationals: Vec<NationalCertificate>,
 }
 
 /// A running node.
@@ -165,6 +167,7 @@ impl MarketData for Services {
             now_micros: NOW_MICROS,
             participants: 0,
             tree_size,
+            tariffs: Vec::new(),
         }))
     }
 
@@ -229,6 +232,9 @@ impl Account for Services {
         &self,
         request: Request<ListCertificatesRequest>,
     ) -> Result<Response<ListCertificatesResponse>, Status> {
-        self.private(&request, |script| ListCertificatesResponse { holdings: script.certificates.clone() })
+        self.private(&request, |script| ListCertificatesResponse {
+            holdings: script.certificates.clone(),
+            nationals: script.nationals.clone(),
+        })
     }
 }

@@ -47,7 +47,7 @@ pub enum Role {
     Producer,
     /// May bid
     Consumer,
-    /// May enrol participants, pay in, and withdraw participants' orders
+    /// May enrol participants, pay in and out, publish tariffs, and withdraw orders and certificates
     Operator,
     /// May read the whole ledger
     Regulator,
@@ -62,6 +62,23 @@ pub struct Deposit {
     /// How much, in yuan
     #[arg(long, value_name = "YUAN", value_parser = quantity::amount)]
     pub amount: u64,
+    /// The operator's key file
+    #[arg(long, value_name = "FILE")]
+    pub operator_key: PathBuf,
+}
+
+/// What to pay out.
+#[derive(Args, Debug)]
+pub struct PayOut {
+    /// The participant's name tag
+    #[arg(value_name = "NAME", value_parser = values::name)]
+    pub from: String,
+    /// How much, in yuan
+    #[arg(value_name = "YUAN", value_parser = quantity::amount, required_unless_present = "all")]
+    pub amount: Option<u64>,
+    /// The whole balance, which leaves the account empty
+    #[arg(long, conflicts_with = "amount")]
+    pub all: bool,
     /// The operator's key file
     #[arg(long, value_name = "FILE")]
     pub operator_key: PathBuf,

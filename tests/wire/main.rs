@@ -2,6 +2,9 @@
 //! its word.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod certificates;
+mod settlement;
+
 use ed25519_dalek::{Signer as _, SigningKey};
 use parkwatt::{
     config::{MarketFile, ZoneFile},
