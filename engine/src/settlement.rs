@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::accounts::{Accounts, need};
-use crate::certificates::Certificates;
+use crate::certificates::{Certifiable, Certificates, Share};
 use crate::delivery::{Delivery, allot};
 use crate::meters::Meters;
 use crate::{
@@ -60,12 +60,18 @@ pub(crate) fn settle(
     }
 
     for (producer, metered) in meters.metered_in(slot) {
-        if metered.quality == Quality::Measured && !metered.export.is_zero() {
-            certificates.issue(slot, producer, metered.export, events);
-        }
-    }
-    for (trade, delivery) in trades.iter().zip(&deliveries) {
-        certificates.slice(trade, delivery.delivered, events);
+        let is_measured = |id| meters.metered(slot, id).is_some_and(|it| it.quality == Quality::Measured);
+        let export = if is_measured(producer) { metered.export } else { Energy::ZERO };
+        let own = trades.iter().zip(&deliveries).filter(|(trade, _)| trade.seller == producer);
+        let share = |(trade, delivery): (&Trade, &Delivery)| Share {
+            trade: trade.id,
+            buyer: trade.buyer,
+            delivered: delivery.delivered,
+            is_measured: is_measured(trade.buyer),
+        };
+        let certifiable =
+            Certifiable { export, self_consumed: Energy::ZERO, shares: own.map(share).collect() };
+        certificates.certify(slot, producer, &certifiable, events);
     }
 }
 
