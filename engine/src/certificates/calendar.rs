@@ -58,9 +58,8 @@ mod tests {
 
     #[test]
     fn months_are_those_that_a_wall_calendar_shows() {
-        let (mut day, mut months) =
-            (0, (1970..2500).flat_map(|year| (1..=12).map(move |month| (year, month))));
-        while let Some((year, month)) = months.next() {
+        let mut day = 0;
+        for (year, month) in (1970..2500).flat_map(|year| (1..=12).map(move |month| (year, month))) {
             assert_eq!(first_day(year, month), day);
             for day in [day, day + 1, day + days_in(year, month) - 1] {
                 assert_eq!(year_and_month(day), (year, month), "day {day}");

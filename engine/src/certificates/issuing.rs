@@ -203,8 +203,8 @@ impl Certificates {
         producer: ParticipantId,
         key: impl Fn(&Slice) -> K,
     ) -> Vec<(K, Energy)> {
-        let slices = self.valid(slot, producer).flat_map(|(_, certificate)| &certificate.slices);
-        let mut sliced: Vec<(K, Energy)> = slices.map(|slice| (key(slice), slice.energy)).collect();
+        let all = self.valid(slot, producer).flat_map(|(_, certificate)| &certificate.slices);
+        let mut sliced: Vec<(K, Energy)> = all.map(|slice| (key(slice), slice.energy)).collect();
         sliced.sort_by(|a, b| a.0.cmp(&b.0));
         sliced
     }
@@ -218,7 +218,7 @@ impl Bought {
 }
 
 /// Returns the sum of all amounts of `key`, in a list that is sorted by it.
-fn sum_of<K: Ord>(sorted: &[(K, Energy)], key: K) -> Energy {
+fn sum_of<K: Ord + Copy>(sorted: &[(K, Energy)], key: K) -> Energy {
     let first = sorted.partition_point(|(it, _)| *it < key);
     let of_key = sorted[first..].iter().take_while(|(it, _)| *it == key);
     of_key.fold(Energy::ZERO, |sum, (_, energy)| sum.plus(*energy))

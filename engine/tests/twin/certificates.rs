@@ -32,7 +32,7 @@ pub struct Moves {
     issued: Vec<(CertificateId, CertificateClass, u64)>,
     withdrawn: Vec<CertificateId>,
     /// What came to be held or used of a certificate, or to be that no longer: then it is negative.
-    moves: Vec<(CertificateId, ParticipantId, CertificateUse, i128)>,
+    list: Vec<(CertificateId, ParticipantId, CertificateUse, i128)>,
     /// What went to buyers.
     slices: Vec<(CertificateId, TradeId, ParticipantId, u64)>,
 }
@@ -49,10 +49,10 @@ impl Moves {
     /// Returns everything that there is, in order of certificates, holders and what became of it.
     pub fn parts(&self) -> Vec<(CertificateId, ParticipantId, CertificateUse, u64)> {
         let key = |it: &(CertificateId, ParticipantId, CertificateUse, i128)| (it.0, it.1, it.2);
-        let mut keys: Vec<_> = self.moves.iter().map(key).collect();
+        let mut keys: Vec<_> = self.list.iter().map(key).collect();
         keys.sort_unstable();
         keys.dedup();
-        let sum = |of| self.moves.iter().filter(|it| key(it) == of).map(|it| it.3).sum::<i128>();
+        let sum = |of| self.list.iter().filter(|it| key(it) == of).map(|it| it.3).sum::<i128>();
         let parts = keys.into_iter().map(|of| (of.0, of.1, of.2, u64::try_from(sum(of)).unwrap()));
         parts.filter(|part| part.3 > 0).collect()
     }
@@ -86,11 +86,11 @@ impl Moves {
     }
 
     fn give(&mut self, id: CertificateId, holder: ParticipantId, state: CertificateUse, wh: u64) {
-        self.moves.push((id, holder, state, i128::from(wh)));
+        self.list.push((id, holder, state, i128::from(wh)));
     }
 
     fn take(&mut self, id: CertificateId, holder: ParticipantId, state: CertificateUse, wh: u64) {
-        self.moves.push((id, holder, state, -i128::from(wh)));
+        self.list.push((id, holder, state, -i128::from(wh)));
     }
 
     // What readings bring.
