@@ -3,48 +3,59 @@
 //! Knows money and reservations; does not know why money moves, nor orders or trades.
 //! Keeps: all balances together are zero; a participant's reservation is never negative.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::{Account, Energy, Event, Money, ParticipantId, Posting, Price, Side, Worth};
 
 /// 1e-9 yuan in one fen.
 const NANOS_PER_FEN: i128 = 10_000_000;
+/// The greatest balance, and the greatest debt, in 1e-9 yuan: what [`Money`] holds.
+const BALANCE_MAX: u128 = (1 << 96) - 1;
+
+/// The accounts that are no participant's.
+const OTHERS: [Account; 6] = [
+    Account::Supplier,
+    Account::Network,
+    Account::Congestion,
+    Account::Market,
+    Account::Bank,
+    Account::Rounding,
+];
 
 /// Every account's balance, and every participant's reservation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Accounts {
     /// The participants', by their numbers.
     purses: Vec<Purse>,
-    /// The market's own.
-    others: BTreeMap<Account, Money>,
+    /// The balances of [`OTHERS`]; none where nothing ever moved.
+    others: [Option<Worth>; OTHERS.len()],
 }
 
 /// What a participant has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Purse {
-    /// None as long as nothing ever moved.
-    balance: Option<Money>,
-    /// The balance, to compare with.
-    worth: Worth,
+    balance: Worth,
     reserved: Worth,
+    /// Whether anything ever moved.
+    has_moved: bool,
 }
 
 impl Accounts {
     /// Returns an account's balance; zero where nothing ever moved.
     pub fn balance(&self, account: Account) -> Money {
-        let balance = match account {
+        money(match account {
             Account::Participant(id) => self.purse(id).balance,
-            other => self.others.get(&other).copied(),
-        };
-        balance.unwrap_or_else(Money::zero)
+            other => self.others[place_of(other)].unwrap_or_default(),
+        })
     }
 
     /// Returns every account on which money ever moved, with its balance, in the accounts' order.
     pub fn balances(&self) -> impl Iterator<Item = (Account, Money)> {
         let ids = (0..).map(|number| Account::Participant(ParticipantId(number)));
-        let purses = ids.zip(&self.purses).filter_map(|(id, purse)| Some((id, purse.balance?)));
-        purses.chain(self.others.iter().map(|(account, balance)| (*account, *balance)))
+        let moved = ids.zip(&self.purses).filter(|(_, purse)| purse.has_moved);
+        let others = OTHERS.into_iter().zip(&self.others);
+        let others = others.filter_map(|(account, balance)| Some((account, money((*balance)?))));
+        moved.map(|(id, purse)| (id, money(purse.balance))).chain(others)
     }
 
     /// Returns what a participant's open orders and unsettled trades need.
@@ -59,8 +70,8 @@ impl Accounts {
     pub fn available(&self, participant: ParticipantId, credit_limit_fen: u64) -> Worth {
         // OK because 64 bits times 24 bits are 88 bits.
         let credit = Worth(i128::from(credit_limit_fen).wrapping_mul(NANOS_PER_FEN));
-        let Purse { worth, reserved, .. } = self.purse(participant);
-        worth.plus(credit).minus(reserved)
+        let Purse { balance, reserved, .. } = self.purse(participant);
+        balance.plus(credit).minus(reserved)
     }
 
     /// Moves money between two accounts, and says so in `events`; an amount of zero moves nothing and says
@@ -96,18 +107,21 @@ impl Accounts {
         assert!(*reserved >= Worth::ZERO, "only what was reserved is released");
     }
 
+    #[inline]
     fn add(&mut self, account: Account, amount: Worth) {
-        let amount =
-            Money::from_worth(amount).expect("bounds on prices and energies keep an amount within Money");
-        let sum = self.balance(account).checked_add(amount);
-        let sum = sum.expect("bounds on deposits and trades keep a balance within Money");
-        match account {
+        let balance = match account {
             Account::Participant(id) => {
                 let purse = self.purse_mut(id);
-                (purse.balance, purse.worth) = (Some(sum), sum.worth());
+                purse.has_moved = true;
+                &mut purse.balance
             }
-            other => _ = self.others.insert(other, sum),
-        }
+            other => self.others[place_of(other)].get_or_insert_default(),
+        };
+        *balance = balance.plus(amount);
+        assert!(
+            balance.0.unsigned_abs() <= BALANCE_MAX,
+            "bounds on deposits and trades keep a balance within Money"
+        );
     }
 
     #[inline]
@@ -123,6 +137,23 @@ impl Accounts {
         }
         &mut self.purses[place]
     }
+}
+
+/// Returns where an account stands among those that are no participant's.
+fn place_of(account: Account) -> usize {
+    match account {
+        Account::Participant(_) => unreachable!("participants have purses"),
+        Account::Supplier => 0,
+        Account::Network => 1,
+        Account::Congestion => 2,
+        Account::Market => 3,
+        Account::Bank => 4,
+        Account::Rounding => 5,
+    }
+}
+
+fn money(balance: Worth) -> Money {
+    Money::from_worth(balance).expect("every balance is within Money")
 }
 
 /// Returns what `energy` at `price` costs its buyer, of a bid, or its seller, of an offer: nothing where he is

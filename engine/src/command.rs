@@ -4,7 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::{
-    CertificateClass, CertificateId, Energy, OrderId, Price, Slot, TariffBand, Timestamp, ZoneCharges, ZoneId,
+    CertificateClass, CertificateId, Energy, MICROS_PER_SECOND, OrderId, Price, SECONDS_PER_SLOT, Slot,
+    TariffBand, Timestamp, ZoneCharges, ZoneId,
 };
 
 /// An Ed25519 public key, 32 bytes.
@@ -263,9 +264,10 @@ pub struct Reading {
 impl Reading {
     /// Returns the slot at whose end the registers were read; nothing for a moment that ends none.
     pub fn slot(&self) -> Option<Slot> {
-        let behind = Slot::at(self.read_at);
-        let before = Slot(behind.0.checked_sub(1)?);
-        (before.end() == self.read_at).then_some(before)
+        // OK because a meter may sign any moment, also one behind the last slot that 32 bits number.
+        let number = (self.read_at.0 / MICROS_PER_SECOND / SECONDS_PER_SLOT).checked_sub(1)?;
+        let slot = Slot(u32::try_from(number).ok()?);
+        (slot.end() == self.read_at).then_some(slot)
     }
 }
 

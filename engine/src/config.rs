@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Energy, Price, PublicKey, ZoneId};
+use crate::{Energy, NewTariffs, Price, PublicKey, ZoneId};
 
 /// The greatest capacity of a plant, a connection or an edge: 1 TW. With [`CREDIT_LIMIT_FEN_MAX`] and the
 /// bounds on prices it keeps every balance within [`Money`](crate::Money), whatever is signed.
@@ -200,6 +200,30 @@ impl MarketConfig {
         (0..FAR.0).contains(&price.0) && price.0 % self.tick.0 == 0
     }
 
+    /// Returns the configuration with later tariffs in the place of its own.
+    ///
+    /// # Errors
+    /// As [`MarketConfig::check`], or if they are for other zones.
+    pub(crate) fn with_tariffs(&self, tariffs: &NewTariffs) -> Result<MarketConfig, ConfigError> {
+        let are_as_many = tariffs.zones.len() == self.zones.len();
+        must(are_as_many, "zones", "must be as many as the market has")?;
+        let with_charges = |(zone, charges): (&Zone, &ZoneCharges)| Zone {
+            base_wheeling: charges.base_wheeling,
+            wheeling_up: charges.wheeling_up,
+            wheeling_down: charges.wheeling_down,
+            ..zone.clone()
+        };
+        let config = MarketConfig {
+            zones: self.zones.iter().zip(&tariffs.zones).map(with_charges).collect(),
+            market_fee: tariffs.market_fee,
+            tariff_version: tariffs.version,
+            tariffs: tariffs.bands.clone(),
+            ..self.clone()
+        };
+        config.check()?;
+        Ok(config)
+    }
+
     /// Returns the tariffs that hold in `slot`.
     pub fn tariff(&self, slot: crate::Slot) -> &TariffBand {
         let quarter = slot.quarter_of_day();
@@ -266,6 +290,7 @@ mod tests {
                 uncross_before_s: 86_400,
                 gate_before_s: 900,
                 settle_after_s: 86_400,
+                final_after_s: 2_592_000,
             },
             auction_point_per_mille: 500,
             market_fee: Price(100),
@@ -307,6 +332,7 @@ mod tests {
         check("open_orders_max", |it, _| it.open_orders_max = 100_001);
         check("timeline", |it, _| it.timeline.uncross_before_s = 800);
         check("timeline", |it, _| it.timeline.opens_before_s = 0);
+        check("timeline", |it, _| it.timeline.final_after_s = it.timeline.settle_after_s - 1);
         check("auction_point_per_mille", |it, _| it.auction_point_per_mille = 1001);
         check("market_fee", |it, far| it.market_fee = far);
         check("deviation_per_mille", |it, _| it.deviation_per_mille = 1001);

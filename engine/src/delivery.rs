@@ -1,204 +1,221 @@
 //! Delivery: from what was traded and what was metered to what each trade delivered.
 //!
-//! Knows trades and metered energies; does not know prices, money or certificates, and keeps no state.
-//! Keeps: nobody is allotted more than his meter measured; the parts of a trade sum to its energy. Rule R11.
+//! Knows a slot's trades and metered energies; does not know money, certificates or time.
+//! Keeps: nobody is allotted more than his meter measured; the parts of a trade sum to its energy; what one
+//! reading changes is what a computation from the beginning would change. Rules R11 and R13.
 
-use alloc::collections::BTreeMap;
+mod shares;
+
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
-use crate::{Energy, ParticipantId, Trade, TradeId};
+use crate::meters::Metered;
+use crate::{Energy, ParticipantId, Price, Trade, TradeId};
+use shares::share_out;
 
-/// What became of one trade. The three parts sum to the trade's energy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What of a trade is needed until its money stands for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Sale {
+    pub(crate) id: TradeId,
+    pub(crate) buyer: ParticipantId,
+    pub(crate) seller: ParticipantId,
+    pub(crate) energy: Energy,
+    pub(crate) price: Price,
+    pub(crate) wheeling: Price,
+    pub(crate) congestion: Price,
+    pub(crate) fee: Price,
+}
+
+/// What became of one trade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Delivery {
-    /// What was delivered.
+    /// What the seller fed in for it; what is missing is his deviation.
+    pub(crate) fed_in: Energy,
+    /// What of that the buyer drew, and so was delivered; what is missing is his deviation.
     pub(crate) delivered: Energy,
-    /// What the seller did not feed in.
-    pub(crate) seller_deviation: Energy,
-    /// What the seller fed in and the buyer did not draw.
-    pub(crate) buyer_deviation: Energy,
-    /// A reading was missing on one side at least, which therefore counted as traded.
-    pub(crate) estimated: bool,
 }
 
-/// Returns what each of a slot's trades delivered, in the order of `trades`.
-///
-/// First the sellers' metered exports are allotted to their sales, then the buyers' metered imports to what
-/// came of that. Where a reading is missing, everything counts as fed in, or drawn.
-pub(crate) fn allot(
-    trades: &[Trade],
-    export_of: impl Fn(ParticipantId) -> Option<Energy>,
-    import_of: impl Fn(ParticipantId) -> Option<Energy>,
-) -> Vec<Delivery> {
-    let wanted: Vec<Energy> = trades.iter().map(|trade| trade.energy).collect();
-    let fed_in = allot_side(trades, |trade| trade.seller, &wanted, &export_of);
-    let drawn = allot_side(trades, |trade| trade.buyer, &fed_in, &import_of);
-    let parts = trades.iter().zip(&fed_in).zip(&drawn);
-    parts
-        .map(|((trade, &fed_in), &drawn)| Delivery {
-            delivered: drawn,
-            seller_deviation: trade.energy.minus(fed_in),
-            buyer_deviation: fed_in.minus(drawn),
-            estimated: export_of(trade.seller).is_none() || import_of(trade.buyer).is_none(),
-        })
-        .collect()
+/// A slot's trades, and what became of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Deliveries {
+    /// The trades, in order of their ids.
+    sales: Vec<Sale>,
+    /// What each delivered.
+    list: Vec<Delivery>,
+    /// The places of the trades by their sellers, and of one seller in order of their ids.
+    by_seller: Vec<u32>,
+    /// The same by their buyers.
+    by_buyer: Vec<u32>,
 }
 
-/// Returns what of each trade's `wanted` is covered by the metered energy of its owner on one side.
-fn allot_side(
-    trades: &[Trade],
-    owner: impl Fn(&Trade) -> ParticipantId,
-    wanted: &[Energy],
-    metered_of: impl Fn(ParticipantId) -> Option<Energy>,
-) -> Vec<Energy> {
-    let mut by_owner: BTreeMap<ParticipantId, Vec<usize>> = BTreeMap::new();
-    for (place, trade) in trades.iter().enumerate() {
-        by_owner.entry(owner(trade)).or_default().push(place);
+impl From<&Trade> for Sale {
+    fn from(trade: &Trade) -> Sale {
+        let Trade { id, buyer, seller, energy, price, wheeling, congestion, fee, .. } = *trade;
+        Sale { id, buyer, seller, energy, price, wheeling, congestion, fee }
     }
-    let mut allotted = wanted.to_vec();
-    for (owner, places) in by_owner {
-        let Some(metered) = metered_of(owner) else { continue };
-        let wants: Vec<(TradeId, Energy)> =
-            places.iter().map(|&place| (trades[place].id, wanted[place])).collect();
-        for (place, share) in places.into_iter().zip(shares(metered, &wants)) {
-            allotted[place] = share;
+}
+
+impl Sale {
+    /// Returns what the buyer pays all-in for a kWh.
+    pub(crate) fn buyer_price(&self) -> Price {
+        self.price.plus(self.wheeling).plus(self.congestion).plus(self.fee)
+    }
+}
+
+impl Deliveries {
+    /// Computes what each of a slot's trades delivered, which are in order of their ids.
+    ///
+    /// First the sellers' metered exports are allotted to their sales, then the buyers' metered imports to
+    /// what came of that. Where a reading is missing, everything counts as fed in, or drawn.
+    pub(crate) fn of(trades: &[Trade], metered_of: impl Fn(ParticipantId) -> Option<Metered>) -> Deliveries {
+        let sales: Vec<Sale> = trades.iter().map(Sale::from).collect();
+        let whole = |sale: &Sale| Delivery { fed_in: sale.energy, delivered: sale.energy };
+        let mut deliveries = Deliveries {
+            list: sales.iter().map(whole).collect(),
+            by_seller: places_by(&sales, |sale| sale.seller),
+            by_buyer: places_by(&sales, |sale| sale.buyer),
+            sales,
+        };
+        for seller in deliveries.short(|sale| sale.seller, |id| Some(metered_of(id)?.export)) {
+            deliveries.feed_in(seller, metered_of(seller));
+        }
+        for buyer in deliveries.short(|sale| sale.buyer, |id| Some(metered_of(id)?.import)) {
+            deliveries.draw(buyer, metered_of(buyer));
+        }
+        deliveries
+    }
+
+    /// Computes again what a participant's trades delivered, after what his meter measured has changed, and
+    /// returns which trades that touches, rising, with what became of them before.
+    ///
+    /// These are his sales, his purchases, and the purchases of everyone for whom he feeds in something else
+    /// than before.
+    pub(crate) fn change(
+        &mut self,
+        who: ParticipantId,
+        metered_of: impl Fn(ParticipantId) -> Option<Metered>,
+    ) -> Vec<(usize, Delivery)> {
+        let mut touched = self.snapshot(self.sales_of(who), |_| true);
+        self.feed_in(who, metered_of(who));
+        let is_changed = |&&(place, before): &&(usize, Delivery)| self.list[place].fed_in != before.fed_in;
+        let changed = touched.iter().filter(is_changed);
+        let mut buyers: Vec<ParticipantId> = changed.map(|(place, _)| self.sales[*place].buyer).collect();
+        buyers.push(who);
+        buyers.sort_unstable();
+        buyers.dedup();
+        for buyer in buyers {
+            touched.extend(self.snapshot(self.purchases_of(buyer), |sale| sale.seller != who));
+            self.draw(buyer, metered_of(buyer));
+        }
+        touched.sort_unstable_by_key(|(place, _)| *place);
+        touched
+    }
+
+    /// Returns every trade with what it delivered, in order of ids.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&Sale, Delivery)> {
+        self.sales.iter().zip(self.list.iter().copied())
+    }
+
+    /// Returns the trade at a place, and what it delivered.
+    pub(crate) fn at(&self, place: usize) -> (&Sale, Delivery) {
+        (&self.sales[place], self.list[place])
+    }
+
+    /// Returns the places of what a participant sold, rising.
+    pub(crate) fn sales_of(&self, seller: ParticipantId) -> &[u32] {
+        places_of(&self.by_seller, |place| self.sales[place as usize].seller, seller)
+    }
+
+    /// Returns the places of what a participant bought, rising.
+    pub(crate) fn purchases_of(&self, buyer: ParticipantId) -> &[u32] {
+        places_of(&self.by_buyer, |place| self.sales[place as usize].buyer, buyer)
+    }
+
+    /// Returns the trades at some places with what became of them, as far as they fit.
+    fn snapshot(&self, places: &[u32], fits: impl Fn(&Sale) -> bool) -> Vec<(usize, Delivery)> {
+        let places = places.iter().map(|place| *place as usize).filter(|place| fits(&self.sales[*place]));
+        places.map(|place| (place, self.list[place])).collect()
+    }
+
+    /// Returns, rising, whose metered energy is less than what is to be delivered on his side.
+    fn short(
+        &self,
+        owner: impl Fn(&Sale) -> ParticipantId,
+        metered_of: impl Fn(ParticipantId) -> Option<Energy>,
+    ) -> Vec<ParticipantId> {
+        let mut sums: Vec<Energy> = Vec::new();
+        for (sale, delivery) in self.iter() {
+            let place = owner(sale).0 as usize;
+            if place >= sums.len() {
+                sums.resize(place + 1, Energy::ZERO);
+            }
+            sums[place] = sums[place].plus(delivery.delivered);
+        }
+        let sums = (0..).map(ParticipantId).zip(sums);
+        let is_short = |(id, sum): &(ParticipantId, Energy)| {
+            !sum.is_zero() && metered_of(*id).is_some_and(|metered| metered < *sum)
+        };
+        sums.filter(is_short).map(|(id, _)| id).collect()
+    }
+
+    /// Allots what a seller fed in to his sales.
+    fn feed_in(&mut self, seller: ParticipantId, metered: Option<Metered>) {
+        let places = places_of(&self.by_seller, |place| self.sales[place as usize].seller, seller);
+        let mut shares: Vec<Energy> = places.iter().map(|place| self.sales[*place as usize].energy).collect();
+        if let Some(metered) = metered {
+            share_out(metered.export, &mut shares);
+        }
+        for (place, share) in places.iter().zip(shares) {
+            let delivery = &mut self.list[*place as usize];
+            // OK because where as much is fed in as before, as much is drawn, unless the buyer's purchases are
+            // computed again.
+            if delivery.fed_in != share {
+                *delivery = Delivery { fed_in: share, delivered: share };
+            }
         }
     }
-    allotted
+
+    /// Allots what a buyer drew to what was fed in for him.
+    fn draw(&mut self, buyer: ParticipantId, metered: Option<Metered>) {
+        let places = places_of(&self.by_buyer, |place| self.sales[place as usize].buyer, buyer);
+        let mut shares: Vec<Energy> = places.iter().map(|place| self.list[*place as usize].fed_in).collect();
+        if let Some(metered) = metered {
+            share_out(metered.import, &mut shares);
+        }
+        for (place, share) in places.iter().zip(shares) {
+            self.list[*place as usize].delivered = share;
+        }
+    }
 }
 
-/// Returns the share of each of `wants` in `metered`: all that is wanted if there is enough, else in
-/// proportion, in whole Wh; the Wh that rounding leaves over go to the largest remainders, of equal ones to
-/// the earlier trades.
-fn shares(metered: Energy, wants: &[(TradeId, Energy)]) -> Vec<Energy> {
-    let total: u128 = wants.iter().map(|&(_, want)| u128::from(want.0)).sum();
-    if u128::from(metered.0) >= total {
-        return wants.iter().map(|&(_, want)| want).collect();
+/// Returns the places of all trades, by one of their owners and then by their ids: by counting, because
+/// participants are numbered.
+fn places_by(sales: &[Sale], owner: impl Fn(&Sale) -> ParticipantId) -> Vec<u32> {
+    let mut nexts: Vec<u32> = Vec::new();
+    for sale in sales {
+        let behind = owner(sale).0 as usize + 1;
+        if behind >= nexts.len() {
+            nexts.resize(behind + 1, 0);
+        }
+        nexts[behind] += 1;
     }
-    let products = wants.iter().map(|&(_, want)| u128::from(want.0) * u128::from(metered.0));
-    let (mut shares, remainders): (Vec<u128>, Vec<u128>) = products.map(|p| (p / total, p % total)).unzip();
+    for number in 1..nexts.len() {
+        nexts[number] += nexts[number - 1];
+    }
+    let mut places = alloc::vec![0; sales.len()];
+    for (place, sale) in (0..).zip(sales) {
+        let next = &mut nexts[owner(sale).0 as usize];
+        places[*next as usize] = place;
+        *next += 1;
+    }
+    places
+}
 
-    let mut by_remainder: Vec<usize> = (0..wants.len()).collect();
-    by_remainder.sort_by_key(|&place| (Reverse(remainders[place]), wants[place].0));
-    // The remainders sum to a multiple of the total, and each lies below it: so fewer are left over than are
-    // not zero.
-    let left_over = remainders.iter().sum::<u128>() / total;
-    for place in
-        by_remainder.into_iter().take(usize::try_from(left_over).expect("fewer than there are trades"))
-    {
-        shares[place] += 1;
-    }
-    let whole = |share| Energy(u64::try_from(share).expect("a share is at most what is wanted"));
-    shares.into_iter().map(whole).collect()
+/// Returns, of places that are sorted by owners, those of one.
+fn places_of(places: &[u32], owner: impl Fn(u32) -> ParticipantId, of: ParticipantId) -> &[u32] {
+    let from = places.partition_point(|place| owner(*place) < of);
+    let len = places[from..].partition_point(|place| owner(*place) == of);
+    &places[from..from + len]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{LeafIndex, Matching, OrderId, Price, Slot};
-    use alloc::vec;
-    use proptest::prelude::*;
-
-    /// A trade of `energy` between a seller and a buyer, whose id is `id`.
-    fn trade(id: u64, seller: u32, buyer: u32, energy: u64) -> Trade {
-        let order = OrderId { index: LeafIndex(0), position: 0 };
-        Trade {
-            id: TradeId(LeafIndex(id)),
-            slot: Slot(0),
-            bid: order,
-            offer: order,
-            buyer: ParticipantId(buyer),
-            seller: ParticipantId(seller),
-            energy: Energy(energy),
-            price: Price::ZERO,
-            wheeling: Price::ZERO,
-            congestion: Price::ZERO,
-            fee: Price::ZERO,
-            tariff_version: 1,
-            matching: Matching::Continuous,
-        }
-    }
-
-    /// Allots with one seller's metered export and one buyer's metered import, both for every participant.
-    fn check(trades: &[Trade], export: Option<u64>, import: Option<u64>) -> Vec<(u64, u64, u64)> {
-        let delivered = allot(trades, |_| export.map(Energy), |_| import.map(Energy));
-        delivered.into_iter().map(|d| (d.delivered.0, d.seller_deviation.0, d.buyer_deviation.0)).collect()
-    }
-
-    #[test]
-    fn what_was_not_fed_in_is_the_sellers_deviation_and_what_was_not_drawn_the_buyers() {
-        let one = [trade(1, 0, 1, 10_000)];
-        assert_eq!(check(&one, Some(8_000), Some(15_000)), [(8_000, 2_000, 0)]);
-        assert_eq!(check(&one, Some(15_000), Some(8_000)), [(8_000, 0, 2_000)]);
-        assert_eq!(check(&one, Some(8_000), Some(3_000)), [(3_000, 2_000, 5_000)]);
-        assert_eq!(check(&one, Some(0), Some(0)), [(0, 10_000, 0)]);
-    }
-
-    #[test]
-    fn equal_trades_share_equally() {
-        let two = [trade(1, 0, 1, 10_000), trade(2, 0, 2, 10_000)];
-        assert_eq!(check(&two, Some(15_000), Some(10_000)), [(7_500, 2_500, 0), (7_500, 2_500, 0)]);
-    }
-
-    #[test]
-    fn the_wh_left_over_go_to_the_largest_remainders_and_of_equal_ones_to_the_earlier_trade() {
-        // The shares are 5 x 1/6, 2/6, 3/6 = 5/6, 1 4/6, 2 3/6.
-        let unequal = [trade(1, 0, 1, 1), trade(2, 0, 2, 2), trade(3, 0, 3, 3)];
-        assert_eq!(check(&unequal, Some(5), None), [(1, 0, 0), (2, 0, 0), (2, 1, 0)]);
-        let equal = [trade(3, 0, 1, 1), trade(2, 0, 2, 1), trade(1, 0, 3, 1)];
-        assert_eq!(check(&equal, Some(2), None), [(0, 1, 0), (1, 0, 0), (1, 0, 0)]);
-    }
-
-    #[test]
-    fn a_missing_reading_counts_as_traded() {
-        let one = [trade(1, 0, 1, 10)];
-        assert_eq!(check(&one, None, None), [(10, 0, 0)]);
-        assert_eq!(check(&one, None, Some(4)), [(4, 0, 6)]);
-        assert_eq!(check(&one, Some(4), None), [(4, 6, 0)]);
-    }
-
-    #[test]
-    fn the_greatest_energies_are_shared_exactly() {
-        let most = u64::MAX / 2;
-        let two = [trade(1, 0, 1, most), trade(2, 0, 2, most)];
-        assert_eq!(check(&two, Some(most), None), [(most / 2 + 1, most / 2, 0), (most / 2, most / 2 + 1, 0)]);
-    }
-
-    proptest! {
-        #[test]
-        fn shares_sum_to_what_is_there_and_each_is_within_one_wh_of_its_proportion(
-            wants in proptest::collection::vec(0_u64..1_000_000, 1..20),
-            metered in 0_u64..10_000_000,
-        ) {
-            let total: u64 = wants.iter().sum();
-            let wants: Vec<_> = (0..).map(|id| TradeId(LeafIndex(id))).zip(wants.into_iter().map(Energy)).collect();
-            let shares = shares(Energy(metered), &wants);
-            prop_assert_eq!(shares.iter().map(|share| share.0).sum::<u64>(), metered.min(total));
-            for (share, (_, want)) in shares.iter().zip(&wants) {
-                prop_assert!(share <= want);
-                let floor = want.0 * metered.min(total) / total.max(1);
-                prop_assert!(share.0 == floor || share.0 == floor + 1);
-            }
-        }
-
-        #[test]
-        fn the_parts_sum_to_the_trade_and_nobody_is_allotted_more_than_metered(
-            trades in proptest::collection::vec((0_u32..3, 3_u32..6, 1_u64..100), 0..12),
-            metered in proptest::collection::vec(proptest::option::of(0_u64..200), 6),
-        ) {
-            let trades: Vec<_> = (0..).zip(trades).map(|(id, (seller, buyer, e))| trade(id, seller, buyer, e)).collect();
-            let metered_of = |p: ParticipantId| metered[p.0 as usize].map(Energy);
-            let delivered = allot(&trades, metered_of, metered_of);
-            let mut sums = vec![0; 6];
-            for (trade, d) in trades.iter().zip(&delivered) {
-                prop_assert_eq!(d.delivered.plus(d.seller_deviation).plus(d.buyer_deviation), trade.energy);
-                sums[trade.seller.0 as usize] += d.delivered.0;
-                sums[trade.buyer.0 as usize] += d.delivered.0;
-            }
-            for (sum, metered) in sums.into_iter().zip(metered) {
-                prop_assert!(metered.is_none_or(|metered| sum <= metered));
-            }
-        }
-    }
-}
+mod tests;

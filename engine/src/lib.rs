@@ -19,9 +19,11 @@ mod units;
 // Who takes part, and what they own and owe.
 mod accounts;
 mod participants;
+mod payments;
 // The machine: what a command does, and what time does.
 mod market;
 mod slots;
+mod tariffs;
 // An order's way: it is checked and placed,
 mod checks;
 mod orders;
@@ -39,6 +41,8 @@ mod changes;
 mod certificates;
 mod delivery;
 mod meters;
+mod readings;
+mod settled;
 mod settlement;
 // For comparing two machines.
 mod state_hash;
@@ -54,4 +58,5 @@ pub use market::*;
 pub use money::*;
 pub use participants::*;
 pub use rejection::*;
+pub use tariffs::*;
 pub use units::*;

@@ -9,28 +9,26 @@ use alloc::vec::Vec;
 use crate::accounts::Accounts;
 use crate::book::{OpenOrder, Plan};
 use crate::certificates::Certificates;
-use crate::grid::Grid;
 use crate::meters::Meters;
+use crate::settled::Settled;
 use crate::slots::{Due, Slots};
 use crate::{
-    Account, Command, ConfigError, Deposit, Energy, Event, KeyHolder, MarketConfig, Money, Outcome,
-    ParticipantId, Participants, Phase, Posting, PublicKey, Purpose, Reading, Rejection, Request, Retirement,
-    Slot, Stamp, Timestamp, Trade, Transfer, settlement, state_hash,
+    CertificateId, CertificateWithdrawal, Command, ConfigError, Event, KeyHolder, MarketConfig, NewTariffs,
+    Outcome, ParticipantId, Participants, Phase, PublicKey, Rejection, Request, Retirement, Slot, Stamp,
+    Tariffs, Timestamp, Trade, Transfer, state_hash,
 };
-
-/// The most that one deposit pays in, in fen: 10^10 yuan, of which an account holds 7.9 thousand million.
-const DEPOSIT_FEN_MAX: u64 = 1_000_000_000_000;
 
 /// One market's whole state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Market {
     pub(crate) config: MarketConfig,
-    pub(crate) grid: Grid,
+    pub(crate) tariffs: Tariffs,
     pub(crate) participants: Participants,
     pub(crate) accounts: Accounts,
     pub(crate) slots: Slots,
-    meters: Meters,
-    certificates: Certificates,
+    pub(crate) settled: Settled,
+    pub(crate) meters: Meters,
+    pub(crate) certificates: Certificates,
     /// What the order that is being placed would do, or has done; its memory is used again for the next one.
     pub(crate) plan: Plan,
     /// The moment that the market has reached.
@@ -47,10 +45,11 @@ impl Market {
     pub fn new(config: MarketConfig) -> Result<Market, ConfigError> {
         config.check()?;
         Ok(Market {
-            grid: Grid::new(&config),
+            tariffs: Tariffs::new(&config),
             participants: Participants::new(config.operator_key),
             accounts: Accounts::default(),
             slots: Slots::default(),
+            settled: Settled::default(),
             meters: Meters::default(),
             certificates: Certificates::default(),
             plan: Plan::default(),
@@ -111,9 +110,9 @@ impl Market {
         }
     }
 
-    /// Lets a held slot's next phase begin.
+    /// Lets a slot's next phase begin.
     fn go_on(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
-        match self.slots.get_mut(slot).phase {
+        match self.phase(slot, stamp.at) {
             Phase::Auction => {
                 self.uncross(stamp, slot, events);
                 self.slots.begin(slot, Phase::Continuous, &self.config.timeline, events);
@@ -123,8 +122,9 @@ impl Market {
                 self.slots.begin(slot, Phase::Closed, &self.config.timeline, events);
             }
             Phase::Closed => self.settle(slot, events),
-            phase @ (Phase::Scheduled | Phase::Settled | Phase::Resettled | Phase::Final) => {
-                unreachable!("no slot is held while it is {phase}")
+            Phase::Settled | Phase::Resettled => self.conclude(slot, events),
+            phase @ (Phase::Scheduled | Phase::Final) => {
+                unreachable!("nothing is due in a slot that is {phase}")
             }
         }
     }
@@ -152,6 +152,8 @@ impl Market {
                 self.participants.enrol(&self.config, new).map(Outcome::Enrolled)
             }
             (Command::Deposit(deposit), _) if self.is_operator(holder) => self.deposit(deposit, events),
+            (Command::PayOut(payout), _) if self.is_operator(holder) => self.pay_out(payout, events),
+            (Command::PublishTariffs(new), _) if self.is_operator(holder) => self.publish_tariffs(stamp, new),
             (Command::RotateKey(rotation), _) => {
                 self.participants.rotate_key(key, rotation.new_key).map(|()| Outcome::KeyRotated)
             }
@@ -177,6 +179,9 @@ impl Market {
             (Command::BundleCertificates(bundling), KeyHolder::Owner(owner)) => {
                 self.certificates.bundle(stamp, owner, *bundling, events)
             }
+            (Command::WithdrawCertificate(withdrawal), _) if self.is_operator(holder) => {
+                self.withdraw_certificate(withdrawal, events)
+            }
             _ => Err(Rejection::RoleMustPermit),
         }
     }
@@ -189,57 +194,11 @@ impl Market {
         }
     }
 
-    fn deposit(&mut self, deposit: &Deposit, events: &mut Vec<Event>) -> Result<Outcome, Rejection> {
-        let to = self.participants.by_name(&deposit.participant).ok_or(Rejection::ParticipantMustExist)?;
-        let (fen, max) = (deposit.amount_fen, DEPOSIT_FEN_MAX);
-        if fen == 0 || fen > max {
-            return Err(Rejection::AmountMustBeWithinBounds { fen, max });
-        }
-
-        // Every check is above; from here the deposit is accepted.
-        let amount =
-            Money::from_fen(i64::try_from(fen).expect("the most that is paid in fits 63 bits")).worth();
-        let posting =
-            Posting { from: Account::Bank, to: Account::Participant(to), amount, purpose: Purpose::Deposit };
-        self.accounts.post(posting, events);
-        Ok(Outcome::Deposited)
-    }
-
-    /// Takes a meter's reading, and settles its slot if it was the last one that was missing.
-    fn take_reading(
-        &mut self,
-        stamp: Stamp,
-        of: ParticipantId,
-        reading: Reading,
-        events: &mut Vec<Event>,
-    ) -> Result<Outcome, Rejection> {
-        self.meters.check_and_take(of, reading, stamp.at, events)?;
-        let slot = reading.slot().expect("it was taken");
-        let metered = self.meters.metered(slot, of);
-        let is_energy = metered.is_some_and(|metered| !metered.import.is_zero() || !metered.export.is_zero());
-        // A reading that comes after its slot's settlement changes no money.
-        if is_energy && self.slots.phase(slot, stamp.at, &self.config.timeline) == Phase::Closed {
-            self.slots.hold(slot, stamp.at, &self.config, &self.grid);
-        }
-        let all_are_in = self.meters.readings_in(slot) == self.participants.with_meter();
-        if all_are_in && self.slots.get(slot).is_some() {
-            self.settle(slot, events);
-        }
-        Ok(Outcome::ReadingTaken)
-    }
-
-    fn settle(&mut self, slot: Slot, events: &mut Vec<Event>) {
-        let trades = self.slots.release(slot, self.now, &self.config.timeline);
-        settlement::settle(
-            slot,
-            &self.config,
-            &trades,
-            &self.meters,
-            &mut self.accounts,
-            &mut self.certificates,
-            events,
-        );
-        events.push(Event::PhaseBegan { slot, phase: Phase::Settled });
+    /// Publishes the next version of the tariffs.
+    fn publish_tariffs(&mut self, stamp: Stamp, new: &NewTariffs) -> Result<Outcome, Rejection> {
+        let phase = self.phase(new.effective_from, stamp.at);
+        self.tariffs.publish(new, phase)?;
+        Ok(Outcome::TariffsPublished)
     }
 
     fn retire(
@@ -249,9 +208,8 @@ impl Market {
         retirement: &Retirement,
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
-        let slot = retirement.slot;
-        let is_settled = self.phase(slot, stamp.at) >= Phase::Settled;
-        let import = self.meters.metered(slot, holder).map_or(Energy::ZERO, |metered| metered.import);
+        let is_settled = self.phase(retirement.slot, stamp.at) >= Phase::Settled;
+        let import = self.meters.import(retirement.slot, holder);
         self.certificates.retire(stamp, holder, retirement, is_settled, import, events)
     }
 
@@ -266,6 +224,19 @@ impl Market {
         let is_settled = self.phase(transfer.slot, stamp.at) >= Phase::Settled;
         self.certificates.transfer(from, to, transfer, is_settled, events)
     }
+
+    fn withdraw_certificate(
+        &mut self,
+        withdrawal: &CertificateWithdrawal,
+        events: &mut Vec<Event>,
+    ) -> Result<Outcome, Rejection> {
+        let CertificateId { slot, producer, .. } = withdrawal.certificate;
+        // Where nothing is kept of a slot its settlement is final, or there never was anything in it.
+        let certifiable =
+            self.settled.keeps(slot).then(|| self.settled.certifiable(slot, producer, &self.meters));
+        let import_of = |id| self.meters.import(slot, id);
+        self.certificates.withdraw(withdrawal, certifiable.as_ref(), import_of, events)
+    }
 }
 
 /// What can be read of a market.
@@ -273,6 +244,11 @@ impl Market {
     /// Returns what the market was founded with.
     pub fn config(&self) -> &MarketConfig {
         &self.config
+    }
+
+    /// Returns every version of the tariffs.
+    pub fn tariffs(&self) -> &Tariffs {
+        &self.tariffs
     }
 
     /// Returns everyone who is enrolled.

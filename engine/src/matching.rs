@@ -12,8 +12,8 @@ use crate::accounts::need;
 use crate::book::{Crossing, Handle, Incoming, OpenOrder};
 use crate::clearing::{self, Cleared};
 use crate::{
-    Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp, Trade,
-    TradeId, Worth,
+    Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp,
+    TariffVersion, Trade, TradeId, Worth,
 };
 
 impl Market {
@@ -47,9 +47,10 @@ impl Market {
         let state = self.slots.get_mut(slot);
         let first = state.trades.len();
         let side = incoming.side;
-        let ways = self.grid.ways(side, incoming.zone);
+        let TariffVersion { ref grid, ref config, .. } = *self.tariffs.get(state.tariffs);
+        let ways = grid.ways(side, incoming.zone);
         let own = (incoming.id(), incoming.owner);
-        let (fee, tariff_version) = (self.config.market_fee, self.config.tariff_version);
+        let (fee, tariff_version) = (config.market_fee, config.tariff_version);
         for fill in self.plan.fills() {
             // What the buyer pays besides the seller's price.
             let on_top = ways[usize::from(fill.zone.0)];
@@ -93,7 +94,8 @@ impl Market {
         let (mut last, mut has_traded) = (None, false);
         while self.slots.get_mut(slot).may_be_blocked {
             let state = self.slots.get_mut(slot);
-            let Crossing { orders, is_blocked } = state.book.crossing(&self.grid, &state.flows);
+            let Crossing { orders, is_blocked } =
+                state.book.crossing(&self.tariffs.get(state.tariffs).grid, &state.flows);
             state.may_be_blocked = is_blocked || !orders.is_empty();
             let before = events.len();
             let makes_room = orders.into_iter().filter(|(id, _)| Some(*id) > last).find(|&(id, handle)| {
@@ -118,12 +120,13 @@ impl Market {
         let state = self.slots.get_mut(slot);
         let order = state.book.at(handle);
         let OpenOrder { owner, side, limit, .. } = order;
-        let incoming = state.book.incoming(&self.grid, &order);
-        self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
+        let grid = &self.tariffs.get(state.tariffs).grid;
+        let incoming = state.book.incoming(grid, &order);
+        self.plan.make(&state.book, grid, &state.flows, &incoming);
         if self.plan.fills().is_empty() {
             return false;
         }
-        let makes_room = state.book.execute(&self.grid, &mut state.flows, &incoming, self.plan.fills());
+        let makes_room = state.book.execute(grid, &mut state.flows, &incoming, self.plan.fills());
         let needed = self.record_fills(stamp, slot, &incoming, events);
         let filled = self.plan.filled();
         self.accounts.release(owner, need(side, limit, filled));
@@ -150,13 +153,15 @@ impl Market {
     /// nothing was ordered yet.
     pub fn indicative(&self, slot: Slot) -> Option<Clearing> {
         let state = self.slots.get(slot).filter(|state| state.phase == Phase::Auction)?;
-        Some(clearing::clear(&self.config, &self.grid, slot, &state.book).clearing)
+        let TariffVersion { config, grid, .. } = self.tariffs.get(state.tariffs);
+        Some(clearing::clear(config, grid, slot, &state.book).clearing)
     }
 
     /// Holds the call auction of a slot.
     pub(crate) fn uncross(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
         let state = self.slots.get(slot).expect("only held slots are cleared");
-        let Cleared { clearing, pairs } = clearing::clear(&self.config, &self.grid, slot, &state.book);
+        let TariffVersion { config, grid, .. } = self.tariffs.get(state.tariffs);
+        let Cleared { clearing, pairs } = clearing::clear(config, grid, slot, &state.book);
         let prices = clearing.prices.clone();
         let has_passed_over = !clearing.passed_over.is_empty();
         events.push(Event::AuctionCleared(clearing));
@@ -187,9 +192,10 @@ impl Market {
         let (bid, offer) = (state.book.at(bid_handle), state.book.at(offer_handle));
         assert_eq!((bid.id, offer.id), (bid_id, offer_id), "the auction pairs open orders");
         let [buyers, price] = [bid.zone, offer.zone].map(|zone| prices[usize::from(zone.0)]);
-        self.grid.send_between(&mut state.flows, Side::Bid, bid.zone, offer.zone, energy);
-        let wheeling = self.grid.wheeling(offer.zone, bid.zone);
-        let base = self.grid.wheeling(bid.zone, bid.zone);
+        let TariffVersion { ref grid, ref config, .. } = *self.tariffs.get(state.tariffs);
+        grid.send_between(&mut state.flows, Side::Bid, bid.zone, offer.zone, energy);
+        let wheeling = grid.wheeling(offer.zone, bid.zone);
+        let base = grid.wheeling(bid.zone, bid.zone);
         let trade = Trade {
             id: TradeId(LeafIndex(stamp.index.0 + 1 + events.len() as u64)),
             slot,
@@ -201,8 +207,8 @@ impl Market {
             price,
             wheeling,
             congestion: buyers.minus(price).minus(wheeling.minus(base)),
-            fee: self.config.market_fee,
-            tariff_version: self.config.tariff_version,
+            fee: config.market_fee,
+            tariff_version: config.tariff_version,
             matching: Matching::Auction,
         };
         assert!(keeps(Side::Bid, bid.limit, trade.buyer_price()), "a buyer's total is at most his limit");

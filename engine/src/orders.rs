@@ -148,8 +148,9 @@ impl Market {
     fn plan(&mut self, arrival: &Arrival) {
         match self.slots.get(arrival.order.slot) {
             Some(state) if state.phase == Phase::Continuous => {
-                let incoming = state.book.incoming(&self.grid, &self.as_open(arrival));
-                self.plan.make(&state.book, &self.grid, &state.flows, &incoming);
+                let grid = &self.tariffs.get(state.tariffs).grid;
+                let incoming = state.book.incoming(grid, &self.as_open(arrival));
+                self.plan.make(&state.book, grid, &state.flows, &incoming);
             }
             _ => self.plan.clear(),
         }
@@ -169,11 +170,12 @@ impl Market {
         let Arrival { stamp, id, owner, order } = *arrival;
         let NewOrder { side, slot, limit, energy, .. } = *order;
         let whole = self.as_open(arrival);
-        let state = self.slots.hold(slot, stamp.at, &self.config, &self.grid);
-        let incoming = state.book.incoming(&self.grid, &whole);
+        let state = self.slots.hold(slot, stamp.at, &self.config, &self.tariffs);
+        let grid = &self.tariffs.get(state.tariffs).grid;
+        let incoming = state.book.incoming(grid, &whole);
         let (mut remaining, mut makes_room) = (energy, false);
         if state.phase == Phase::Continuous && state.book.may_meet(&incoming) {
-            makes_room = state.book.meet(&self.grid, &mut state.flows, &incoming, &mut self.plan);
+            makes_room = state.book.meet(grid, &mut state.flows, &incoming, &mut self.plan);
             state.may_be_blocked |= self.plan.is_blocked();
             if !self.plan.fills().is_empty() {
                 remaining = energy.minus(self.plan.filled());

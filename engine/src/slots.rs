@@ -2,8 +2,9 @@
 //!
 //! Knows the timeline, and what stands in a slot until it is settled; does not know how orders trade or are
 //! paid for.
-//! Keeps: a slot is held from the first order or metered energy in it until its settlement; for every other
-//! the timeline alone says its phase. Each held slot has exactly one next moment.
+//! Keeps: a slot is held from the first order or metered energy in it until its settlement, and its phase
+//! remembered until the final one; for every other the timeline alone says its phase. Each slot that is held
+//! or remembered has exactly one next moment.
 
 mod held;
 
@@ -12,11 +13,11 @@ use alloc::vec::Vec;
 
 use crate::accounts::{Accounts, need};
 use crate::book::{Book, Handle, OpenOrder};
-use crate::grid::{Flows, Grid};
+use crate::grid::Flows;
 use crate::placements::{Placement, Placements};
 use crate::standings::Standings;
 use crate::{
-    Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Timeline, Timestamp, Trade,
+    Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, Phase, Slot, Tariffs, Timeline, Timestamp, Trade,
 };
 use held::Held;
 
@@ -70,9 +71,8 @@ impl Timeline {
             Phase::Auction => self.uncrosses_at(slot),
             Phase::Continuous => self.gate_closes_at(slot),
             Phase::Closed => self.settles_by(slot),
-            Phase::Settled | Phase::Resettled | Phase::Final => {
-                unreachable!("a settled slot is not held")
-            }
+            Phase::Settled | Phase::Resettled => self.final_at(slot),
+            Phase::Final => unreachable!("what is final does not end"),
         }
     }
 }
@@ -85,7 +85,7 @@ fn before(at: Timestamp, seconds: u32) -> Timestamp {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Slots {
     held: Held,
-    /// When each held slot's phase ends.
+    /// When the phase ends of each slot that is held or settled.
     due: BTreeSet<(Timestamp, Slot)>,
     /// When orders that are good until a time leave the book.
     expiries: BTreeSet<(Timestamp, OrderId)>,
@@ -94,8 +94,8 @@ pub(crate) struct Slots {
     /// The earliest of both.
     next_due: Option<Timestamp>,
     placements: Placements,
-    /// The slots that readings settled before their deadline, until that is over.
-    settled_early: BTreeSet<Slot>,
+    /// The phase of each slot that is settled and not final, and in which something stands.
+    settled: BTreeMap<Slot, Phase>,
 }
 
 /// What stands in one slot.
@@ -103,6 +103,8 @@ pub(crate) struct Slots {
 pub(crate) struct SlotState {
     /// Where the slot is in its life.
     pub(crate) phase: Phase,
+    /// The place of the slot's version among the tariffs.
+    pub(crate) tariffs: usize,
     /// The open orders; empty after gate closure.
     pub(crate) book: Book,
     /// What the trades send along the edges.
@@ -125,11 +127,12 @@ pub(crate) enum Due {
 }
 
 impl SlotState {
-    fn new(phase: Phase, config: &MarketConfig, grid: &Grid) -> SlotState {
+    fn new(phase: Phase, config: &MarketConfig, place: usize, tariffs: &Tariffs) -> SlotState {
         SlotState {
             phase,
+            tariffs: place,
             book: Book::new(config),
-            flows: grid.no_flows(),
+            flows: tariffs.get(place).grid.no_flows(),
             may_be_blocked: false,
             trades: Vec::new(),
             standings: Standings::default(),
@@ -143,8 +146,10 @@ impl Slots {
     pub(crate) fn phase(&self, slot: Slot, now: Timestamp, timeline: &Timeline) -> Phase {
         match self.held.get(slot) {
             Some(state) => state.phase,
-            None if self.settled_early.contains(&slot) => Phase::Settled,
-            None => timeline.phase_at(slot, now),
+            None => match self.settled.get(&slot) {
+                Some(phase) => *phase,
+                None => timeline.phase_at(slot, now),
+            },
         }
     }
 
@@ -172,19 +177,19 @@ impl Slots {
         slot: Slot,
         now: Timestamp,
         config: &MarketConfig,
-        grid: &Grid,
+        tariffs: &Tariffs,
     ) -> &mut SlotState {
         if self.held.get(slot).is_none() {
-            self.begin_to_hold(slot, now, config, grid);
+            self.begin_to_hold(slot, now, config, tariffs);
         }
         self.get_mut(slot)
     }
 
     #[cold]
-    fn begin_to_hold(&mut self, slot: Slot, now: Timestamp, config: &MarketConfig, grid: &Grid) {
+    fn begin_to_hold(&mut self, slot: Slot, now: Timestamp, config: &MarketConfig, tariffs: &Tariffs) {
         let phase = self.phase(slot, now, &config.timeline);
         self.due.insert((config.timeline.end_of(phase, slot), slot));
-        self.held.insert(slot, SlotState::new(phase, config, grid));
+        self.held.insert(slot, SlotState::new(phase, config, tariffs.place_at(slot), tariffs));
         self.find_next_due();
     }
 
@@ -298,18 +303,34 @@ impl Slots {
         events.push(Event::PhaseBegan { slot, phase: next });
     }
 
-    /// Lets go of a slot that is being settled, and returns its trades.
-    pub(crate) fn release(&mut self, slot: Slot, now: Timestamp, timeline: &Timeline) -> Vec<Trade> {
+    /// Lets go of a slot that is settled from now on, and returns its trades.
+    pub(crate) fn settle(&mut self, slot: Slot, timeline: &Timeline) -> Vec<Trade> {
         let state = self.held.remove(slot).expect("only a held slot is settled");
         assert_eq!(state.phase, Phase::Closed, "a slot is settled after gate closure");
         self.due.remove(&(timeline.end_of(state.phase, slot), slot));
-        self.find_next_due();
         let held = &self.held;
         self.placements.forget(|slot| held.get(slot).is_none());
-        self.settled_early.retain(|early| timeline.settles_by(*early) > now);
-        if timeline.settles_by(slot) > now {
-            self.settled_early.insert(slot);
-        }
+        self.settle_empty(slot, timeline);
         state.trades
+    }
+
+    /// Remembers a slot that is settled and not held.
+    pub(crate) fn settle_empty(&mut self, slot: Slot, timeline: &Timeline) {
+        self.settled.insert(slot, Phase::Settled);
+        self.due.insert((timeline.final_at(slot), slot));
+        self.find_next_due();
+    }
+
+    /// Lets a settled slot be resettled from now on, and returns whether it was not before.
+    pub(crate) fn begin_to_resettle(&mut self, slot: Slot) -> bool {
+        let before = self.settled.insert(slot, Phase::Resettled);
+        before.expect("only a settled slot is resettled") == Phase::Settled
+    }
+
+    /// Lets go of a slot whose settlement is final.
+    pub(crate) fn conclude(&mut self, slot: Slot, timeline: &Timeline) {
+        self.settled.remove(&slot);
+        self.due.remove(&(timeline.final_at(slot), slot));
+        self.find_next_due();
     }
 }

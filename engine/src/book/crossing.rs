@@ -136,6 +136,7 @@ mod tests {
                 uncross_before_s: 1800,
                 gate_before_s: 900,
                 settle_after_s: 900,
+                final_after_s: 1800,
             },
             auction_point_per_mille: 500,
             market_fee: Price::ZERO,
