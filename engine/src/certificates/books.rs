@@ -2,6 +2,8 @@
 //!
 //! Knows parts and whose they are; does not know why they move.
 
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
@@ -25,6 +27,16 @@ pub(super) fn of_slots(slots: RangeInclusive<Slot>) -> RangeInclusive<Certificat
     *of_producer(first, ParticipantId(0)).start()..=*of_producer(last, ParticipantId(u32::MAX)).end()
 }
 
+/// Returns a certificate among all that were issued.
+fn certificate_in(
+    issued: &mut BTreeMap<(Slot, ParticipantId), Vec<Certificate>>,
+    id: CertificateId,
+) -> &mut Certificate {
+    let issues = issued.get_mut(&(id.slot, id.producer));
+    let issue = issues.and_then(|issues| issues.get_mut(usize::from(id.issue) - 1));
+    issue.expect("only what was issued has an id")
+}
+
 impl Certificates {
     /// Returns a certificate that was issued, if it was.
     pub(super) fn certificate(&self, id: CertificateId) -> Option<&Certificate> {
@@ -33,9 +45,7 @@ impl Certificates {
 
     /// Returns a certificate that was issued, to change it.
     pub(super) fn certificate_mut(&mut self, id: CertificateId) -> &mut Certificate {
-        let issues = self.issued.get_mut(&(id.slot, id.producer));
-        let issue = issues.and_then(|issues| issues.get_mut(usize::from(id.issue) - 1));
-        issue.expect("only what was issued has an id")
+        certificate_in(&mut self.issued, id)
     }
 
     /// Returns the certificates of a producer's slot that are not withdrawn, in order of their ids.
@@ -109,19 +119,22 @@ impl Certificates {
 
     /// Adds to what somebody holds of a certificate.
     pub(super) fn hold(&mut self, holder: ParticipantId, id: CertificateId, energy: Energy) {
-        if let Some(holding) = self.held.get_mut(&(holder, id)) {
-            holding.energy = holding.energy.plus(energy);
-            return;
-        }
-        let certificate = self.certificate_mut(id);
-        let place = certificate.holders.binary_search(&holder).expect_err("who holds nothing is no holder");
-        certificate.holders.insert(place, holder);
-        let class = certificate.class;
-        self.held.insert((holder, id), Holding { energy, class });
-        let holdings = self.holdings_in.entry(id.slot).or_default();
-        *holdings += 1;
-        if *holdings == 1 {
-            self.find_next_due();
+        match self.held.entry((holder, id)) {
+            Entry::Occupied(mut holding) => {
+                let holding = holding.get_mut();
+                holding.energy = holding.energy.plus(energy);
+            }
+            Entry::Vacant(place) => {
+                let certificate = certificate_in(&mut self.issued, id);
+                place.insert(Holding { energy, class: certificate.class });
+                let place = certificate.holders.binary_search(&holder);
+                certificate.holders.insert(place.expect_err("who holds nothing is no holder"), holder);
+                let holdings = self.holdings_in.entry(id.slot).or_default();
+                *holdings += 1;
+                if *holdings == 1 {
+                    self.find_next_due();
+                }
+            }
         }
     }
 
