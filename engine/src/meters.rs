@@ -23,7 +23,7 @@ const CLAIMABLE_SLOTS: u32 = (31 + 366 + 365) * 96;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Meters {
     /// By the participants' numbers; none for a meter that was never read.
-    meters: Vec<Option<Meter>>,
+    list: Vec<Option<Meter>>,
     /// How many meters were read at each slot's end before its deadline, first readings included.
     counts: BTreeMap<Slot, usize>,
     /// What each participant had drawn in a slot at its final settlement, by the participants' numbers.
@@ -120,7 +120,7 @@ impl Meters {
         if !is_correction {
             self.count(slot, now, timeline);
         }
-        self.meters[place_of(participant)].iter_mut().for_each(|meter| meter.forget(now, timeline));
+        self.list[place_of(participant)].iter_mut().for_each(|meter| meter.forget(now, timeline));
         Ok(changes)
     }
 
@@ -134,7 +134,7 @@ impl Meters {
 
     /// Returns everything that was measured in a slot that is not final, by the participants' numbers.
     pub(crate) fn metered_in(&self, slot: Slot) -> Vec<Option<Metered>> {
-        (0..).map(ParticipantId).take(self.meters.len()).map(|id| self.metered(slot, id)).collect()
+        (0..).map(ParticipantId).take(self.list.len()).map(|id| self.metered(slot, id)).collect()
     }
 
     /// Returns what a participant drew in a slot, as it is measured now, or was at the final settlement; zero
@@ -166,7 +166,7 @@ impl Meters {
     }
 
     fn meter(&self, participant: ParticipantId) -> Option<&Meter> {
-        self.meters.get(place_of(participant))?.as_ref()
+        self.list.get(place_of(participant))?.as_ref()
     }
 
     fn unchanged(&self, slot: Slot, participant: ParticipantId) -> Change {
@@ -176,10 +176,10 @@ impl Meters {
 
     fn put(&mut self, participant: ParticipantId, slot: Slot, reading: Reading) {
         let place = place_of(participant);
-        if place >= self.meters.len() {
-            self.meters.resize(place + 1, None);
+        if place >= self.list.len() {
+            self.list.resize(place + 1, None);
         }
-        match &mut self.meters[place] {
+        match &mut self.list[place] {
             Some(meter) => meter.put(slot, reading),
             first => *first = Some(Meter::first(slot, reading)),
         }

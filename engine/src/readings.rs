@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 
+use crate::delivery::Deliveries;
 use crate::meters::{Change, Metered};
 use crate::settlement::Settlement;
 use crate::{Event, Market, Outcome, ParticipantId, Phase, Reading, Rejection, Slot, Stamp};
@@ -46,7 +47,7 @@ impl Market {
                 if is_energy && !self.settled.keeps(slot) {
                     // Nothing stood in the slot at its deadline.
                     self.slots.settle_empty(slot, &self.config.timeline);
-                    self.settled.keep(slot, Default::default());
+                    self.settled.keep(slot, Deliveries::default());
                 }
                 if change.before != change.after && self.settled.keeps(slot) {
                     self.resettle(of, change, events);

@@ -63,6 +63,7 @@ fn config() -> MarketConfig {
             uncross_before_s: 86_400,
             gate_before_s: 900,
             settle_after_s: 3600,
+            final_after_s: 7200,
         },
         auction_point_per_mille: 500,
         market_fee: Price(0),

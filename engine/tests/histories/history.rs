@@ -26,8 +26,8 @@ pub struct History<S> {
     nonces: Vec<(PublicKey, u64)>,
     /// Every order that was accepted.
     placed: Vec<Placed>,
-    /// The last reading of each participant's meter.
-    readings: Vec<Option<Reading>>,
+    /// The readings of each participant's meter, slot by slot, and its last count.
+    readings: Vec<(Vec<Reading>, u64)>,
 }
 
 #[derive(Clone, Copy)]
@@ -38,18 +38,18 @@ struct Placed {
 }
 
 impl<S: Subject> History<S> {
-    /// Enrols everyone, at a moment when trading in all slots is open.
+    /// Enrols everyone, at a moment when trading in no slot is open.
     pub fn begin(config: &MarketConfig, subject: S) -> History<S> {
         let mut history = History {
             subject,
             config: config.clone(),
-            now: Timestamp(FIRST.start().0 - 110 * 60 * MICROS_PER_SECOND),
+            now: Timestamp(FIRST.start().0 - 190 * 60 * MICROS_PER_SECOND),
             next_index: 0,
             owners: (0..PEOPLE).map(|who| [who + 1; 32]).chain([FOUNDER]).collect(),
             meters: (0..PEOPLE).map(|who| [100 + who; 32]).collect(),
             nonces: Vec::new(),
             placed: Vec::new(),
-            readings: vec![None; usize::from(PEOPLE)],
+            readings: vec![(Vec::new(), 8); usize::from(PEOPLE)],
         };
         for who in 0..PEOPLE {
             let new = history.participant(who);
@@ -103,31 +103,47 @@ impl<S: Subject> History<S> {
                 let deposit = Deposit { participant: name(*to), amount_fen };
                 self.ask(self.owners[usize::from(*who)], signing, Command::Deposit(deposit));
             }
-            Act::Read { who, import, export, quality, flaw } => {
-                let reading = self.reading(usize::from(*who), *import, *export, *quality, *flaw);
-                self.read(signing, usize::from(*who), reading);
+            Act::PayOut { who, from, fen } => {
+                let amount = match fen {
+                    Some(39) => PayoutAmount::Fen(1_000_000_000_001),
+                    Some(fen) => PayoutAmount::Fen(*fen),
+                    None => PayoutAmount::All,
+                };
+                let payout = Payout { participant: name(*from), amount };
+                self.ask(self.owners[usize::from(*who)], signing, Command::PayOut(payout));
+            }
+            Act::Publish(wish) => {
+                let new = self.new_tariffs(wish);
+                self.ask(self.owners[usize::from(wish.who)], signing, Command::PublishTariffs(new));
+            }
+            Act::Read { who, energies, quality, flaw } => {
+                let who = usize::from(*who);
+                let reading = with_flaw(self.next_reading(who, *energies, *quality), *flaw);
+                self.read(signing, who, reading);
             }
             Act::ReadAll { energies } => {
-                for (who, (import, export)) in energies.iter().enumerate() {
-                    let reading = self.reading(who, *import, *export, Quality::Measured, 0);
+                for (who, energies) in energies.iter().enumerate() {
+                    let reading = self.next_reading(who, *energies, Quality::Measured);
                     self.read(signing, who, reading);
                 }
             }
-            Act::Retire { who, slot, energy, slots_later } => {
-                let slot = Slot(FIRST.0 + slot);
-                let consumption_slot = Slot(slot.0 + slots_later);
-                let (energy, beneficiary) = (Energy(*energy), "works".to_owned());
-                let retirement = Retirement { slot, energy, consumption_slot, beneficiary };
-                let key = self.owners[usize::from(*who)];
-                self.ask(key, signing, Command::RetireCertificates(retirement));
+            Act::Correct { who, back, more, quality } => {
+                let who = usize::from(*who);
+                if let Some(reading) = self.correction(who, *back, *more, *quality) {
+                    self.read(signing, who, reading);
+                }
+            }
+            Act::OfCertificates(asked) => {
+                self.ask(self.owners[usize::from(asked.who)], signing, asked.command());
             }
             Act::Wait { minutes } => self.wait(*minutes),
         }
     }
 
-    /// Lets everything that is still due happen.
+    /// Lets everything that is still due happen, until all certificates have expired.
     pub fn end(&mut self) {
-        self.wait(24 * 60);
+        self.wait(48 * 60);
+        self.wait(4 * 366 * 24 * 60);
     }
 
     fn new_order(&self, who: u8, wish: &NewWish) -> NewOrder {
@@ -226,35 +242,76 @@ impl<S: Subject> History<S> {
         self.ask(self.owners[usize::from(who)], signing, Command::EnrolParticipant(new));
     }
 
-    fn reading(&self, who: usize, import: u64, export: u64, quality: Quality, flaw: u8) -> Reading {
-        let first = Reading {
-            slot: Slot(FIRST.0 - 1),
-            import_register: Energy(50),
-            export_register: Energy(70),
-            counter: 9,
-            quality,
+    fn new_tariffs(&self, wish: &WishedTariffs) -> NewTariffs {
+        let charges = |place: usize| {
+            let [base, up, down] = wish.charges[place % wish.charges.len()].map(|ticks| Price(ticks * TICK));
+            ZoneCharges { base_wheeling: base, wheeling_up: up, wheeling_down: down }
         };
-        let mut reading = self.readings[who].map_or(first, |last| Reading {
-            slot: Slot(last.slot.0 + 1),
-            import_register: last.import_register.plus(Energy(import)),
-            export_register: last.export_register.plus(Energy(export)),
-            counter: last.counter + 1,
-            quality,
-        });
-        match flaw {
-            1 => reading.counter += 1,
-            2 => reading.slot.0 -= 1,
-            3 => reading.import_register = Energy(1),
-            4 => reading.export_register = Energy(1_000_000_000_000),
+        let band = |from_quarter, retail| TariffBand { from_quarter, retail, feed_in: Price(250_000) };
+        let retail = Price(wish.retail * 123_457);
+        let mut new = NewTariffs {
+            version: wish.version,
+            effective_from: Slot(FIRST.0 - 1 + wish.slot),
+            zones: (0..self.config.zones.len()).map(charges).collect(),
+            market_fee: Price(wish.fee * TICK),
+            bands: vec![band(0, retail), band(66, Price(retail.0 / 2))],
+        };
+        match wish.flaw {
+            1 => new.zones.push(ZoneCharges::default()),
+            2 => new.zones[0].wheeling_down.0 += 1,
+            3 => new.market_fee = Price(-TICK),
+            4 => new.bands.clear(),
+            5 => new.bands[1].from_quarter = 0,
+            6 => new.bands[1].from_quarter = 96,
+            7 => new.bands[1].feed_in = Price(1_000_000_000),
             _ => {}
         }
-        reading
+        new
+    }
+
+    fn next_reading(&self, who: usize, energies: [u64; 3], quality: Quality) -> Reading {
+        let (readings, counter) = &self.readings[who];
+        let [import, export, generation] = energies.map(Energy);
+        let [slot, registers @ ..] = match readings.last() {
+            None => [u64::from(FIRST.0 - 1), 50, 70, 90],
+            Some(last) => [
+                last.read_at.0 / 900_000_000,
+                last.import_register.plus(import).0,
+                last.export_register.plus(export).0,
+                last.generation_register.plus(generation).0,
+            ],
+        };
+        let [import_register, export_register, generation_register] = registers.map(Energy);
+        let read_at = Slot(u32::try_from(slot).unwrap()).end();
+        let counter = counter + 1;
+        Reading { read_at, import_register, export_register, generation_register, counter, quality }
+    }
+
+    /// Returns a correction of a slot that was read, so many before the last one.
+    fn correction(&self, who: usize, back: u32, more: [i64; 3], quality: Quality) -> Option<Reading> {
+        let (readings, counter) = &self.readings[who];
+        let place = readings.len().checked_sub(1 + usize::try_from(back).unwrap())?;
+        let reading = readings[place];
+        let other = |register: Energy, more: i64| Energy(register.0.saturating_add_signed(more));
+        Some(Reading {
+            import_register: other(reading.import_register, more[0]),
+            export_register: other(reading.export_register, more[1]),
+            generation_register: other(reading.generation_register, more[2]),
+            counter: counter + 1,
+            quality,
+            ..reading
+        })
     }
 
     fn read(&mut self, signing: Signing, who: usize, reading: Reading) {
         let key = if who + 1 == usize::from(PEOPLE) { self.owners[who] } else { self.meters[who] };
         if self.ask(key, signing, Command::SubmitReading(reading)) == Outcome::ReadingTaken {
-            self.readings[who] = Some(reading);
+            let (readings, counter) = &mut self.readings[who];
+            *counter = reading.counter;
+            match readings.iter_mut().find(|it| it.read_at == reading.read_at) {
+                Some(corrected) => *corrected = reading,
+                None => readings.push(reading),
+            }
         }
     }
 
@@ -297,4 +354,21 @@ impl<S: Subject> History<S> {
 
 fn name(who: u8) -> String {
     format!("p{who}")
+}
+
+/// Returns a reading with something wrong.
+fn with_flaw(mut reading: Reading, flaw: u8) -> Reading {
+    let slots = |slots: i64| slots * 900_000_000;
+    let moved = |by: i64| Timestamp(reading.read_at.0.checked_add_signed(by).unwrap());
+    match flaw {
+        1 => reading.counter += 1,
+        2 => reading.read_at = moved(slots(-2)),
+        3 => reading.import_register = Energy(1),
+        4 => reading.export_register = Energy(1_000_000_000_000),
+        5 => reading.read_at = moved(1),
+        6 => reading.read_at = moved(slots(1)),
+        7 => reading.read_at = Timestamp(u64::MAX / 900_000_000 * 900_000_000),
+        _ => {}
+    }
+    reading
 }

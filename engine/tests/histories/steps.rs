@@ -5,6 +5,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::holders::{Asked, asked};
+
 /// How many participants there are from the beginning.
 pub const PEOPLE: u8 = 5;
 /// Who only bids.
@@ -47,17 +49,65 @@ pub enum Signing {
 /// What somebody does. `who` is a participant's number, [`PEOPLE`] the founder's.
 #[derive(Clone, Debug)]
 pub enum Act {
-    Place { who: u8, orders: Vec<NewWish>, all_or_none: bool },
-    Cancel { which: Which },
-    Replace { which: Which, ticks: i64, lots: u64 },
-    CancelMany { who: u8, of: Option<u8>, slot: Option<u32>, side: Option<Side> },
-    Rotate { who: u8, is_meter: bool, to: u8 },
-    Enrol { who: u8, flaw: u8 },
-    Deposit { who: u8, to: u8, fen: u64 },
-    Read { who: u8, import: u64, export: u64, quality: Quality, flaw: u8 },
-    ReadAll { energies: Vec<(u64, u64)> },
-    Retire { who: u8, slot: u32, energy: u64, slots_later: u32 },
-    Wait { minutes: u64 },
+    Place {
+        who: u8,
+        orders: Vec<NewWish>,
+        all_or_none: bool,
+    },
+    Cancel {
+        which: Which,
+    },
+    Replace {
+        which: Which,
+        ticks: i64,
+        lots: u64,
+    },
+    CancelMany {
+        who: u8,
+        of: Option<u8>,
+        slot: Option<u32>,
+        side: Option<Side>,
+    },
+    Rotate {
+        who: u8,
+        is_meter: bool,
+        to: u8,
+    },
+    Enrol {
+        who: u8,
+        flaw: u8,
+    },
+    Deposit {
+        who: u8,
+        to: u8,
+        fen: u64,
+    },
+    PayOut {
+        who: u8,
+        from: u8,
+        fen: Option<u64>,
+    },
+    Publish(WishedTariffs),
+    Read {
+        who: u8,
+        energies: [u64; 3],
+        quality: Quality,
+        flaw: u8,
+    },
+    ReadAll {
+        energies: Vec<[u64; 3]>,
+    },
+    /// A reading of a slot that was read, so many before the last one, with other registers.
+    Correct {
+        who: u8,
+        back: u32,
+        more: [i64; 3],
+        quality: Quality,
+    },
+    OfCertificates(Asked),
+    Wait {
+        minutes: u64,
+    },
 }
 
 /// An order that was placed, counted back from the last, and whether its owner asks.
@@ -66,6 +116,20 @@ pub struct Which {
     pub back: usize,
     pub by_owner: bool,
     pub who: u8,
+}
+
+/// Tariffs in ticks; `flaw` says what is wrong with them.
+#[derive(Clone, Debug)]
+pub struct WishedTariffs {
+    pub who: u8,
+    pub version: u32,
+    /// Counted from the slot before the first.
+    pub slot: u32,
+    /// The charges of the zones, in turn.
+    pub charges: Vec<[i64; 3]>,
+    pub fee: i64,
+    pub retail: i64,
+    pub flaw: u8,
 }
 
 /// An order in ticks and lots.
@@ -106,10 +170,15 @@ pub fn history(emphasis: Emphasis) -> impl Strategy<Value = (MarketConfig, Vec<S
         Emphasis::Auction => (0..60, 0..25),
     };
     let wait = |minutes: u64| Step { signing: Signing::Well, act: Act::Wait { minutes } };
-    let parts = (vec(order_step(), gathering), vec(order_step(), trading), vec(meter_step(), 0..50));
-    (market(emphasis), parts).prop_map(move |(market, (gathering, trading, metering))| {
-        let steps = gathering.into_iter().chain([wait(50)]).chain(trading);
-        (market, steps.chain([wait(80)]).chain(metering).collect())
+    let early = prop_oneof![2 => vec(publish_step(), 0..=0), 1 => vec(publish_step(), 1..4)];
+    // Sometimes there is enough for national certificates.
+    let scale = prop_oneof![5 => Just(1), 1 => Just(100_000_u64)];
+    let metering = scale.prop_flat_map(|scale| (vec(meter_step(scale), 0..60), vec(late_step(scale), 0..30)));
+    let parts = (early, vec(order_step(), gathering), vec(order_step(), trading), metering);
+    (market(emphasis), parts).prop_map(move |(market, (early, gathering, trading, (metering, late)))| {
+        let steps = early.into_iter().chain([wait(80)]).chain(gathering).chain([wait(50)]).chain(trading);
+        // Until the first slots are settled at the latest.
+        (market, steps.chain([wait(80)]).chain(metering).chain([wait(40)]).chain(late).collect())
     })
 }
 
@@ -126,10 +195,24 @@ fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
         }
         Emphasis::Auction => prop_oneof![3 => minutes(180, 60), 1 => minutes(150, 15), 1 => minutes(180, 90)],
     };
+    let final_after_s = prop_oneof![
+        4 => Just(86_400_u32),
+        2 => Just(1800),
+        4 => 1800..9000_u32,
+        2 => Just(3 * 366 * 86_400)
+    ];
     let points = prop_oneof![Just(500_u32), Just(0), Just(1000), Just(333)];
     let lot = prop_oneof![Just(1_u64), Just(5)];
-    (vec(zone, 1..=4), timeline, gate_s, points, lot, ticks(0..2)).prop_map(
-        |(zones, (opens_before_s, uncross_before_s), gate_before_s, point, lot, market_fee)| MarketConfig {
+    (vec(zone, 1..=4), timeline, gate_s, final_after_s, points, lot, ticks(0..2)).prop_map(
+        |(
+            zones,
+            (opens_before_s, uncross_before_s),
+            gate_before_s,
+            final_after_s,
+            point,
+            lot,
+            market_fee,
+        )| MarketConfig {
             name: "twin".to_owned(),
             currency: "yuan".to_owned(),
             operator_key: FOUNDER,
@@ -142,7 +225,13 @@ fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
             schedule_len_max: 3,
             participants_max: u32::from(PEOPLE) + 1,
             open_orders_max: 6,
-            timeline: Timeline { opens_before_s, uncross_before_s, gate_before_s, settle_after_s: 1800 },
+            timeline: Timeline {
+                opens_before_s,
+                uncross_before_s,
+                gate_before_s,
+                settle_after_s: 1800,
+                final_after_s,
+            },
             auction_point_per_mille: point,
             market_fee,
             deviation_per_mille: 125,
@@ -191,33 +280,79 @@ fn order_step() -> impl Strategy<Value = Step> {
         1 => (operator.clone(), prop_oneof![0..9_u8, 9..11_u8])
             .prop_map(|(who, flaw)| Act::Enrol { who, flaw }),
         2 => (operator, 0..=PEOPLE, 0..40_u64).prop_map(|(who, to, fen)| Act::Deposit { who, to, fen }),
+        1 => payout(),
+        1 => publish(),
         3 => (0..12_u64).prop_map(|minutes| Act::Wait { minutes }),
     ];
     (signing(), act).prop_map(|(signing, act)| Step { signing, act })
 }
 
-fn meter_step() -> impl Strategy<Value = Step> {
-    let quality = prop_oneof![
-        8 => Just(Quality::Measured),
-        1 => Just(Quality::Estimated),
-        1 => Just(Quality::Substituted)
-    ];
-    let (energy, flaw) = (|| prop_oneof![Just(0), 0..30_u64], prop_oneof![12 => Just(0), 1 => 1..5_u8]);
+/// Returns what happens once meters are read; `scale` is how much a unit of metered energy is, in Wh.
+fn meter_step(scale: u64) -> impl Strategy<Value = Step> {
+    let energy = move || prop_oneof![Just(0), (0..30_u64).prop_map(move |energy| energy * scale)];
+    let energies = move || [energy(), energy(), energy()];
+    let flaw = prop_oneof![20 => Just(0), 1 => 1..8_u8];
     let act = prop_oneof![
-        12 => (0..PEOPLE, energy(), energy(), quality, flaw).prop_map(
-            |(who, import, export, quality, flaw)| Act::Read { who, import, export, quality, flaw }
-        ),
-        4 => vec((energy(), energy()), usize::from(PEOPLE - 1))
+        14 => (0..PEOPLE, energies(), quality(), flaw)
+            .prop_map(|(who, energies, quality, flaw)| Act::Read { who, energies, quality, flaw }),
+        4 => vec(energies(), usize::from(PEOPLE - 1))
             .prop_map(|energies| Act::ReadAll { energies }),
-        6 => (0..PEOPLE, 0..SLOTS, 0..12_u64, prop_oneof![9 => Just(0), 1 => Just(1_u32)]).prop_map(
-            |(who, slot, energy, slots_later)| Act::Retire { who, slot, energy, slots_later }
-        ),
+        3 => Just(Act::ReadAll { energies: vec![[0; 3]; usize::from(PEOPLE - 1)] }),
+        10 => correction(scale),
+        6 => asked(scale).prop_map(Act::OfCertificates),
         1 => vec(wish(), 1..=2)
             .prop_map(|orders| Act::Place { who: 0, orders, all_or_none: false }),
         1 => which().prop_map(|which| Act::Cancel { which }),
-        2 => (0..30_u64).prop_map(|minutes| Act::Wait { minutes }),
+        2 => payout(),
+        3 => (0..30_u64).prop_map(|minutes| Act::Wait { minutes }),
     ];
     (signing(), act).prop_map(|(signing, act)| Step { signing, act })
+}
+
+/// Returns what happens once slots are settled.
+fn late_step(scale: u64) -> impl Strategy<Value = Step> {
+    // Seldom until what was generated expires.
+    let minutes = prop_oneof![5 => 0..30_u64, 1 => Just(740 * 24 * 60)];
+    let act = prop_oneof![
+        20 => asked(scale).prop_map(Act::OfCertificates),
+        8 => correction(scale),
+        1 => minutes.prop_map(|minutes| Act::Wait { minutes }),
+    ];
+    (signing(), act).prop_map(|(signing, act)| Step { signing, act })
+}
+
+fn correction(scale: u64) -> impl Strategy<Value = Act> {
+    let signed = i64::try_from(scale).unwrap();
+    let more = move || prop_oneof![1 => Just(0), 3 => (-12..12_i64).prop_map(move |more| more * signed)];
+    // Mostly of a slot that is not final yet.
+    let back = prop_oneof![3 => 0..2_u32, 1 => 0..7_u32];
+    (0..PEOPLE - 1, back, [more(), more(), more()], quality())
+        .prop_map(|(who, back, more, quality)| Act::Correct { who, back, more, quality })
+}
+
+fn quality() -> impl Strategy<Value = Quality> {
+    prop_oneof![8 => Just(Quality::Measured), 1 => Just(Quality::Estimated), 1 => Just(Quality::Substituted)]
+}
+
+fn payout() -> impl Strategy<Value = Act> {
+    let who = prop_oneof![6 => Just(PEOPLE), 1 => 0..=PEOPLE];
+    let fen = prop_oneof![2 => Just(None), 3 => (0..40_u64).prop_map(Some)];
+    (who, 0..=PEOPLE, fen).prop_map(|(who, from, fen)| Act::PayOut { who, from, fen })
+}
+
+fn publish_step() -> impl Strategy<Value = Step> {
+    (signing(), publish()).prop_map(|(signing, act)| Step { signing, act })
+}
+
+fn publish() -> impl Strategy<Value = Act> {
+    let who = prop_oneof![9 => Just(PEOPLE), 1 => 0..=PEOPLE];
+    let charges = vec([0..2_i64, 0..2_i64, 0..3_i64], 1..4);
+    let flaw = prop_oneof![12 => Just(0), 1 => 1..8_u8];
+    (who, 6..12_u32, 0..7_u32, charges, 0..3_i64, -1..3_i64, flaw).prop_map(
+        |(who, version, slot, charges, fee, retail, flaw)| {
+            Act::Publish(WishedTariffs { who, version, slot, charges, fee, retail, flaw })
+        },
+    )
 }
 
 fn signing() -> impl Strategy<Value = Signing> {

@@ -74,7 +74,7 @@ fn no_pair_is_left_that_could_trade(market: &Market) {
         let (orders, flows) = (market.open_orders(slot), flows(market, slot));
         for bid in orders.iter().filter(|order| order.side == Side::Bid) {
             for offer in orders.iter().filter(|order| order.side == Side::Offer && order.owner != bid.owner) {
-                let total = offer.limit.plus(path_charge(market.config(), offer.zone, bid.zone));
+                let total = offer.limit.plus(path_charge(market, slot, offer.zone, bid.zone));
                 let suits = total <= bid.limit && has_room(market.config(), &flows, offer.zone, bid.zone);
                 assert!(!suits, "{bid:?} and {offer:?} could trade");
             }
@@ -100,8 +100,10 @@ fn path(config: &MarketConfig, seller: ZoneId, buyer: ZoneId) -> Vec<(ZoneId, bo
     edges
 }
 
-/// Returns what a buyer pays besides the seller's price: the edges on the path, his base charge and the fee.
-pub fn path_charge(config: &MarketConfig, seller: ZoneId, buyer: ZoneId) -> Price {
+/// Returns what a buyer pays in a slot besides the seller's price: the edges on the path, his base charge and
+/// the fee.
+pub fn path_charge(market: &Market, slot: Slot, seller: ZoneId, buyer: ZoneId) -> Price {
+    let config = &market.tariffs().at(slot).config;
     let edges = path(config, seller, buyer).into_iter().map(|(id, is_up)| {
         let edge = zone(config, id);
         if is_up { edge.wheeling_up } else { edge.wheeling_down }

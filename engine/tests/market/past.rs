@@ -55,15 +55,19 @@ impl Past {
         (market, outcomes, all)
     }
 
-    /// Returns what was traded and what was delivered or left undelivered.
+    /// Returns what was traded and what was delivered or left undelivered, by what was said last of each trade.
     pub fn energies(&self) -> (u64, u64) {
-        self.events.iter().fold((0, 0), |(traded, settled), event| match event {
-            Event::TradeMade(trade) => (traded + trade.energy.0, settled),
-            Event::TradeDelivered { delivered, seller_deviation, buyer_deviation, .. } => {
-                (traded, settled + delivered.0 + seller_deviation.0 + buyer_deviation.0)
+        let (mut traded, mut settled) = (0, BTreeMap::new());
+        for event in &self.events {
+            match event {
+                Event::TradeMade(trade) => traded += trade.energy.0,
+                Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, .. } => {
+                    settled.insert(*trade, delivered.0 + seller_deviation.0 + buyer_deviation.0);
+                }
+                _ => {}
             }
-            _ => (traded, settled),
-        })
+        }
+        (traded, settled.values().sum())
     }
 
     /// Remembers at which limit an order may trade from now on, and how much.
@@ -114,7 +118,7 @@ impl Past {
     fn check_price(&self, trade: &Trade) {
         let [seller, buyer] =
             [trade.seller, trade.buyer].map(|id| self.market.participants().get(id).new.zone);
-        let charge = laws::path_charge(self.market.config(), seller, buyer).plus(trade.congestion);
+        let charge = laws::path_charge(&self.market, trade.slot, seller, buyer).plus(trade.congestion);
         assert_eq!(trade.buyer_price(), trade.price.plus(charge), "a trade pays for its path");
         assert!(trade.buyer_price() <= self.terms[&trade.bid].0, "a buyer's total is at most his limit");
         assert!(trade.price >= self.terms[&trade.offer].0, "a seller's price is at least his limit");
@@ -197,7 +201,7 @@ impl Subject for Past {
             self.market.tick(stamp, &mut events);
             assert!(!events.is_empty(), "what is due happens");
             for auction in gathered {
-                check_auction(self.market.config(), auction, &events);
+                check_auction(&self.market, auction, &events);
             }
             leaves += 1 + events.len();
             self.keep(stamp, events);
@@ -208,7 +212,7 @@ impl Subject for Past {
 }
 
 /// Checks the result of an auction, if it was held: it is the best, and what was said of it just before.
-fn check_auction(config: &MarketConfig, before: Gathered, events: &[Event]) {
+fn check_auction(market: &Market, before: Gathered, events: &[Event]) {
     let Gathered { slot, mut orders, indicative } = before;
     let cleared = events.iter().find_map(|event| match event {
         Event::AuctionCleared(clearing) if clearing.slot == slot => Some(clearing),
@@ -229,5 +233,6 @@ fn check_auction(config: &MarketConfig, before: Gathered, events: &[Event]) {
         _ => None,
     });
     let trades: Vec<Trade> = trades.collect();
+    let config = &market.tariffs().at(slot).config;
     assert_eq!(check_clearing(config, &orders, clearing, &trades), Ok(()), "{clearing:?}");
 }

@@ -65,7 +65,11 @@ struct World<M> {
     labels: BTreeMap<String, OrderId>,
     last_order: Option<OrderId>,
     trades: Vec<Trade>,
-    delivered: Vec<String>,
+    /// What was said last of each trade.
+    delivered: BTreeMap<TradeId, String>,
+    /// What was metered, and which money was moved, by the last command, or by time behind it.
+    metered: Vec<String>,
+    moved: Vec<String>,
     clearing: Option<Clearing>,
     codes: BTreeSet<&'static str>,
 }
@@ -89,7 +93,9 @@ impl<M: Machine> World<M> {
             labels: BTreeMap::new(),
             last_order: None,
             trades: Vec::new(),
-            delivered: Vec::new(),
+            delivered: BTreeMap::new(),
+            metered: Vec::new(),
+            moved: Vec::new(),
             clearing: None,
             codes: BTreeSet::new(),
         }
@@ -107,6 +113,8 @@ impl<M: Machine> World<M> {
             "enrol" => self.enrol(signing, &mut words),
             "rotate" => self.rotate(signing, &mut words),
             "deposit" => self.deposit(signing, &mut words),
+            "pay-out" => self.pay_out(signing, &mut words),
+            "publish" => self.publish(signing, &mut words),
             side @ ("bid" | "offer") => self.place(signing, label, side, &mut words),
             "schedule" => self.place_schedule(signing, line, &mut words),
             "cancel" => self.cancel(signing, &mut words),
@@ -115,7 +123,9 @@ impl<M: Machine> World<M> {
             "read" => self.read(signing, &mut words),
             "retire" => self.retire(signing, &mut words),
             "trades" => self.trades.iter().map(|trade| self.describe(trade)).collect::<Vec<_>>().join(", "),
-            "delivered" => self.delivered.join(", "),
+            "delivered" => self.delivered.values().cloned().collect::<Vec<_>>().join(", "),
+            "metered" => self.metered.join(", "),
+            "moved" => self.moved.join(", "),
             "held" => words::energy(self.market().held(self.id(words.next()), SLOT)),
             "prices" => words::prices(&self.clearing().prices),
             "rents" => words::prices(&self.clearing().rents),
@@ -155,6 +165,7 @@ impl<M: Machine> World<M> {
             "congestion" => Account::Congestion,
             "market" => Account::Market,
             "bank" => Account::Bank,
+            "rounding" => Account::Rounding,
             name => Account::Participant(self.id(name)),
         }
     }
@@ -169,6 +180,7 @@ impl<M: Machine> World<M> {
     fn pass_time(&mut self, seconds: i64) -> String {
         assert!(at(seconds) > self.now, "time goes on");
         self.now = at(seconds);
+        self.moved.clear();
         self.tick()
     }
 
@@ -198,6 +210,8 @@ impl<M: Machine> World<M> {
         let request = Request { key, nonce: *nonce, expires_at, command };
         let stamp = self.stamp();
         let (outcome, events) = self.market.as_mut().expect("founded above").apply(stamp, &request);
+        self.metered.clear();
+        self.moved.clear();
         let noted = self.note(&events);
         (outcome, noted)
     }

@@ -1,6 +1,9 @@
 //! What occurred between all histories: what never did was not compared.
 
-use std::collections::BTreeMap;
+#[path = "holders.rs"]
+mod holders;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use parkwatt_engine::*;
 
@@ -9,6 +12,12 @@ use parkwatt_engine::*;
 pub struct Coverage {
     commands: u64,
     occurred: BTreeMap<&'static str, u64>,
+    /// What was measured already.
+    metered: BTreeSet<(Slot, ParticipantId)>,
+    /// Every slot whose settlement is final.
+    concluded: BTreeSet<Slot>,
+    /// The version of the first trade.
+    first_version: Option<u32>,
 }
 
 /// What must occur besides every rejection.
@@ -33,10 +42,33 @@ const MUST_OCCUR: &[&str] = &[
     "enrolled",
     "key rotated",
     "deposit",
+    "paid out",
+    "paid out in all",
+    "rounded up",
+    "rounded down",
+    "tariffs published",
+    "trade at later tariffs",
     "reading taken",
     "retired",
+    "transferred",
+    "bundled",
+    "withdrawn",
     "phase began",
     "metered",
+    "metered again",
+    "metered with generation",
+    "metered by estimate",
+    "paid back",
+    "resettled by a late reading",
+    "resettled by a correction",
+    "resettled once more",
+    "two slots resettled at once",
+    "delivered anew, and nothing paid",
+    "resettled without a trade",
+    "settled by a correction",
+    "final settlement",
+    "settled and final at once",
+    "read after the final settlement",
     "delivered less",
     "delivered by estimate",
     "congestion posted",
@@ -45,9 +77,6 @@ const MUST_OCCUR: &[&str] = &[
     "feed-in posted",
     "settled by the last reading",
     "settled at the deadline",
-    "certificate issued",
-    "certificate sliced",
-    "certificate retired",
 ];
 
 impl Coverage {
@@ -71,7 +100,7 @@ impl Coverage {
         for (what, times) in &self.occurred {
             println!("{times:>9} {what}");
         }
-        let must = Rejection::CODES.iter().chain(MUST_OCCUR);
+        let must = Rejection::CODES.iter().chain(MUST_OCCUR).chain(holders::MUST_OCCUR);
         let missing: Vec<&&str> = must.filter(|what| !self.occurred.contains_key(**what)).collect();
         assert!(missing.is_empty(), "never occurred: {missing:?}");
     }
@@ -82,6 +111,8 @@ impl Coverage {
             Outcome::Rejected(rejection) => self.count(rejection.code()),
             Outcome::Enrolled(_) => self.count("enrolled"),
             Outcome::Deposited => self.count("deposit"),
+            Outcome::PaidOut(_) => self.note_payout(request, events),
+            Outcome::TariffsPublished => self.count("tariffs published"),
             Outcome::KeyRotated => self.count("key rotated"),
             Outcome::Placed(answers) => {
                 for rejection in answers.iter().filter_map(|answer| answer.err()) {
@@ -98,8 +129,11 @@ impl Coverage {
             Outcome::Replaced(id) if id.index == stamp.index => self.count("replaced anew"),
             Outcome::Replaced(_) => self.count("replaced in its place"),
             Outcome::CancelledAll { .. } => self.count("cancelled many"),
-            Outcome::ReadingTaken => self.count("reading taken"),
-            Outcome::Retired => self.count("retired"),
+            Outcome::ReadingTaken => self.note_reading(events),
+            Outcome::Retired(_) => self.count("retired"),
+            Outcome::Transferred => self.count("transferred"),
+            Outcome::Bundled { .. } => self.count("bundled"),
+            Outcome::CertificateWithdrawn => self.count("withdrawn"),
         }
         for event in events {
             if let Event::TradeMade(trade) = event
@@ -113,6 +147,7 @@ impl Coverage {
             }
             self.note(event);
         }
+        holders::note_all(events, |what| self.count(what));
     }
 
     pub fn note_tick(&mut self, events: &[Event]) {
@@ -125,10 +160,74 @@ impl Coverage {
             }
             self.note(event);
         }
+        holders::note_all(events, |what| self.count(what));
+        for pair in events.windows(2) {
+            if let [
+                Event::PhaseBegan { slot, phase: Phase::Settled },
+                Event::PhaseBegan { slot: same, phase: Phase::Final },
+            ] = pair
+                && slot == same
+            {
+                self.count("settled and final at once");
+            }
+        }
+    }
+
+    fn note_payout(&mut self, request: &Request, events: &[Event]) {
+        self.count("paid out");
+        if let Command::PayOut(Payout { amount: PayoutAmount::All, .. }) = request.command {
+            self.count("paid out in all");
+        }
+        for event in events {
+            match event {
+                Event::Posted(Posting { purpose: Purpose::Rounding, amount, .. }) if amount.0 < 0 => {
+                    self.count("rounded up");
+                }
+                Event::Posted(Posting { purpose: Purpose::Rounding, .. }) => self.count("rounded down"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Counts what a reading set going: the first one of a slot, or another.
+    fn note_reading(&mut self, events: &[Event]) {
+        self.count("reading taken");
+        let count = |fits: fn(&Event) -> bool| events.iter().filter(|event| fits(event)).count();
+        let is_paid = count(|it| matches!(it, Event::Posted(_))) > 0;
+        let is_delivered = count(|it| matches!(it, Event::TradeDelivered { .. })) > 0;
+        let settled = count(|it| matches!(it, Event::PhaseBegan { phase: Phase::Settled, .. }));
+        let resettled = count(|it| matches!(it, Event::PhaseBegan { phase: Phase::Resettled, .. }));
+        let mut is_correction = false;
+        for event in events {
+            if let Event::Metered { slot, participant, .. } = event {
+                is_correction |= !self.metered.insert((*slot, *participant));
+                if self.concluded.contains(slot) {
+                    self.count("read after the final settlement");
+                }
+            }
+        }
+        for (what, occurs) in [
+            ("metered again", is_correction),
+            ("settled by a correction", settled > 0 && is_correction),
+            ("resettled by a correction", resettled > 0 && is_correction),
+            ("resettled by a late reading", resettled > 0 && !is_correction),
+            ("resettled once more", is_paid && settled + resettled == 0),
+            ("two slots resettled at once", resettled == 2),
+            ("delivered anew, and nothing paid", is_delivered && !is_paid),
+            ("resettled without a trade", resettled > 0 && !is_delivered),
+        ] {
+            if occurs {
+                self.count(what);
+            }
+        }
     }
 
     fn note(&mut self, event: &Event) {
         match event {
+            Event::PhaseBegan { slot, phase: Phase::Final } => {
+                self.concluded.insert(*slot);
+                self.count("final settlement");
+            }
             Event::PhaseBegan { .. } => self.count("phase began"),
             Event::AuctionCleared(clearing) => self.note_clearing(clearing),
             Event::TradeMade(trade) => self.note_trade(trade),
@@ -137,13 +236,15 @@ impl Coverage {
                 Lapse::Expired => "lapse of an expired order",
                 Lapse::Cancelled => "lapse of a cancelled order",
             }),
-            Event::Metered { .. } => self.count("metered"),
+            Event::Metered { quality: Quality::Measured, generation: Energy::ZERO, .. } => {
+                self.count("metered");
+            }
+            Event::Metered { quality: Quality::Measured, .. } => self.count("metered with generation"),
+            Event::Metered { .. } => self.count("metered by estimate"),
             Event::TradeDelivered { estimated: true, .. } => self.count("delivered by estimate"),
             Event::TradeDelivered { .. } => self.count("delivered less"),
             Event::Posted(posting) => self.note_posting(posting),
-            Event::CertificateIssued { .. } => self.count("certificate issued"),
-            Event::CertificateSliced { .. } => self.count("certificate sliced"),
-            Event::CertificateRetired { .. } => self.count("certificate retired"),
+            of_certificates => holders::note(of_certificates, |what| self.count(what)),
         }
     }
 
@@ -165,6 +266,9 @@ impl Coverage {
         if trade.congestion > Price::ZERO {
             self.count("auction trade across a full edge");
         }
+        if trade.tariff_version != *self.first_version.get_or_insert(trade.tariff_version) {
+            self.count("trade at later tariffs");
+        }
         if trade.price < Price::ZERO {
             self.count("trade at a negative price");
         }
@@ -176,7 +280,17 @@ impl Coverage {
             Purpose::Deviation(_) => self.count("deviation posted"),
             Purpose::Retail(_) => self.count("retail posted"),
             Purpose::FeedIn(_) => self.count("feed-in posted"),
-            Purpose::Deposit | Purpose::Energy(_) | Purpose::Wheeling(_) | Purpose::Fee(_) => {}
+            Purpose::Deposit
+            | Purpose::Payout
+            | Purpose::Rounding
+            | Purpose::Energy(_)
+            | Purpose::Wheeling(_)
+            | Purpose::Fee(_) => {}
+        }
+        if let Purpose::Fee(_) | Purpose::Deviation(_) = posting.purpose
+            && posting.amount < Worth::ZERO
+        {
+            self.count("paid back");
         }
     }
 }

@@ -26,7 +26,7 @@ impl Twin {
         self.say(Event::AuctionCleared(clearing.clone()));
         for Pair { bid, offer, energy } in pairs {
             let (buyer, seller) = (self.order(bid).owner, self.order(offer).owner);
-            let way = &self.way(seller, buyer).passages;
+            let way = &self.way(slot, seller, buyer).passages;
             let congestion = way.iter().fold(Price::ZERO, |sum, edge| sum.plus(clearing.rents[edge.zone]));
             let price = clearing.prices[self.zone_of(seller)];
             self.make_trade(&Deal { bid, offer, energy, price, congestion, matching: Matching::Auction });
@@ -40,29 +40,31 @@ impl Twin {
     }
 
     fn clear(&self, slot: Slot) -> (Clearing, Vec<Pair>) {
+        let config = &self.version(slot).config;
         let interests: Vec<Interest> = self.interests(slot);
-        let executed = flow::execute(&self.config, &interests);
-        let Paired { pairs, passed_over } = pairing::pair(&self.config, &interests, &executed.energies);
-        let supporting = prices::support(&self.config, &interests, &executed);
+        let executed = flow::execute(config, &interests);
+        let Paired { pairs, passed_over } = pairing::pair(config, &interests, &executed.energies);
+        let supporting = prices::support(config, &interests, &executed);
         let nothing_trades = executed.energies.iter().all(|energy| *energy == 0);
         let prices = if nothing_trades { Vec::new() } else { supporting };
         let clearing = Clearing {
             slot,
             energy: pairs.iter().fold(Energy::ZERO, |sum, pair| sum.plus(pair.energy)),
-            rents: rents(&self.config, &prices),
+            rents: rents(config, &prices),
             prices,
             exports_wh: executed.flows.0.clone(),
             passed_over,
-            proof_halves: prices::prove(&self.config, &interests, &executed),
+            proof_halves: prices::prove(config, &interests, &executed),
         };
         (clearing, pairs)
     }
 
     fn interests(&self, slot: Slot) -> Vec<Interest> {
+        let config = &self.version(slot).config;
         let open = self.open_orders().filter(|order| order.slot == slot);
         let interest = |order: &super::orders::Order| {
             let zone = self.zone_of(order.owner);
-            let charges = self.config.zones[zone].base_wheeling.plus(self.config.market_fee);
+            let charges = config.zones[zone].base_wheeling.plus(config.market_fee);
             let net = if order.side == Side::Bid { order.limit.minus(charges) } else { order.limit };
             let (id, owner, side, energy) = (order.id, order.owner, order.side, order.remaining().0);
             Interest { id, owner, zone, side, net, energy }

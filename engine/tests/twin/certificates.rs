@@ -48,13 +48,14 @@ impl Moves {
 
     /// Returns everything that there is, in order of certificates, holders and what became of it.
     pub fn parts(&self) -> Vec<(CertificateId, ParticipantId, CertificateUse, u64)> {
-        let key = |it: &(CertificateId, ParticipantId, CertificateUse, i128)| (it.0, it.1, it.2);
-        let mut keys: Vec<_> = self.list.iter().map(key).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let sum = |of| self.list.iter().filter(|it| key(it) == of).map(|it| it.3).sum::<i128>();
-        let parts = keys.into_iter().map(|of| (of.0, of.1, of.2, u64::try_from(sum(of)).unwrap()));
-        parts.filter(|part| part.3 > 0).collect()
+        let mut all = self.list.clone();
+        all.sort_unstable();
+        let alike = all.chunk_by(|one, other| (one.0, one.1, one.2) == (other.0, other.1, other.2));
+        let part = |alike: &[(CertificateId, ParticipantId, CertificateUse, i128)]| {
+            let (id, holder, state, _) = alike[0];
+            (id, holder, state, u64::try_from(alike.iter().map(|it| it.3).sum::<i128>()).unwrap())
+        };
+        alike.map(part).filter(|part| part.3 > 0).collect()
     }
 
     /// Returns what somebody holds of a class and a slot, in order of the certificates' ids.

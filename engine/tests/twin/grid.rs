@@ -84,9 +84,9 @@ impl Flows {
 }
 
 impl Twin {
-    /// Returns the way from one participant to another.
-    pub(super) fn way(&self, seller: ParticipantId, buyer: ParticipantId) -> &Way {
-        &self.ways[self.zone_of(seller)][self.zone_of(buyer)]
+    /// Returns the way from one participant to another in a slot.
+    pub(super) fn way(&self, slot: Slot, seller: ParticipantId, buyer: ParticipantId) -> &Way {
+        &self.version(slot).ways[self.zone_of(seller)][self.zone_of(buyer)]
     }
 
     pub(super) fn zone_of(&self, participant: ParticipantId) -> usize {
@@ -97,7 +97,7 @@ impl Twin {
     pub(super) fn flows(&self, slot: Slot) -> Flows {
         let mut flows = Flows::none(&self.config);
         for trade in self.trades.iter().filter(|trade| trade.slot == slot) {
-            flows.send(&self.way(trade.seller, trade.buyer).passages, trade.energy.0);
+            flows.send(&self.way(slot, trade.seller, trade.buyer).passages, trade.energy.0);
         }
         flows
     }

@@ -8,6 +8,7 @@ mod auction;
 mod certificates;
 mod flow;
 mod grid;
+mod holders;
 pub mod machine;
 mod meters;
 mod orders;
@@ -17,6 +18,7 @@ mod prices;
 mod risk;
 mod schedules;
 mod settlement;
+mod tariffs;
 mod time;
 mod trading;
 
@@ -26,8 +28,8 @@ use people::{Key, Speaker};
 /// A market, as what happened in it.
 pub struct Twin {
     config: MarketConfig,
-    /// The ways between all zones, by the seller's and then the buyer's.
-    ways: Vec<Vec<grid::Way>>,
+    /// Every version of the tariffs, in order of their first slots.
+    versions: Vec<tariffs::Version>,
     /// Everyone, in order of enrolment.
     people: Vec<NewParticipant>,
     /// Every key that ever spoke for somebody.
@@ -40,16 +42,18 @@ pub struct Twin {
     trades: Vec<Trade>,
     /// Every slot in which something stands, with its phase.
     slots: Vec<(Slot, Phase)>,
-    /// Every slot in which something stood until it was settled.
-    settled: Vec<Slot>,
+    /// Every slot in which something stood when it was settled, or came to stand after that, with its phase.
+    settled: Vec<(Slot, Phase)>,
+    /// Every slot whose settlement is final, with how many readings there were then.
+    concluded: Vec<(Slot, usize)>,
+    /// What was said of trades' deliveries.
+    delivered: Vec<(TradeId, Event)>,
     /// Every reading, in order of arrival.
     readings: Vec<(ParticipantId, Reading)>,
-    /// Every certificate.
-    certificates: Vec<CertificateId>,
-    /// Who came to hold how much of a certificate; negative where he gave it away or claimed it.
-    holdings: Vec<(CertificateId, ParticipantId, i128)>,
-    /// Who claimed how much of his consumption in which slot.
-    claims: Vec<(ParticipantId, Slot, Energy)>,
+    /// What became of every certificate.
+    certificates: certificates::Moves,
+    /// The moment until which time has passed.
+    reached: Timestamp,
     /// When and where the present command or tick stands.
     stamp: Stamp,
     /// What followed from it so far.
@@ -60,7 +64,7 @@ impl Twin {
     pub fn new(config: MarketConfig) -> Twin {
         let founder = Key::new(config.operator_key, Speaker::Founder);
         Twin {
-            ways: grid::all_ways(&config),
+            versions: vec![tariffs::Version::new(Slot(0), config.clone())],
             config,
             people: Vec::new(),
             keys: vec![founder],
@@ -69,10 +73,11 @@ impl Twin {
             trades: Vec::new(),
             slots: Vec::new(),
             settled: Vec::new(),
+            concluded: Vec::new(),
+            delivered: Vec::new(),
             readings: Vec::new(),
-            certificates: Vec::new(),
-            holdings: Vec::new(),
-            claims: Vec::new(),
+            certificates: certificates::Moves::default(),
+            reached: Timestamp(0),
             stamp: Stamp { at: Timestamp(0), index: LeafIndex(0) },
             said: Vec::new(),
         }
@@ -81,6 +86,7 @@ impl Twin {
     /// Answers a request, and says what followed from it.
     pub fn apply(&mut self, stamp: Stamp, request: &Request) -> (Outcome, Vec<Event>) {
         self.stamp = stamp;
+        self.reached = stamp.at;
         let outcome = self.judge(request).unwrap_or_else(Outcome::Rejected);
         (outcome, std::mem::take(&mut self.said))
     }
@@ -89,8 +95,10 @@ impl Twin {
     pub fn tick(&mut self, stamp: Stamp) -> Vec<Event> {
         self.stamp = stamp;
         while let Some(due) = self.next_due().filter(|due| *due <= stamp.at) {
+            self.reached = due;
             self.let_happen(due);
         }
+        self.reached = stamp.at;
         std::mem::take(&mut self.said)
     }
 
@@ -99,6 +107,8 @@ impl Twin {
         match (&request.command, speaker) {
             (Command::EnrolParticipant(new), _) if self.is_operator(speaker) => self.enrol(new),
             (Command::Deposit(deposit), _) if self.is_operator(speaker) => self.deposit(deposit),
+            (Command::PayOut(payout), _) if self.is_operator(speaker) => self.pay_out(payout),
+            (Command::PublishTariffs(new), _) if self.is_operator(speaker) => self.publish(new),
             (Command::RotateKey(rotation), _) => self.rotate(request.key, rotation.new_key),
             (Command::PlaceOrders(schedule), Speaker::Owner(owner)) => self.place(owner, schedule),
             (Command::CancelOrder(order), Speaker::Owner(owner)) => self.cancel(owner, *order),
@@ -107,6 +117,13 @@ impl Twin {
             (Command::SubmitReading(reading), Speaker::Meter(of)) => self.read(of, *reading),
             (Command::RetireCertificates(retirement), Speaker::Owner(owner)) => {
                 self.retire(owner, retirement)
+            }
+            (Command::TransferCertificates(transfer), Speaker::Owner(owner)) => {
+                self.transfer(owner, transfer)
+            }
+            (Command::BundleCertificates(bundling), Speaker::Owner(owner)) => self.bundle(owner, *bundling),
+            (Command::WithdrawCertificate(withdrawal), _) if self.is_operator(speaker) => {
+                self.withdraw(withdrawal)
             }
             _ => Err(Rejection::RoleMustPermit),
         }

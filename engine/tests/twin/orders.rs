@@ -142,7 +142,7 @@ impl Twin {
     }
 
     fn own_open_order(&self, owner: ParticipantId, id: OrderId) -> Result<Order, Rejection> {
-        let known = self.orders.iter().find(|order| order.id == id && !self.settled.contains(&order.slot));
+        let known = self.orders.iter().find(|order| order.id == id && !self.is_settled(order.slot));
         let order = known.ok_or(Rejection::OrderMustExist { order: id })?;
         if order.owner != owner {
             return Err(Rejection::OrderMustBeOwn { order: id });

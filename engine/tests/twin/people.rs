@@ -6,6 +6,7 @@ use super::Twin;
 
 const WATTS_MAX: u64 = 1_000_000_000_000;
 const FEN_MAX: u64 = 1_000_000_000_000;
+const NANOS_PER_FEN: i128 = 10_000_000;
 
 /// For whom a key speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,9 +108,47 @@ impl Twin {
         if fen == 0 || fen > FEN_MAX {
             return Err(Rejection::AmountMustBeWithinBounds { fen, max: FEN_MAX });
         }
-        let amount = Worth(i128::from(fen) * 10_000_000);
+        let amount = Worth(i128::from(fen) * NANOS_PER_FEN);
         self.pay(Account::Bank, Account::Participant(to), amount, Purpose::Deposit);
         Ok(Outcome::Deposited)
+    }
+
+    pub(super) fn pay_out(&mut self, payout: &Payout) -> Result<Outcome, Rejection> {
+        let who = self.by_name(&payout.participant).ok_or(Rejection::ParticipantMustExist)?;
+        let from = Account::Participant(who);
+        let (balance, reserved) = (self.balance(from), self.reserved(who));
+        let must_be_covered = |need: Worth, available: Worth| Rejection::PayoutMustBeCovered {
+            need: need.micros_rounded_up(),
+            available: available.micros_rounded_down(),
+        };
+        match payout.amount {
+            PayoutAmount::Fen(fen) => {
+                if fen == 0 || fen > FEN_MAX {
+                    return Err(Rejection::AmountMustBeWithinBounds { fen, max: FEN_MAX });
+                }
+                let (amount, available) = (Worth(i128::from(fen) * NANOS_PER_FEN), balance.minus(reserved));
+                if amount > available {
+                    return Err(must_be_covered(amount, available));
+                }
+                self.pay(from, Account::Bank, amount, Purpose::Payout);
+                Ok(Outcome::PaidOut(fen))
+            }
+            PayoutAmount::All => {
+                if balance < Worth::ZERO {
+                    return Err(must_be_covered(Worth::ZERO, balance));
+                }
+                if reserved != Worth::ZERO {
+                    return Err(Rejection::AccountMustBeAtRest { reserved: reserved.micros_rounded_up() });
+                }
+                let (whole, rest) = (balance.0 / NANOS_PER_FEN, balance.0 % NANOS_PER_FEN);
+                // Half a fen goes to the even one.
+                let is_up = rest * 2 > NANOS_PER_FEN || rest * 2 == NANOS_PER_FEN && whole % 2 == 1;
+                let fen = whole + i128::from(is_up);
+                self.pay(from, Account::Bank, Worth(fen * NANOS_PER_FEN), Purpose::Payout);
+                self.pay(from, Account::Rounding, self.balance(from), Purpose::Rounding);
+                Ok(Outcome::PaidOut(u64::try_from(fen).unwrap()))
+            }
+        }
     }
 
     pub fn by_name(&self, name: &str) -> Option<ParticipantId> {

@@ -27,7 +27,7 @@ impl Twin {
     pub fn reserved(&self, owner: ParticipantId) -> Worth {
         let open = self.open_orders().filter(|order| order.owner == owner);
         let open = open.map(|order| need(order.side, order.limit, order.remaining()));
-        let unsettled = self.trades.iter().filter(|trade| !self.settled.contains(&trade.slot));
+        let unsettled = self.trades.iter().filter(|trade| !self.is_settled(trade.slot));
         let unsettled = unsettled.map(|trade| debt(trade, owner));
         open.chain(unsettled).fold(Worth::ZERO, Worth::plus)
     }

@@ -11,12 +11,12 @@ impl Twin {
         if let Some((_, phase)) = self.slots.iter().find(|(held, _)| *held == slot) {
             return *phase;
         }
-        if self.settled.contains(&slot) {
-            return Phase::Settled;
+        if let Some((_, phase)) = self.settled.iter().find(|(settled, _)| *settled == slot) {
+            return *phase;
         }
         let has_ended = |phase: &Phase| self.end_of(slot, *phase) <= self.stamp.at;
-        let phases = [Phase::Scheduled, Phase::Auction, Phase::Continuous, Phase::Closed];
-        phases.into_iter().find(|phase| !has_ended(phase)).unwrap_or(Phase::Settled)
+        let phases = [Phase::Scheduled, Phase::Auction, Phase::Continuous, Phase::Closed, Phase::Settled];
+        phases.into_iter().find(|phase| !has_ended(phase)).unwrap_or(Phase::Final)
     }
 
     /// Returns when a phase of a slot ends by the timeline.
@@ -29,7 +29,10 @@ impl Twin {
             Phase::Auction => before(times.uncross_before_s),
             Phase::Continuous => before(times.gate_before_s),
             Phase::Closed => Timestamp(delivery + 900_000_000 + seconds(times.settle_after_s)),
-            Phase::Settled => unreachable!("a settled slot stays settled"),
+            Phase::Settled | Phase::Resettled => {
+                Timestamp(delivery + 900_000_000 + seconds(times.final_after_s))
+            }
+            Phase::Final => unreachable!("what is final does not end"),
         }
     }
 
@@ -43,21 +46,35 @@ impl Twin {
 
     /// Returns the next moment at which something falls due.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let ends = self.slots.iter().map(|(slot, phase)| self.end_of(*slot, *phase));
-        ends.chain(self.open_orders().filter_map(good_until)).min()
+        let ends = self.going_on().into_iter().map(|(slot, phase)| self.end_of(slot, phase));
+        // What should have expired before, and is held again, expires now.
+        let expiry = self.certificates.next_due().map(|due| due.max(self.reached));
+        ends.chain(self.open_orders().filter_map(good_until)).chain(expiry).min()
     }
 
-    /// Lets happen what falls due at one moment: first orders lapse, then slots go on.
+    /// Lets happen what falls due at one moment: first orders lapse, then slots go on, then
+    /// certificates expire.
     pub(super) fn let_happen(&mut self, due: Timestamp) {
         let over = self.open_orders().filter(|order| good_until(order) == Some(due));
         for order in over.map(|order| order.id).collect::<Vec<_>>() {
             self.lapse(order, Lapse::Expired);
         }
-        for (slot, _) in self.slots.clone() {
-            while self.slots.iter().any(|(held, phase)| *held == slot && self.end_of(slot, *phase) == due) {
+        for (slot, _) in self.going_on() {
+            let is_over =
+                |twin: &Twin, (going_on, phase)| going_on == slot && twin.end_of(slot, phase) == due;
+            while self.going_on().into_iter().any(|it| is_over(self, it)) {
                 self.go_on(slot);
             }
         }
+        self.certificates.expire(due, &mut self.said);
+    }
+
+    /// Returns every slot in which something stands and that is not final, with its phase, in their order.
+    fn going_on(&self) -> Vec<(Slot, Phase)> {
+        let settled = self.settled.iter().filter(|(_, phase)| *phase != Phase::Final);
+        let mut all: Vec<(Slot, Phase)> = self.slots.iter().chain(settled).copied().collect();
+        all.sort_unstable();
+        all
     }
 
     fn go_on(&mut self, slot: Slot) {
@@ -73,6 +90,7 @@ impl Twin {
                 Phase::Closed
             }
             Phase::Closed => return self.settle(slot),
+            Phase::Settled | Phase::Resettled => return self.conclude(slot),
             phase => unreachable!("nothing stands in a slot that is {phase}"),
         };
         let held = self.slots.iter_mut().find(|(held, _)| *held == slot).unwrap();

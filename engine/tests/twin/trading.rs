@@ -43,7 +43,7 @@ impl Twin {
             .filter(|other| other.owner != owner)
             .filter_map(|other| Some((other, self.agreed_price(owner, order, other)?)))
             .collect();
-        let charges = |other: &Order| self.charges(order.side, owner, other.owner);
+        let charges = |other: &Order| self.charges(order, owner, other.owner);
         match order.side {
             Side::Bid => others.sort_by_key(|(offer, _)| (offer.limit.plus(charges(offer)), offer.id)),
             Side::Offer => others.sort_by_key(|(bid, _)| (Reverse(bid.limit.minus(charges(bid))), bid.id)),
@@ -52,7 +52,7 @@ impl Twin {
         let (mut flows, mut left, mut met) = (self.flows(order.slot), order.energy, Vec::new());
         for (other, price) in others {
             let (seller, buyer) = in_roles(order.side, owner, other.owner);
-            let way = self.way(seller, buyer);
+            let way = self.way(order.slot, seller, buyer);
             let room = flows.room(way).map_or(left, Energy);
             let energy = left.min(other.remaining()).min(room);
             if !energy.is_zero() {
@@ -67,17 +67,18 @@ impl Twin {
     /// Returns what the seller is paid if an order meets one that rests, where both limits allow it: the
     /// resting one trades at its own limit, which an offer is paid and a bid pays all-in.
     fn agreed_price(&self, owner: ParticipantId, order: &NewOrder, resting: &Order) -> Option<Price> {
-        let charges = self.charges(order.side, owner, resting.owner);
+        let charges = self.charges(order, owner, resting.owner);
         match order.side {
             Side::Bid => Some(resting.limit).filter(|price| price.plus(charges) <= order.limit),
             Side::Offer => Some(resting.limit.minus(charges)).filter(|price| *price >= order.limit),
         }
     }
 
-    /// Returns what a buyer pays on top of the price, if an order of `side` meets another's.
-    fn charges(&self, side: Side, owner: ParticipantId, other: ParticipantId) -> Price {
-        let (seller, buyer) = in_roles(side, owner, other);
-        self.way(seller, buyer).wheeling.plus(self.config.market_fee)
+    /// Returns what a buyer pays on top of the price, if an order meets another's.
+    fn charges(&self, order: &NewOrder, owner: ParticipantId, other: ParticipantId) -> Price {
+        let (seller, buyer) = in_roles(order.side, owner, other);
+        let fee = self.version(order.slot).config.market_fee;
+        self.way(order.slot, seller, buyer).wheeling.plus(fee)
     }
 
     /// Lets an open order trade with those that came before it, and returns whether it did.
@@ -111,19 +112,21 @@ impl Twin {
     pub(super) fn make_trade(&mut self, deal: &Deal) {
         let Deal { bid, offer, energy, price, congestion, matching } = *deal;
         let (buyer, seller) = (self.order(bid).owner, self.order(offer).owner);
+        let slot = self.order(bid).slot;
+        let in_force = &self.version(slot).config;
         let trade = Trade {
             id: TradeId(self.next_leaf()),
-            slot: self.order(bid).slot,
+            slot,
             bid,
             offer,
             buyer,
             seller,
             energy,
             price,
-            wheeling: self.way(seller, buyer).wheeling,
+            wheeling: self.way(slot, seller, buyer).wheeling,
             congestion,
-            fee: self.config.market_fee,
-            tariff_version: self.config.tariff_version,
+            fee: in_force.market_fee,
+            tariff_version: in_force.tariff_version,
             matching,
         };
         self.trades.push(trade);

@@ -8,7 +8,7 @@ use crate::words::Words;
 
 /// The words that arrange a market.
 pub(super) const ARRANGING: &[&str] =
-    &["zone", "fee", "lot", "tick", "floor", "cap", "point", "uncross", "tariff", "open-orders"];
+    &["zone", "fee", "lot", "tick", "floor", "cap", "point", "uncross", "final", "tariff", "open-orders"];
 
 impl<M: Machine> World<M> {
     pub(super) fn arrange(&mut self, word: &str, words: &mut Words) -> String {
@@ -25,6 +25,10 @@ impl<M: Machine> World<M> {
             "uncross" => {
                 let seconds = u32::try_from(-words.seconds()).expect("an auction is before delivery");
                 self.config.timeline.uncross_before_s = seconds;
+            }
+            "final" => {
+                let seconds = u32::try_from(words.seconds()).expect("what is final is over");
+                self.config.timeline.final_after_s = seconds;
             }
             "tariff" => self.config.tariffs.push(tariff(words)),
             other => unreachable!("`{other}` is in the list"),
@@ -91,7 +95,7 @@ impl<M: Machine> World<M> {
 }
 
 /// Takes `from 40 retail 0.80 feed-in 0.20`: tariffs from a quarter hour of the day on.
-fn tariff(words: &mut Words) -> TariffBand {
+pub(super) fn tariff(words: &mut Words) -> TariffBand {
     words.must("from");
     let from_quarter = words.number();
     words.must("retail");
@@ -129,6 +133,7 @@ pub fn config() -> MarketConfig {
             uncross_before_s: 24 * 3600,
             gate_before_s: 900,
             settle_after_s: 3600,
+            final_after_s: 30 * 24 * 3600,
         },
         auction_point_per_mille: 500,
         market_fee: Price::ZERO,

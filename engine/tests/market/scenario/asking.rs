@@ -2,6 +2,7 @@
 
 use parkwatt_engine::*;
 
+use super::arranging::tariff;
 use super::{FOUNDER, SLOT, Signing, World, at, key, meter_key};
 use crate::twin::machine::Machine;
 use crate::words::Words;
@@ -106,25 +107,80 @@ impl<M: Machine> World<M> {
         if label == "unheard-of" { nobodys } else { self.labels[label] }
     }
 
+    /// Takes `eve in +1 import 6 kWh export 9 kWh count 42`, or `at +0:20` for a moment instead of a slot, and
+    /// where there is any `generation 3 kWh` before the count, and a quality behind it.
     pub(super) fn read(&mut self, signing: Signing, words: &mut Words) -> String {
         let of = words.next();
-        let slot = relative_slot(words);
+        let read_at = if words.skip("at") { at(words.seconds()) } else { relative_slot(words).end() };
         words.must("import");
         let import_register = words.energy();
         words.must("export");
         let export_register = words.energy();
+        let generation_register = if words.skip("generation") { words.energy() } else { Energy::ZERO };
         words.must("count");
         let counter = words.number();
-        let quality = if words.skip("estimated") { Quality::Estimated } else { Quality::Measured };
-        let reading = Reading { slot, import_register, export_register, counter, quality };
+        let quality = match () {
+            () if words.skip("estimated") => Quality::Estimated,
+            () if words.skip("substituted") => Quality::Substituted,
+            () => Quality::Measured,
+        };
+        let reading =
+            Reading { read_at, import_register, export_register, generation_register, counter, quality };
         let signing = Signing { key: signing.key.or(Some(meter_key(of))), ..signing };
         self.ask(signing, of, Command::SubmitReading(reading))
+    }
+
+    /// Takes `ann 1235 fen`, or `ann all`.
+    pub(super) fn pay_out(&mut self, signing: Signing, words: &mut Words) -> String {
+        let participant = words.next().to_owned();
+        let amount = if words.skip("all") {
+            PayoutAmount::All
+        } else {
+            let fen = words.number();
+            words.must("fen");
+            PayoutAmount::Fen(fen)
+        };
+        self.ask(signing, FOUNDER, Command::PayOut(Payout { participant, amount }))
+    }
+
+    /// Takes `2 in +100`, and what is different from the market's own tariffs: `fee 0.02`,
+    /// `zone east up 0.06 down 0.05 base 0.01`, `from 0 retail 0.80 feed-in 0.20`; `zones 1` for charges of
+    /// so many zones.
+    pub(super) fn publish(&mut self, signing: Signing, words: &mut Words) -> String {
+        let (version, effective_from) = (words.number(), relative_slot(words));
+        let charges = |zone: &Zone| {
+            let Zone { base_wheeling, wheeling_up, wheeling_down, .. } = *zone;
+            ZoneCharges { base_wheeling, wheeling_up, wheeling_down }
+        };
+        let mut zones: Vec<ZoneCharges> = self.config.zones.iter().map(charges).collect();
+        let (mut market_fee, mut bands) = (self.config.market_fee, Vec::new());
+        while !words.are_over() {
+            if words.skip("fee") {
+                market_fee = words.price();
+            } else if words.skip("zones") {
+                zones.truncate(words.number());
+            } else if words.skip("zone") {
+                let zone = &mut zones[usize::from(self.zone(words.next()).0)];
+                let mut charge = |word| if words.skip(word) { words.price() } else { Price::ZERO };
+                let (wheeling_up, wheeling_down) = (charge("up"), charge("down"));
+                *zone = ZoneCharges { wheeling_up, wheeling_down, base_wheeling: charge("base") };
+            } else {
+                bands.push(tariff(words));
+            }
+        }
+        if bands.is_empty() {
+            bands.clone_from(&self.config.tariffs);
+        }
+        let new = NewTariffs { version, effective_from, zones, market_fee, bands };
+        self.ask(signing, FOUNDER, Command::PublishTariffs(new))
     }
 
     pub(super) fn retire(&mut self, signing: Signing, words: &mut Words) -> String {
         let (holder, energy, slot) = (words.next(), words.energy(), relative_slot(words));
         let consumption_slot = if words.skip("consumed") { relative_slot(words) } else { slot };
-        let retirement = Retirement { slot, energy, consumption_slot, beneficiary: "works".to_owned() };
+        let (beneficiary, purpose) = ("works".to_owned(), String::new());
+        let class = CertificateClass::Exported;
+        let retirement = Retirement { slot, energy, consumption_slot, beneficiary, purpose, class };
         self.ask(signing, holder, Command::RetireCertificates(retirement))
     }
 }

@@ -31,10 +31,16 @@ impl<M: Machine> World<M> {
                     };
                     told.push(format!("{} of {} lapsed ({why})", words::energy(*energy), self.name(*owner)));
                 }
-                Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, .. } => {
+                Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, estimated } => {
                     let parts =
                         self.describe_delivery(*trade, *delivered, *seller_deviation, *buyer_deviation);
-                    self.delivered.push(parts);
+                    let mark = if *estimated { " estimated" } else { "" };
+                    self.delivered.insert(*trade, format!("{parts}{mark}"));
+                }
+                Event::Metered { .. } => self.metered.push(describe_metered(event)),
+                Event::Posted(posting) => {
+                    let [from, to] = [posting.from, posting.to].map(|account| self.account_name(account));
+                    self.moved.push(format!("{from} to {to} {}", words::worth(posting.amount)));
                 }
                 Event::PhaseBegan { phase, .. } => told.push(phase.to_string()),
                 Event::CertificateRetired { certificate, energy, .. } => {
@@ -128,7 +134,12 @@ impl<M: Machine> World<M> {
                 format!("cancelled {orders} of {}", words::energy(energy))
             }
             Outcome::ReadingTaken => "taken".to_owned(),
-            Outcome::Retired => "retired".to_owned(),
+            Outcome::PaidOut(fen) => format!("paid out {fen} fen"),
+            Outcome::TariffsPublished => "published".to_owned(),
+            Outcome::Retired(_) => "retired".to_owned(),
+            Outcome::Transferred => "transferred".to_owned(),
+            Outcome::Bundled { gecs, left } => format!("bundled {gecs}, {} left", words::energy(left)),
+            Outcome::CertificateWithdrawn => "withdrawn".to_owned(),
         }
     }
 
@@ -136,4 +147,37 @@ impl<M: Machine> World<M> {
         self.codes.insert(rejection.code());
         rejection.code().to_owned()
     }
+
+    fn account_name(&self, account: Account) -> &str {
+        match account {
+            Account::Participant(id) => self.name(id),
+            Account::Supplier => "supplier",
+            Account::Network => "network",
+            Account::Congestion => "congestion",
+            Account::Market => "market",
+            Account::Bank => "bank",
+            Account::Rounding => "rounding",
+        }
+    }
+}
+
+/// Tells `import 1 kWh export 2 kWh`, with the slot where it is another, and what else is unusual.
+fn describe_metered(event: &Event) -> String {
+    let Event::Metered { slot, import, export, generation, quality, .. } = event else {
+        unreachable!("it is told of what was metered")
+    };
+    let slot = match i64::from(slot.0) - i64::from(SLOT.0) {
+        0 => String::new(),
+        offset => format!("in {offset:+} "),
+    };
+    let generation = match *generation {
+        Energy::ZERO => String::new(),
+        generation => format!(" generation {}", words::energy(generation)),
+    };
+    let quality = match quality {
+        Quality::Measured => "",
+        Quality::Estimated => " estimated",
+        Quality::Substituted => " substituted",
+    };
+    format!("{slot}import {} export {}{generation}{quality}", words::energy(*import), words::energy(*export))
 }
