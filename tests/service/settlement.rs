@@ -133,7 +133,7 @@ async fn a_correction_settles_again_and_every_view_follows() {
 
 #[tokio::test]
 async fn a_certificate_is_passed_on_claimed_and_void_once_it_is_withdrawn() {
-    let (mut market, mut eve, mut ann) = delivered().await;
+    let (mut market, eve, mut ann) = delivered().await;
     assert_eq!(certificates(&market, &eve).await, [(2, [300, 0, 0], true), (1, [200, 0, 0], false)]);
     assert_eq!(certificates(&market, &ann).await, [(1, [1_000, 0, 0], false)]);
 
