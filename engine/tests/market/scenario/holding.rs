@@ -13,10 +13,8 @@ impl<M: Machine> World<M> {
     pub(super) fn retire(&mut self, signing: Signing, words: &mut Words) -> String {
         let (holder, energy, slot) = (words.next(), words.energy(), relative_slot(words));
         let consumption_slot = if words.skip("consumed") { relative_slot(words) } else { slot };
-        let class = match words.skip("self-consumed") {
-            true => CertificateClass::SelfConsumed,
-            false => CertificateClass::Exported,
-        };
+        let is_his_own = words.skip("self-consumed");
+        let class = if is_his_own { CertificateClass::SelfConsumed } else { CertificateClass::Exported };
         let (beneficiary, purpose) = ("works".to_owned(), String::new());
         let retirement = Retirement { slot, energy, consumption_slot, beneficiary, purpose, class };
         self.ask(signing, holder, Command::RetireCertificates(retirement))
