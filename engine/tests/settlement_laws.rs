@@ -33,6 +33,8 @@ enum Step {
     Correct { who: u8, back: usize, import: i64, export: i64, quality: Quality },
     PayOut { from: u8, amount: PayoutAmount },
     Retire { who: u8, slot: u32, energy: u64 },
+    Transfer { who: u8, to: u8, slot: u32, energy: u64 },
+    Withdraw { producer: u8, slot: u32, issue: u16 },
 }
 
 fn config() -> MarketConfig {
@@ -170,6 +172,17 @@ impl History {
                 };
                 self.apply([who; 32], Command::RetireCertificates(retirement));
             }
+            Step::Transfer { who, to, slot, energy } => {
+                let (slot, energy, to) = (Slot(FIRST + slot), Energy(energy), format!("p{to}"));
+                self.apply([who; 32], Command::TransferCertificates(Transfer { slot, energy, to }));
+            }
+            Step::Withdraw { producer, slot, issue } => {
+                let (slot, producer) = (Slot(FIRST + slot), ParticipantId(producer.into()));
+                let certificate = CertificateId { slot, producer, issue };
+                let reason = "the meter was wrong".to_owned();
+                let withdrawal = CertificateWithdrawal { certificate, reason };
+                self.apply(OPERATOR, Command::WithdrawCertificate(withdrawal));
+            }
         }
     }
 
@@ -258,6 +271,19 @@ fn retirement() -> impl Strategy<Value = Step> {
     (0..PARTICIPANTS, 0..SLOTS, 0..40_u64).prop_map(|(who, slot, energy)| Step::Retire { who, slot, energy })
 }
 
+fn transfer() -> impl Strategy<Value = Step> {
+    (0..PARTICIPANTS, 0..PARTICIPANTS, 0..SLOTS, 0..40_u64)
+        .prop_map(|(who, to, slot, energy)| Step::Transfer { who, to, slot, energy })
+}
+
+fn withdrawal() -> impl Strategy<Value = Step> {
+    (0..PARTICIPANTS, 0..SLOTS, 1..4_u16).prop_map(|(producer, slot, issue)| Step::Withdraw {
+        producer,
+        slot,
+        issue,
+    })
+}
+
 fn history() -> impl Strategy<Value = Vec<Step>> {
     let wait = |seconds| (0..seconds).prop_map(|seconds| Step::Wait { seconds });
     let trading = prop_oneof![9 => order(), 1 => wait(1_500_u64)];
@@ -268,6 +294,8 @@ fn history() -> impl Strategy<Value = Vec<Step>> {
         6 => reading(0..WITHOUT_METER),
         4 => correction(),
         4 => retirement(),
+        2 => transfer(),
+        3 => withdrawal(),
         1 => payout(),
         1 => wait(1_200_u64)
     ];
@@ -287,6 +315,8 @@ proptest! {
             history.step(step);
         }
         history.wait(20_000);
+        // Until all certificates have expired.
+        history.wait(3 * 366 * 86_400);
 
         prop_assert_eq!(history.market.next_due(), None);
         let facts = &history.facts;

@@ -32,9 +32,9 @@ fn certificate_in(
     issued: &mut BTreeMap<(Slot, ParticipantId), Vec<Certificate>>,
     id: CertificateId,
 ) -> &mut Certificate {
-    let issues = issued.get_mut(&(id.slot, id.producer));
-    let issue = issues.and_then(|issues| issues.get_mut(usize::from(id.issue) - 1));
-    issue.expect("only what was issued has an id")
+    let of_producer = issued.get_mut(&(id.slot, id.producer));
+    let certificate = of_producer.and_then(|all| all.get_mut(usize::from(id.issue) - 1));
+    certificate.expect("only what was issued has an id")
 }
 
 impl Certificates {

@@ -28,6 +28,8 @@ pub struct History<S> {
     placed: Vec<Placed>,
     /// The readings of each participant's meter, slot by slot, and its last count.
     readings: Vec<(Vec<Reading>, u64)>,
+    /// In units of how many Wh energies are metered.
+    unit: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -50,6 +52,7 @@ impl<S: Subject> History<S> {
             nonces: Vec::new(),
             placed: Vec::new(),
             readings: vec![(Vec::new(), 8); usize::from(PEOPLE)],
+            unit: 1,
         };
         for who in 0..PEOPLE {
             let new = history.participant(who);
@@ -134,8 +137,9 @@ impl<S: Subject> History<S> {
                 }
             }
             Act::OfCertificates(asked) => {
-                self.ask(self.owners[usize::from(asked.who)], signing, asked.command());
+                self.ask(self.owners[usize::from(asked.who)], signing, asked.command(self.unit));
             }
+            Act::CountIn { unit } => self.unit = *unit,
             Act::Wait { minutes } => self.wait(*minutes),
         }
     }
@@ -271,7 +275,7 @@ impl<S: Subject> History<S> {
 
     fn next_reading(&self, who: usize, energies: [u64; 3], quality: Quality) -> Reading {
         let (readings, counter) = &self.readings[who];
-        let [import, export, generation] = energies.map(Energy);
+        let [import, export, generation] = energies.map(|energy| Energy(energy * self.unit));
         let [slot, registers @ ..] = match readings.last() {
             None => [u64::from(FIRST.0 - 1), 50, 70, 90],
             Some(last) => [
@@ -292,7 +296,8 @@ impl<S: Subject> History<S> {
         let (readings, counter) = &self.readings[who];
         let place = readings.len().checked_sub(1 + usize::try_from(back).unwrap())?;
         let reading = readings[place];
-        let other = |register: Energy, more: i64| Energy(register.0.saturating_add_signed(more));
+        let unit = i64::try_from(self.unit).unwrap();
+        let other = |register: Energy, more: i64| Energy(register.0.saturating_add_signed(more * unit));
         Some(Reading {
             import_register: other(reading.import_register, more[0]),
             export_register: other(reading.export_register, more[1]),

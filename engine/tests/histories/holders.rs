@@ -22,19 +22,20 @@ enum What {
 }
 
 impl Asked {
-    pub fn command(&self) -> Command {
+    /// Returns the command, with energies in units of so many Wh.
+    pub fn command(&self, unit: u64) -> Command {
         let slot = Slot(FIRST.0 + self.slot);
         match self.what {
             What::Retire { energy, slots_later, class } => Command::RetireCertificates(Retirement {
                 slot,
-                energy: Energy(energy),
+                energy: Energy(energy * unit),
                 consumption_slot: Slot(slot.0 + slots_later),
                 beneficiary: "works".to_owned(),
                 purpose: "export".to_owned(),
                 class,
             }),
             What::Transfer { to, energy } => {
-                let (energy, to) = (Energy(energy), format!("p{to}"));
+                let (energy, to) = (Energy(energy * unit), format!("p{to}"));
                 Command::TransferCertificates(Transfer { slot, energy, to })
             }
             What::Bundle => Command::BundleCertificates(Bundling { until: slot }),
@@ -47,9 +48,8 @@ impl Asked {
     }
 }
 
-/// Returns what is asked, where a unit of metered energy is so many Wh.
-pub fn asked(scale: u64) -> impl Strategy<Value = Asked> {
-    let energy = move || (0..12_u64).prop_map(move |energy| energy * scale);
+pub fn asked() -> impl Strategy<Value = Asked> {
+    let energy = || 0..12_u64;
     let class = prop_oneof![2 => Just(CertificateClass::Exported), 1 => Just(CertificateClass::SelfConsumed)];
     let slots_later = prop_oneof![9 => Just(0), 1 => Just(1_u32)];
     let what = prop_oneof![

@@ -105,6 +105,10 @@ pub enum Act {
         quality: Quality,
     },
     OfCertificates(Asked),
+    /// What is read, corrected and asked of certificates from now on is in units of so many Wh.
+    CountIn {
+        unit: u64,
+    },
     Wait {
         minutes: u64,
     },
@@ -170,16 +174,20 @@ pub fn history(emphasis: Emphasis) -> impl Strategy<Value = (MarketConfig, Vec<S
         Emphasis::Auction => (0..60, 0..25),
     };
     let wait = |minutes: u64| Step { signing: Signing::Well, act: Act::Wait { minutes } };
+    let count_in = |unit: u64| Step { signing: Signing::Well, act: Act::CountIn { unit } };
     let early = prop_oneof![2 => vec(publish_step(), 0..=0), 1 => vec(publish_step(), 1..4)];
     // Sometimes there is enough for national certificates.
-    let scale = prop_oneof![5 => Just(1), 1 => Just(100_000_u64)];
-    let metering = scale.prop_flat_map(|scale| (vec(meter_step(scale), 0..60), vec(late_step(scale), 0..30)));
+    let unit = prop_oneof![5 => Just(1), 1 => Just(100_000_u64)];
+    let metering = (unit, vec(meter_step(), 0..60), vec(late_step(), 0..30));
     let parts = (early, vec(order_step(), gathering), vec(order_step(), trading), metering);
-    (market(emphasis), parts).prop_map(move |(market, (early, gathering, trading, (metering, late)))| {
-        let steps = early.into_iter().chain([wait(80)]).chain(gathering).chain([wait(50)]).chain(trading);
-        // Until the first slots are settled at the latest.
-        (market, steps.chain([wait(80)]).chain(metering).chain([wait(40)]).chain(late).collect())
-    })
+    (market(emphasis), parts).prop_map(
+        move |(market, (early, gathering, trading, (unit, metering, late)))| {
+            let steps = early.into_iter().chain([wait(80)]).chain(gathering).chain([wait(50)]).chain(trading);
+            // Until the first slots are settled at the latest.
+            let steps = steps.chain([wait(80), count_in(unit)]).chain(metering).chain([wait(40)]).chain(late);
+            (market, steps.collect())
+        },
+    )
 }
 
 fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
@@ -287,10 +295,10 @@ fn order_step() -> impl Strategy<Value = Step> {
     (signing(), act).prop_map(|(signing, act)| Step { signing, act })
 }
 
-/// Returns what happens once meters are read; `scale` is how much a unit of metered energy is, in Wh.
-fn meter_step(scale: u64) -> impl Strategy<Value = Step> {
-    let energy = move || prop_oneof![Just(0), (0..30_u64).prop_map(move |energy| energy * scale)];
-    let energies = move || [energy(), energy(), energy()];
+/// Returns what happens once meters are read.
+fn meter_step() -> impl Strategy<Value = Step> {
+    let energy = || prop_oneof![Just(0), 0..30_u64];
+    let energies = || [energy(), energy(), energy()];
     let flaw = prop_oneof![20 => Just(0), 1 => 1..8_u8];
     let act = prop_oneof![
         14 => (0..PEOPLE, energies(), quality(), flaw)
@@ -298,8 +306,8 @@ fn meter_step(scale: u64) -> impl Strategy<Value = Step> {
         4 => vec(energies(), usize::from(PEOPLE - 1))
             .prop_map(|energies| Act::ReadAll { energies }),
         3 => Just(Act::ReadAll { energies: vec![[0; 3]; usize::from(PEOPLE - 1)] }),
-        10 => correction(scale),
-        6 => asked(scale).prop_map(Act::OfCertificates),
+        10 => correction(),
+        6 => asked().prop_map(Act::OfCertificates),
         1 => vec(wish(), 1..=2)
             .prop_map(|orders| Act::Place { who: 0, orders, all_or_none: false }),
         1 => which().prop_map(|which| Act::Cancel { which }),
@@ -310,20 +318,19 @@ fn meter_step(scale: u64) -> impl Strategy<Value = Step> {
 }
 
 /// Returns what happens once slots are settled.
-fn late_step(scale: u64) -> impl Strategy<Value = Step> {
+fn late_step() -> impl Strategy<Value = Step> {
     // Seldom until what was generated expires.
     let minutes = prop_oneof![5 => 0..30_u64, 1 => Just(740 * 24 * 60)];
     let act = prop_oneof![
-        20 => asked(scale).prop_map(Act::OfCertificates),
-        8 => correction(scale),
+        20 => asked().prop_map(Act::OfCertificates),
+        8 => correction(),
         1 => minutes.prop_map(|minutes| Act::Wait { minutes }),
     ];
     (signing(), act).prop_map(|(signing, act)| Step { signing, act })
 }
 
-fn correction(scale: u64) -> impl Strategy<Value = Act> {
-    let signed = i64::try_from(scale).unwrap();
-    let more = move || prop_oneof![1 => Just(0), 3 => (-12..12_i64).prop_map(move |more| more * signed)];
+fn correction() -> impl Strategy<Value = Act> {
+    let more = || prop_oneof![1 => Just(0), 3 => -12..12_i64];
     // Mostly of a slot that is not final yet.
     let back = prop_oneof![3 => 0..2_u32, 1 => 0..7_u32];
     (0..PEOPLE - 1, back, [more(), more(), more()], quality())

@@ -11,6 +11,7 @@ pub fn check(market: &Market) {
     nobody_offers_more_than_he_can_deliver(market);
     flows_are_within_capacities(market);
     no_pair_is_left_that_could_trade(market);
+    market.certificates().check();
 }
 
 fn money_is_conserved(market: &Market) {

@@ -14,6 +14,7 @@
 
 mod arranging;
 mod asking;
+mod holding;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,6 +123,10 @@ impl<M: Machine> World<M> {
             "replace" => self.replace(signing, &mut words),
             "read" => self.read(signing, &mut words),
             "retire" => self.retire(signing, &mut words),
+            "transfer" => self.transfer(signing, &mut words),
+            "bundle" => self.bundle(signing, &mut words),
+            "withdraw" => self.withdraw(signing, &mut words),
+            "certificates" => self.certificates(&mut words),
             "trades" => self.trades.iter().map(|trade| self.describe(trade)).collect::<Vec<_>>().join(", "),
             "versions" => {
                 let versions = self.trades.iter().map(|trade| trade.tariff_version.to_string());

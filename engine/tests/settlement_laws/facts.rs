@@ -1,7 +1,11 @@
 //! What must be true of readings, deliveries, money and certificates, by what the events said.
 
-use std::collections::BTreeMap;
+#[path = "facts/certificates.rs"]
+mod certificates;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use certificates::Certified;
 use parkwatt_engine::*;
 
 /// What the events said, added up without the engine's code.
@@ -13,14 +17,13 @@ pub struct Facts {
     /// Import and export of each slot and participant, as they count: what was measured last before the
     /// slot's final settlement.
     metered: BTreeMap<(Slot, ParticipantId), (u64, u64)>,
+    /// Of which of these one of the readings is no measurement.
+    estimated: BTreeSet<(Slot, ParticipantId)>,
     balances: BTreeMap<Account, i128>,
     /// What was posted in all for trades and at the tariffs, by payer, payee and purpose.
     posted: BTreeMap<(Account, Account, Purpose), i128>,
     phases: BTreeMap<Slot, Phase>,
-    issued: BTreeMap<CertificateId, u64>,
-    held: BTreeMap<(CertificateId, ParticipantId), u64>,
-    retired: BTreeMap<CertificateId, u64>,
-    claimed: BTreeMap<(Slot, ParticipantId), u64>,
+    certified: Certified,
 }
 
 impl Facts {
@@ -28,8 +31,12 @@ impl Facts {
         match *event {
             Event::TradeMade(trade) => assert_eq!(self.trades.insert(trade.id, trade), None),
             Event::Metered { slot, .. } if market.phase(slot, market.now()) == Phase::Final => {}
-            Event::Metered { participant, slot, import, export, .. } => {
+            Event::Metered { participant, slot, import, export, quality, .. } => {
                 self.metered.insert((slot, participant), (import.0, export.0));
+                self.estimated.remove(&(slot, participant));
+                if quality != Quality::Measured {
+                    self.estimated.insert((slot, participant));
+                }
             }
             Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, .. } => {
                 let slot = self.trades[&trade].slot;
@@ -44,25 +51,23 @@ impl Facts {
             Event::PhaseBegan { slot, phase } => {
                 let before = self.phases.insert(slot, phase);
                 assert!(before < Some(phase), "a slot's life goes forward");
-            }
-            Event::CertificateIssued { certificate, energy, .. } => {
-                assert_eq!(self.issued.insert(certificate, energy.0), None, "a certificate was issued twice");
-                let export = self.metered[&(certificate.slot, certificate.producer)].1;
-                assert!(energy.0 <= export, "more was certified than fed in");
-                self.held.insert((certificate, certificate.producer), energy.0);
-            }
-            Event::CertificateSliced { certificate, from, to, energy, .. } => {
-                self.take_held(certificate, from, energy);
-                *self.held.entry((certificate, to)).or_default() += energy.0;
-            }
-            Event::CertificateRetired { certificate, holder, energy, consumption_slot, .. } => {
-                self.take_held(certificate, holder, energy);
-                *self.retired.entry(certificate).or_default() += energy.0;
-                let claimed = self.claimed.entry((consumption_slot, holder)).or_default();
-                *claimed += energy.0;
-                assert!(*claimed <= self.metered[&(consumption_slot, holder)].0, "claimed beyond the import");
+                if phase == Phase::Final {
+                    self.check_final(slot);
+                }
             }
             _ => {}
+        }
+        let import = |slot, id| self.metered.get(&(slot, id)).map_or(0, |metered| metered.0);
+        let export =
+            |slot, id| if self.estimated.contains(&(slot, id)) { 0 } else { self.metered[&(slot, id)].1 };
+        self.certified.take(event, import, export);
+    }
+
+    /// Checks what must hold of a slot's certificates from its final settlement on.
+    fn check_final(&self, slot: Slot) {
+        for (&(of, id), &(import, export)) in self.metered.iter().filter(|((of, _), _)| *of == slot) {
+            let measured = if self.estimated.contains(&(of, id)) { 0 } else { export };
+            self.certified.check_final(slot, id, import, measured);
         }
     }
 
@@ -85,11 +90,6 @@ impl Facts {
         }
     }
 
-    fn take_held(&mut self, certificate: CertificateId, holder: ParticipantId, energy: Energy) {
-        let held = self.held.get_mut(&(certificate, holder)).expect("who gives a certificate away holds it");
-        *held = held.checked_sub(energy.0).expect("nobody gives away more than he holds");
-    }
-
     /// Checks what must hold at all times.
     pub fn check(&self, market: &Market) {
         let balances: BTreeMap<Account, i128> =
@@ -98,27 +98,11 @@ impl Facts {
         let posted = self.posted.iter().filter(|(_, amount)| **amount != 0);
         let posted: BTreeMap<_, _> = posted.map(|(of, amount)| (*of, *amount)).collect();
         assert_eq!(posted, self.posted_by_the_rule(market), "postings are not what the readings say");
-        self.check_certificates(market);
+        self.certified.check(market);
         for slot in self.trades.values().map(|trade| trade.slot) {
             if is_settled(market, slot) {
                 self.check_delivery(slot);
             }
-        }
-    }
-
-    fn check_certificates(&self, market: &Market) {
-        let mut held: BTreeMap<(CertificateId, ParticipantId), u64> = BTreeMap::new();
-        for holder in market.participants().ids() {
-            let slices = market.certificates().held_by(holder);
-            held.extend(slices.map(|(certificate, energy)| ((certificate, holder), energy.0)));
-        }
-        let held_by_the_events = self.held.iter().filter(|(_, held)| **held > 0);
-        assert!(held.iter().eq(held_by_the_events), "a holding is not the sum of its slices");
-        for (&certificate, &issued) in &self.issued {
-            let held: u64 =
-                self.held.iter().filter(|((id, _), _)| *id == certificate).map(|(_, &held)| held).sum();
-            let retired = self.retired.get(&certificate).copied().unwrap_or(0);
-            assert_eq!(issued, held + retired, "a certified Wh was lost or doubled");
         }
     }
 

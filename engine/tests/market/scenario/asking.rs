@@ -174,15 +174,6 @@ impl<M: Machine> World<M> {
         let new = NewTariffs { version, effective_from, zones, market_fee, bands };
         self.ask(signing, FOUNDER, Command::PublishTariffs(new))
     }
-
-    pub(super) fn retire(&mut self, signing: Signing, words: &mut Words) -> String {
-        let (holder, energy, slot) = (words.next(), words.energy(), relative_slot(words));
-        let consumption_slot = if words.skip("consumed") { relative_slot(words) } else { slot };
-        let (beneficiary, purpose) = ("works".to_owned(), String::new());
-        let class = CertificateClass::Exported;
-        let retirement = Retirement { slot, energy, consumption_slot, beneficiary, purpose, class };
-        self.ask(signing, holder, Command::RetireCertificates(retirement))
-    }
 }
 
 /// Takes `20 kWh at 3.00`, `in +1` for another slot, and conditions in any order: `until -23:30`,

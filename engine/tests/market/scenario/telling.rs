@@ -43,10 +43,7 @@ impl<M: Machine> World<M> {
                     self.moved.push(format!("{from} to {to} {}", words::worth(posting.amount)));
                 }
                 Event::PhaseBegan { phase, .. } => told.push(phase.to_string()),
-                Event::CertificateRetired { certificate, energy, .. } => {
-                    told.push(format!("{} of {}", words::energy(*energy), self.name(certificate.producer)));
-                }
-                _ => {}
+                of_certificates => told.extend(self.describe_step(of_certificates)),
             }
         }
         self.next_index += 1 + events.len() as u64;
