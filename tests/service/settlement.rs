@@ -173,6 +173,20 @@ async fn a_certificate_is_passed_on_claimed_and_void_once_it_is_withdrawn() {
 }
 
 #[tokio::test]
+async fn a_moment_that_ends_no_slot_is_refused_by_the_rule_however_far_it_lies() {
+    let mut market = Market::found().await;
+    let mut meter = market.enrol_trader("eve").await.meter();
+    for read_at_micros in [0, SLOT.end().0 + 1, u64::MAX] {
+        let reading =
+            SubmitReading { read_at_micros, quality: Quality::Measured.into(), ..SubmitReading::default() };
+        let said = ask(&market, &mut meter, Kind::SubmitReading(reading)).await;
+        let Outcome::Rejected(why) = said else { panic!("{said:?}") };
+        let refused = (why.code.as_str(), why.field.as_str());
+        assert_eq!(refused, ("READING_MUST_BE_AT_A_SLOTS_END", "read_at_micros"));
+    }
+}
+
+#[tokio::test]
 async fn an_emptied_account_holds_nothing() {
     let (mut market, eve, ann) = delivered().await;
     correct(&market, &eve).await;
