@@ -80,6 +80,7 @@ impl Accounts {
     /// # Panics
     /// If a balance leaves the 7.9e19 yuan that [`Money`] holds: the bounds on deposits, prices and energies
     /// keep every account far below.
+    #[inline]
     pub(crate) fn post(&mut self, posting: Posting, events: &mut Vec<Event>) {
         if posting.amount == Worth::ZERO {
             return;

@@ -49,7 +49,7 @@ mod state_hash;
 
 pub use accounts::Accounts;
 pub use book::{Met, OpenOrder, Placed, Prepared, StandaloneBook, indicative};
-pub use certificates::Certificates;
+pub use certificates::{CertificatePart, CertificateRecord, Certificates};
 pub use clearing::{ClearingError, check_clearing};
 pub use command::*;
 pub use config::*;

@@ -13,9 +13,9 @@ use crate::meters::Meters;
 use crate::settled::Settled;
 use crate::slots::{Due, Slots};
 use crate::{
-    Command, ConfigError, Event, KeyHolder, MarketConfig, NewTariffs, Outcome, ParticipantId, Participants,
-    Phase, PublicKey, Rejection, Request, Retirement, RetirementId, Slot, Stamp, Tariffs, Timestamp, Trade,
-    state_hash,
+    CertificateId, CertificateWithdrawal, Command, ConfigError, Event, KeyHolder, MarketConfig, NewTariffs,
+    Outcome, ParticipantId, Participants, Phase, PublicKey, Rejection, Request, Retirement, Slot, Stamp,
+    Tariffs, Timestamp, Trade, Transfer, state_hash,
 };
 
 /// One market's whole state.
@@ -61,7 +61,15 @@ impl Market {
 
     /// Returns the next moment at which time alone changes the market, for [`Market::tick`].
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.slots.next_due()
+        self.due_from(self.now)
+    }
+
+    /// Returns the next moment at which time alone changes the market, once it has reached `reached`: what
+    /// should have expired before, and is held again, expires then.
+    #[inline]
+    fn due_from(&self, reached: Timestamp) -> Option<Timestamp> {
+        let expiry = self.certificates.next_due().map(|due| due.max(reached));
+        self.slots.next_due().into_iter().chain(expiry).min()
     }
 
     /// Applies a request, appends what follows from it to `events`, and returns its outcome.
@@ -81,8 +89,8 @@ impl Market {
         self.judge(stamp, request, events).unwrap_or_else(Outcome::Rejected)
     }
 
-    /// Lets time pass until `stamp.at`, and appends what follows from it to `events`, in order of time and
-    /// then of slots.
+    /// Lets time pass until `stamp.at`, and appends what follows from it to `events`, in order of time; at one
+    /// moment first orders expire, then slots go on, then certificates expire.
     ///
     /// `events` is empty on entry. The events are the leaves right behind `stamp.index`.
     ///
@@ -91,11 +99,13 @@ impl Market {
     pub fn tick(&mut self, stamp: Stamp, events: &mut Vec<Event>) {
         assert!(events.is_empty(), "a tick's events are its own");
         assert!(self.now <= stamp.at, "time does not run backwards");
-        self.now = stamp.at;
-        while let Some(due) = self.slots.due(stamp.at) {
-            match due {
-                Due::Expiry(order) => self.expire(order, events),
-                Due::PhaseEnd(slot) => self.go_on(stamp, slot, events),
+        let mut reached = core::mem::replace(&mut self.now, stamp.at);
+        while let Some(due_at) = self.due_from(reached).filter(|due| *due <= stamp.at) {
+            reached = due_at;
+            match self.slots.due(reached) {
+                Some(Due::Expiry(order)) => self.expire(order, events),
+                Some(Due::PhaseEnd(slot)) => self.go_on(stamp, slot, events),
+                None => self.certificates.expire(reached, events),
             }
         }
     }
@@ -163,6 +173,15 @@ impl Market {
             (Command::RetireCertificates(retirement), KeyHolder::Owner(owner)) => {
                 self.retire(stamp, owner, retirement, events)
             }
+            (Command::TransferCertificates(transfer), KeyHolder::Owner(owner)) => {
+                self.transfer(stamp, owner, transfer, events)
+            }
+            (Command::BundleCertificates(bundling), KeyHolder::Owner(owner)) => {
+                self.certificates.bundle(stamp, owner, *bundling, events)
+            }
+            (Command::WithdrawCertificate(withdrawal), _) if self.is_operator(holder) => {
+                self.withdraw_certificate(withdrawal, events)
+            }
             _ => Err(Rejection::RoleMustPermit),
         }
     }
@@ -190,8 +209,33 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
         let is_settled = self.phase(retirement.slot, stamp.at) >= Phase::Settled;
-        self.certificates.check_and_retire(stamp, holder, retirement, &self.meters, is_settled, events)?;
-        Ok(Outcome::Retired(RetirementId(stamp.index)))
+        let import = self.meters.import(retirement.slot, holder);
+        self.certificates.retire(stamp, holder, retirement, is_settled, import, events)
+    }
+
+    fn transfer(
+        &mut self,
+        stamp: Stamp,
+        from: ParticipantId,
+        transfer: &Transfer,
+        events: &mut Vec<Event>,
+    ) -> Result<Outcome, Rejection> {
+        let to = self.participants.by_name(&transfer.to).ok_or(Rejection::ParticipantMustExist)?;
+        let is_settled = self.phase(transfer.slot, stamp.at) >= Phase::Settled;
+        self.certificates.transfer(from, to, transfer, is_settled, events)
+    }
+
+    fn withdraw_certificate(
+        &mut self,
+        withdrawal: &CertificateWithdrawal,
+        events: &mut Vec<Event>,
+    ) -> Result<Outcome, Rejection> {
+        let CertificateId { slot, producer, .. } = withdrawal.certificate;
+        // Where nothing is kept of a slot its settlement is final, or there never was anything in it.
+        let certifiable =
+            self.settled.keeps(slot).then(|| self.settled.certifiable(slot, producer, &self.meters));
+        let import_of = |id| self.meters.import(slot, id);
+        self.certificates.withdraw(withdrawal, certifiable.as_ref(), import_of, events)
     }
 }
 

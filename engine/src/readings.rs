@@ -90,6 +90,13 @@ impl Market {
 
     /// Ends a slot's settlement for ever.
     pub(crate) fn conclude(&mut self, slot: Slot, events: &mut Vec<Event>) {
+        for (producer, metered) in (0..).map(ParticipantId).zip(self.meters.metered_in(slot)) {
+            if metered.is_some() {
+                let certifiable = self.settled.certifiable(slot, producer, &self.meters);
+                let import_of = |id| self.meters.import(slot, id);
+                self.certificates.conclude(slot, producer, &certifiable, import_of, events);
+            }
+        }
         self.meters.conclude(slot);
         self.settled.release(slot);
         self.slots.conclude(slot, &self.config.timeline);

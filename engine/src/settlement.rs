@@ -154,59 +154,55 @@ impl Settlement<'_> {
         });
     }
 
-    /// Posts what moves for one trade, as far as it differs from what had moved before.
+    /// Posts what moves for one trade, as far as it differs from what had moved before: energy, wheeling,
+    /// congestion and fee for what was delivered, and deviation charges for what was not.
     fn post_trade(&mut self, sale: &Sale, before: Parts, after: Parts) {
         let (buyer, seller, id) =
             (Account::Participant(sale.buyer), Account::Participant(sale.seller), sale.id);
-        let ways = [
-            (buyer, seller, Purpose::Energy(id)),
-            (buyer, Account::Network, Purpose::Wheeling(id)),
-            (buyer, Account::Congestion, Purpose::Congestion(id)),
-            (buyer, Account::Market, Purpose::Fee(id)),
-            (seller, Account::Supplier, Purpose::Deviation(id)),
-            (buyer, Account::Supplier, Purpose::Deviation(id)),
-        ];
-        let amounts = self.amounts(sale, after).into_iter().zip(self.amounts(sale, before));
-        for ((from, to, purpose), (after, before)) in ways.into_iter().zip(amounts) {
-            self.accounts.post(Posting { from, to, amount: after.minus(before), purpose }, self.events);
+        let more = i128::from(after.delivered.0) - i128::from(before.delivered.0);
+        if more != 0 {
+            self.post(buyer, seller, worth(sale.price, more), Purpose::Energy(id));
+            self.post(buyer, Account::Network, worth(sale.wheeling, more), Purpose::Wheeling(id));
+            self.post(buyer, Account::Congestion, worth(sale.congestion, more), Purpose::Congestion(id));
+            self.post(buyer, Account::Market, worth(sale.fee, more), Purpose::Fee(id));
+        }
+        for (liable, before, after) in [
+            (seller, before.seller_deviation, after.seller_deviation),
+            (buyer, before.buyer_deviation, after.buyer_deviation),
+        ] {
+            if before != after {
+                // OK because each charge is rounded by itself, so that what was rounded before is given back.
+                let amount = self.charge(sale, after).minus(self.charge(sale, before));
+                self.post(liable, Account::Supplier, amount, Purpose::Deviation(id));
+            }
         }
     }
 
-    /// Returns what a trade moves in all: energy, wheeling, congestion and fee for what was delivered, and the
-    /// seller's and the buyer's deviation charges for what was not.
-    fn amounts(&self, sale: &Sale, parts: Parts) -> [Worth; 6] {
+    /// Returns what a side of a trade pays in all for a deviation.
+    fn charge(&self, sale: &Sale, deviation: Energy) -> Worth {
         // OK because a price may be negative, and to deliver nothing at such a price must cost too.
         let per_kwh = Price(sale.price.0.abs());
-        let deviation = |energy: Energy| {
-            if energy.is_zero() {
-                return Worth::ZERO;
-            }
-            per_kwh.times(energy).per_mille_half_even(self.deviation_per_mille)
-        };
-        let delivered = |price: Price| price.times(parts.delivered);
-        [
-            delivered(sale.price),
-            delivered(sale.wheeling),
-            delivered(sale.congestion),
-            delivered(sale.fee),
-            deviation(parts.seller_deviation),
-            deviation(parts.buyer_deviation),
-        ]
+        per_kwh.times(deviation).per_mille_half_even(self.deviation_per_mille)
     }
 
     /// Posts what a participant drew and fed in beyond his trades, or what of that is different.
     fn post_rest(&mut self, who: ParticipantId, rest: Flow) {
         let (account, slot) = (Account::Participant(who), self.slot);
-        let worth = |price: Price, wh: i128| Worth(i128::from(price.0) * wh);
         let (retail, feed_in) =
             (worth(self.tariff.retail, rest.import), worth(self.tariff.feed_in, rest.export));
-        for posting in [
-            Posting { from: account, to: Account::Supplier, amount: retail, purpose: Purpose::Retail(slot) },
-            Posting { from: Account::Supplier, to: account, amount: feed_in, purpose: Purpose::FeedIn(slot) },
-        ] {
-            self.accounts.post(posting, self.events);
-        }
+        self.post(account, Account::Supplier, retail, Purpose::Retail(slot));
+        self.post(Account::Supplier, account, feed_in, Purpose::FeedIn(slot));
     }
+
+    #[inline]
+    fn post(&mut self, from: Account, to: Account, amount: Worth, purpose: Purpose) {
+        self.accounts.post(Posting { from, to, amount, purpose }, self.events);
+    }
+}
+
+/// Returns what so many Wh cost, or so many less.
+fn worth(price: Price, wh: i128) -> Worth {
+    Worth(i128::from(price.0) * wh)
 }
 
 impl Parts {

@@ -72,6 +72,11 @@ impl SignedCheckpoint {
         &self.note
     }
 
+    /// Returns the same checkpoint with further signatures in its note.
+    pub(crate) fn with_note(&self, note: String) -> SignedCheckpoint {
+        SignedCheckpoint { note, ..*self }
+    }
+
     /// Reads a note without looking at its signatures: for notes whose signature is checked later, or was
     /// before.
     pub(crate) fn parse_unverified(note: &str) -> Result<SignedCheckpoint, CheckpointError> {

@@ -24,6 +24,7 @@
 mod checkpoint;
 mod proof;
 mod tree;
+mod witness;
 // The durable form, and who writes it.
 mod journal;
 mod ledger;
@@ -49,5 +50,7 @@ pub use tree::{
     Hash, HashReader, ProofError, Tree, leaf_hash, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,
 };
+
+pub use witness::{Quorum, QuorumError, UnseenError, Witness, WitnessKeyError, WitnessSigner};
 
 pub use ed25519_dalek::{SigningKey, VerifyingKey};

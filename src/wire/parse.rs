@@ -6,9 +6,6 @@ use prost::Message;
 
 use super::{certificates, rotation::key_rotation, tariffs::new_tariffs};
 
-/// The moment from which on no reading is taken: the end of the last slot whose number has 32 bits.
-const READ_AT_END_MICROS: u64 = (1 << 32) * engine::SECONDS_PER_SLOT * engine::MICROS_PER_SECOND;
-
 /// A payload that is no command: which field, and what must hold of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
@@ -248,11 +245,6 @@ fn reading(it: &v1::SubmitReading) -> Result<engine::Reading, Malformed> {
             return Err(Malformed::new("quality", format!("{} is no quality", it.quality)));
         }
     };
-    // The engine's slots have 32 bits.
-    if it.read_at_micros >= READ_AT_END_MICROS {
-        let problem = format!("{} lies beyond the year 124000", it.read_at_micros);
-        return Err(Malformed::new("read_at_micros", problem));
-    }
     Ok(engine::Reading {
         read_at: engine::Timestamp(it.read_at_micros),
         import_register: engine::Energy(it.import_register_wh),

@@ -7,7 +7,7 @@ use parkwatt_proto::v1::{
 use prost::Message;
 use tonic::Code;
 
-use super::market::{Market, Person, SLOT, check_refusal, order, place};
+use super::market::{Market, Person, check_refusal, order, place};
 
 /// A refusal as it is expected: status, reason, field, and words of the sentence.
 type Refusal<'a> = (Code, &'a str, &'a str, &'a [&'a str]);

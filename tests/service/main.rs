@@ -11,3 +11,4 @@ mod orders;
 mod proofs;
 mod rotation;
 mod sessions;
+mod settlement;

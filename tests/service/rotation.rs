@@ -2,6 +2,7 @@
 //! it.
 
 use parkwatt_client::{ClientError, Signer};
+use parkwatt_engine::Slot;
 use parkwatt_proto::v1::{
     CancelOrder, EnrolParticipant, GetAccountRequest, ListEntriesRequest, OrderId, Quality, Receipt, Role,
     Side, SignedCommand, SubmitReading, account_client::AccountClient, answer, command::Kind,

@@ -45,7 +45,6 @@ fn divide(want: Energy, metered: Energy, total: Energy) -> (Energy, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
     use proptest::prelude::*;
 
     #[test]
@@ -81,7 +80,7 @@ mod tests {
                 prop_assert!(share.0 <= *want);
                 let product = u128::from(*want) * u128::from(metered.min(total));
                 let floor = product / u128::from(total.max(1));
-                prop_assert!(vec![floor, floor + 1].contains(&u128::from(share.0)));
+                prop_assert!([floor, floor + 1].contains(&u128::from(share.0)));
             }
         }
     }

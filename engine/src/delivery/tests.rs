@@ -1,3 +1,5 @@
+//! Deliveries by hand, and what a reading changes beside a computation from the beginning.
+
 use alloc::vec::Vec;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Settlements to the last micro-yuan, and resettlements beside a settlement from the beginning.
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 

@@ -133,22 +133,17 @@ impl<S: Subject> History<S> {
                     self.read(signing, who, reading);
                 }
             }
-            Act::Retire { who, slot, energy, slots_later } => {
-                let slot = Slot(FIRST.0 + slot);
-                let consumption_slot = Slot(slot.0 + slots_later);
-                let (energy, beneficiary, purpose) = (Energy(*energy), "works".to_owned(), String::new());
-                let class = CertificateClass::Exported;
-                let retirement = Retirement { slot, energy, consumption_slot, beneficiary, purpose, class };
-                let key = self.owners[usize::from(*who)];
-                self.ask(key, signing, Command::RetireCertificates(retirement));
+            Act::OfCertificates(asked) => {
+                self.ask(self.owners[usize::from(asked.who)], signing, asked.command());
             }
             Act::Wait { minutes } => self.wait(*minutes),
         }
     }
 
-    /// Lets everything that is still due happen.
+    /// Lets everything that is still due happen, until all certificates have expired.
     pub fn end(&mut self) {
         self.wait(48 * 60);
+        self.wait(4 * 366 * 24 * 60);
     }
 
     fn new_order(&self, who: u8, wish: &NewWish) -> NewOrder {

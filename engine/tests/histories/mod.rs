@@ -4,4 +4,5 @@
 //! ties, full edges, own crossings and refusals are common.
 
 pub mod history;
+pub mod holders;
 pub mod steps;

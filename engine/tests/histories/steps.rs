@@ -5,6 +5,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::holders::{Asked, asked};
+
 /// How many participants there are from the beginning.
 pub const PEOPLE: u8 = 5;
 /// Who only bids.
@@ -102,12 +104,7 @@ pub enum Act {
         more: [i64; 3],
         quality: Quality,
     },
-    Retire {
-        who: u8,
-        slot: u32,
-        energy: u64,
-        slots_later: u32,
-    },
+    OfCertificates(Asked),
     Wait {
         minutes: u64,
     },
@@ -174,10 +171,14 @@ pub fn history(emphasis: Emphasis) -> impl Strategy<Value = (MarketConfig, Vec<S
     };
     let wait = |minutes: u64| Step { signing: Signing::Well, act: Act::Wait { minutes } };
     let early = prop_oneof![2 => vec(publish_step(), 0..=0), 1 => vec(publish_step(), 1..4)];
-    let parts = (early, vec(order_step(), gathering), vec(order_step(), trading), vec(meter_step(), 0..60));
-    (market(emphasis), parts).prop_map(move |(market, (early, gathering, trading, metering))| {
+    // Sometimes there is enough for national certificates.
+    let scale = prop_oneof![5 => Just(1), 1 => Just(100_000_u64)];
+    let metering = scale.prop_flat_map(|scale| (vec(meter_step(scale), 0..60), vec(late_step(scale), 0..30)));
+    let parts = (early, vec(order_step(), gathering), vec(order_step(), trading), metering);
+    (market(emphasis), parts).prop_map(move |(market, (early, gathering, trading, (metering, late)))| {
         let steps = early.into_iter().chain([wait(80)]).chain(gathering).chain([wait(50)]).chain(trading);
-        (market, steps.chain([wait(80)]).chain(metering).collect())
+        // Until the first slots are settled at the latest.
+        (market, steps.chain([wait(80)]).chain(metering).chain([wait(40)]).chain(late).collect())
     })
 }
 
@@ -194,7 +195,12 @@ fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
         }
         Emphasis::Auction => prop_oneof![3 => minutes(180, 60), 1 => minutes(150, 15), 1 => minutes(180, 90)],
     };
-    let final_after_s = prop_oneof![2 => Just(86_400_u32), 1 => Just(1800), 2 => 1800..9000_u32];
+    let final_after_s = prop_oneof![
+        4 => Just(86_400_u32),
+        2 => Just(1800),
+        4 => 1800..9000_u32,
+        2 => Just(3 * 366 * 86_400)
+    ];
     let points = prop_oneof![Just(500_u32), Just(0), Just(1000), Just(333)];
     let lot = prop_oneof![Just(1_u64), Just(5)];
     (vec(zone, 1..=4), timeline, gate_s, final_after_s, points, lot, ticks(0..2)).prop_map(
@@ -281,24 +287,19 @@ fn order_step() -> impl Strategy<Value = Step> {
     (signing(), act).prop_map(|(signing, act)| Step { signing, act })
 }
 
-fn meter_step() -> impl Strategy<Value = Step> {
-    let energy = || prop_oneof![Just(0), 0..30_u64];
-    let energies = || [energy(), energy(), energy()];
+/// Returns what happens once meters are read; `scale` is how much a unit of metered energy is, in Wh.
+fn meter_step(scale: u64) -> impl Strategy<Value = Step> {
+    let energy = move || prop_oneof![Just(0), (0..30_u64).prop_map(move |energy| energy * scale)];
+    let energies = move || [energy(), energy(), energy()];
     let flaw = prop_oneof![20 => Just(0), 1 => 1..8_u8];
-    let more = || prop_oneof![1 => Just(0), 3 => -12..12_i64];
-    // Mostly of a slot that is not final yet.
-    let back = prop_oneof![3 => 0..2_u32, 1 => 0..7_u32];
     let act = prop_oneof![
         14 => (0..PEOPLE, energies(), quality(), flaw)
             .prop_map(|(who, energies, quality, flaw)| Act::Read { who, energies, quality, flaw }),
         4 => vec(energies(), usize::from(PEOPLE - 1))
             .prop_map(|energies| Act::ReadAll { energies }),
         3 => Just(Act::ReadAll { energies: vec![[0; 3]; usize::from(PEOPLE - 1)] }),
-        10 => (0..PEOPLE - 1, back, [more(), more(), more()], quality())
-            .prop_map(|(who, back, more, quality)| Act::Correct { who, back, more, quality }),
-        6 => (0..PEOPLE, 0..SLOTS, 0..12_u64, prop_oneof![9 => Just(0), 1 => Just(1_u32)]).prop_map(
-            |(who, slot, energy, slots_later)| Act::Retire { who, slot, energy, slots_later }
-        ),
+        10 => correction(scale),
+        6 => asked(scale).prop_map(Act::OfCertificates),
         1 => vec(wish(), 1..=2)
             .prop_map(|orders| Act::Place { who: 0, orders, all_or_none: false }),
         1 => which().prop_map(|which| Act::Cancel { which }),
@@ -306,6 +307,27 @@ fn meter_step() -> impl Strategy<Value = Step> {
         3 => (0..30_u64).prop_map(|minutes| Act::Wait { minutes }),
     ];
     (signing(), act).prop_map(|(signing, act)| Step { signing, act })
+}
+
+/// Returns what happens once slots are settled.
+fn late_step(scale: u64) -> impl Strategy<Value = Step> {
+    // Seldom until what was generated expires.
+    let minutes = prop_oneof![5 => 0..30_u64, 1 => Just(740 * 24 * 60)];
+    let act = prop_oneof![
+        20 => asked(scale).prop_map(Act::OfCertificates),
+        8 => correction(scale),
+        1 => minutes.prop_map(|minutes| Act::Wait { minutes }),
+    ];
+    (signing(), act).prop_map(|(signing, act)| Step { signing, act })
+}
+
+fn correction(scale: u64) -> impl Strategy<Value = Act> {
+    let signed = i64::try_from(scale).unwrap();
+    let more = move || prop_oneof![1 => Just(0), 3 => (-12..12_i64).prop_map(move |more| more * signed)];
+    // Mostly of a slot that is not final yet.
+    let back = prop_oneof![3 => 0..2_u32, 1 => 0..7_u32];
+    (0..PEOPLE - 1, back, [more(), more(), more()], quality())
+        .prop_map(|(who, back, more, quality)| Act::Correct { who, back, more, quality })
 }
 
 fn quality() -> impl Strategy<Value = Quality> {

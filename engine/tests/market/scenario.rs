@@ -123,6 +123,10 @@ impl<M: Machine> World<M> {
             "read" => self.read(signing, &mut words),
             "retire" => self.retire(signing, &mut words),
             "trades" => self.trades.iter().map(|trade| self.describe(trade)).collect::<Vec<_>>().join(", "),
+            "versions" => {
+                let versions = self.trades.iter().map(|trade| trade.tariff_version.to_string());
+                versions.collect::<Vec<_>>().join(", ")
+            }
             "delivered" => self.delivered.values().cloned().collect::<Vec<_>>().join(", "),
             "metered" => self.metered.join(", "),
             "moved" => self.moved.join(", "),

@@ -1,5 +1,8 @@
 //! What occurred between all histories: what never did was not compared.
 
+#[path = "holders.rs"]
+mod holders;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use parkwatt_engine::*;
@@ -47,6 +50,9 @@ const MUST_OCCUR: &[&str] = &[
     "trade at later tariffs",
     "reading taken",
     "retired",
+    "transferred",
+    "bundled",
+    "withdrawn",
     "phase began",
     "metered",
     "metered again",
@@ -71,19 +77,6 @@ const MUST_OCCUR: &[&str] = &[
     "feed-in posted",
     "settled by the last reading",
     "settled at the deadline",
-    "certificate issued",
-    "certificate sliced",
-    "certificate retired",
-];
-
-/// Rejections of what is asked of certificates and in no history yet.
-const CANNOT_OCCUR: &[&str] = &[
-    "TRANSFER_MUST_BE_POSITIVE",
-    "TRANSFER_MUST_BE_TO_ANOTHER",
-    "CERTIFICATES_MUST_BE_TRADABLE",
-    "BUNDLE_MUST_REACH_ONE_MWH",
-    "CERTIFICATE_MUST_EXIST",
-    "CORRECTION_MUST_CONTRADICT_THE_CERTIFICATE",
 ];
 
 impl Coverage {
@@ -107,8 +100,7 @@ impl Coverage {
         for (what, times) in &self.occurred {
             println!("{times:>9} {what}");
         }
-        let codes = Rejection::CODES.iter().filter(|code| !CANNOT_OCCUR.contains(code));
-        let must = codes.chain(MUST_OCCUR);
+        let must = Rejection::CODES.iter().chain(MUST_OCCUR).chain(holders::MUST_OCCUR);
         let missing: Vec<&&str> = must.filter(|what| !self.occurred.contains_key(**what)).collect();
         assert!(missing.is_empty(), "never occurred: {missing:?}");
     }
@@ -139,9 +131,9 @@ impl Coverage {
             Outcome::CancelledAll { .. } => self.count("cancelled many"),
             Outcome::ReadingTaken => self.note_reading(events),
             Outcome::Retired(_) => self.count("retired"),
-            Outcome::Transferred | Outcome::Bundled { .. } | Outcome::CertificateWithdrawn => {
-                self.count("another step of a certificate");
-            }
+            Outcome::Transferred => self.count("transferred"),
+            Outcome::Bundled { .. } => self.count("bundled"),
+            Outcome::CertificateWithdrawn => self.count("withdrawn"),
         }
         for event in events {
             if let Event::TradeMade(trade) = event
@@ -155,6 +147,7 @@ impl Coverage {
             }
             self.note(event);
         }
+        holders::note_all(events, |what| self.count(what));
     }
 
     pub fn note_tick(&mut self, events: &[Event]) {
@@ -167,6 +160,7 @@ impl Coverage {
             }
             self.note(event);
         }
+        holders::note_all(events, |what| self.count(what));
         for pair in events.windows(2) {
             if let [
                 Event::PhaseBegan { slot, phase: Phase::Settled },
@@ -250,17 +244,7 @@ impl Coverage {
             Event::TradeDelivered { estimated: true, .. } => self.count("delivered by estimate"),
             Event::TradeDelivered { .. } => self.count("delivered less"),
             Event::Posted(posting) => self.note_posting(posting),
-            Event::CertificateIssued { .. } => self.count("certificate issued"),
-            Event::CertificateSliced { .. } => self.count("certificate sliced"),
-            Event::CertificateRetired { .. } => self.count("certificate retired"),
-            Event::CertificateTransferred { .. }
-            | Event::GecIssued { .. }
-            | Event::CertificateBundled { .. }
-            | Event::CertificateExpired { .. }
-            | Event::CertificateWithdrawn { .. }
-            | Event::CertificateVoided { .. }
-            | Event::GecVoided { .. }
-            | Event::CertificateReleased { .. } => self.count("another step of a certificate"),
+            of_certificates => holders::note(of_certificates, |what| self.count(what)),
         }
     }
 

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use parkwatt_engine::*;
 
-use crate::PARTICIPANTS;
-
 /// What the events said, added up without the engine's code.
 #[derive(Default)]
 pub struct Facts {
     pub trades: BTreeMap<TradeId, Trade>,
-    /// Delivered, the seller's deviation, the buyer's.
+    /// What was said last of each trade: delivered, the seller's deviation, the buyer's.
     pub delivered: BTreeMap<TradeId, (u64, u64, u64)>,
-    /// Import and export of each slot and participant.
+    /// Import and export of each slot and participant, as they count: what was measured last before the
+    /// slot's final settlement.
     metered: BTreeMap<(Slot, ParticipantId), (u64, u64)>,
-    /// What was metered when the slot was settled.
-    settled: BTreeMap<Slot, BTreeMap<ParticipantId, (u64, u64)>>,
-    pub balances: BTreeMap<Account, i128>,
+    balances: BTreeMap<Account, i128>,
+    /// What was posted in all for trades and at the tariffs, by payer, payee and purpose.
+    posted: BTreeMap<(Account, Account, Purpose), i128>,
+    phases: BTreeMap<Slot, Phase>,
     issued: BTreeMap<CertificateId, u64>,
     held: BTreeMap<(CertificateId, ParticipantId), u64>,
     retired: BTreeMap<CertificateId, u64>,
@@ -24,23 +24,31 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub fn take(&mut self, event: &Event) {
+    pub fn take(&mut self, market: &Market, event: &Event) {
         match *event {
             Event::TradeMade(trade) => assert_eq!(self.trades.insert(trade.id, trade), None),
-            Event::Metered { participant, reading, import, export } => {
-                let before = self.metered.insert((reading.slot, participant), (import.0, export.0));
-                assert_eq!(before, None, "a slot was measured twice");
+            Event::Metered { slot, .. } if market.phase(slot, market.now()) == Phase::Final => {}
+            Event::Metered { participant, slot, import, export, .. } => {
+                self.metered.insert((slot, participant), (import.0, export.0));
             }
             Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, .. } => {
-                let parts = (delivered.0, seller_deviation.0, buyer_deviation.0);
-                assert_eq!(self.delivered.insert(trade, parts), None, "a trade was delivered twice");
+                let slot = self.trades[&trade].slot;
+                assert_ne!(
+                    self.phases.get(&slot),
+                    Some(&Phase::Final),
+                    "delivered after the final settlement"
+                );
+                self.delivered.insert(trade, (delivered.0, seller_deviation.0, buyer_deviation.0));
             }
-            Event::Posted(posting) => {
-                *self.balances.entry(posting.from).or_default() -= posting.amount.0;
-                *self.balances.entry(posting.to).or_default() += posting.amount.0;
+            Event::Posted(posting) => self.take_posting(posting),
+            Event::PhaseBegan { slot, phase } => {
+                let before = self.phases.insert(slot, phase);
+                assert!(before < Some(phase), "a slot's life goes forward");
             }
-            Event::CertificateIssued { certificate, energy } => {
+            Event::CertificateIssued { certificate, energy, .. } => {
                 assert_eq!(self.issued.insert(certificate, energy.0), None, "a certificate was issued twice");
+                let export = self.metered[&(certificate.slot, certificate.producer)].1;
+                assert!(energy.0 <= export, "more was certified than fed in");
                 self.held.insert((certificate, certificate.producer), energy.0);
             }
             Event::CertificateSliced { certificate, from, to, energy, .. } => {
@@ -50,14 +58,30 @@ impl Facts {
             Event::CertificateRetired { certificate, holder, energy, consumption_slot, .. } => {
                 self.take_held(certificate, holder, energy);
                 *self.retired.entry(certificate).or_default() += energy.0;
-                *self.claimed.entry((consumption_slot, holder)).or_default() += energy.0;
+                let claimed = self.claimed.entry((consumption_slot, holder)).or_default();
+                *claimed += energy.0;
+                assert!(*claimed <= self.metered[&(consumption_slot, holder)].0, "claimed beyond the import");
             }
-            Event::PhaseBegan { slot, phase: Phase::Settled } => {
-                let of_slot = self.metered.iter().filter(|((metered, _), _)| *metered == slot);
-                let metered = of_slot.map(|(&(_, participant), &energies)| (participant, energies)).collect();
-                assert_eq!(self.settled.insert(slot, metered), None, "a slot was settled twice");
+            _ => {}
+        }
+    }
+
+    fn take_posting(&mut self, posting: Posting) {
+        let Posting { from, to, amount: Worth(amount), purpose } = posting;
+        assert_ne!(amount, 0, "nothing was posted");
+        *self.balances.entry(from).or_default() -= amount;
+        *self.balances.entry(to).or_default() += amount;
+        match purpose {
+            Purpose::Deposit => assert!(from == Account::Bank && amount > 0),
+            Purpose::Payout => {
+                assert!(to == Account::Bank && amount > 0);
+                assert!(self.balances[&from] > -HALF_A_FEN, "credit was paid out");
             }
-            Event::PhaseBegan { .. } | Event::AuctionCleared(_) | Event::OrderLapsed { .. } => {}
+            Purpose::Rounding => {
+                assert!(to == Account::Rounding && amount.abs() <= HALF_A_FEN);
+                assert_eq!(self.balances[&from], 0, "an emptied account has something left");
+            }
+            _ => *self.posted.entry((from, to, purpose)).or_default() += amount,
         }
     }
 
@@ -71,8 +95,18 @@ impl Facts {
         let balances: BTreeMap<Account, i128> =
             market.accounts().balances().map(|(account, balance)| (account, balance.worth().0)).collect();
         assert_eq!(balances, self.balances, "a balance is not the sum of its postings");
-        assert_eq!(balances.values().sum::<i128>(), 0, "money came from nowhere");
+        let posted = self.posted.iter().filter(|(_, amount)| **amount != 0);
+        let posted: BTreeMap<_, _> = posted.map(|(of, amount)| (*of, *amount)).collect();
+        assert_eq!(posted, self.posted_by_the_rule(market), "postings are not what the readings say");
+        self.check_certificates(market);
+        for slot in self.trades.values().map(|trade| trade.slot) {
+            if is_settled(market, slot) {
+                self.check_delivery(slot);
+            }
+        }
+    }
 
+    fn check_certificates(&self, market: &Market) {
         let mut held: BTreeMap<(CertificateId, ParticipantId), u64> = BTreeMap::new();
         for holder in market.participants().ids() {
             let slices = market.certificates().held_by(holder);
@@ -85,65 +119,64 @@ impl Facts {
                 self.held.iter().filter(|((id, _), _)| *id == certificate).map(|(_, &held)| held).sum();
             let retired = self.retired.get(&certificate).copied().unwrap_or(0);
             assert_eq!(issued, held + retired, "a certified Wh was lost or doubled");
-            assert_eq!(issued, self.metered[&(certificate.slot, certificate.producer)].1);
-        }
-        for (claim, &claimed) in &self.claimed {
-            assert!(claimed <= self.metered[claim].0, "more was claimed than drawn");
-        }
-        for (&slot, metered) in &self.settled {
-            self.check_delivery(slot, metered);
         }
     }
 
     /// Checks that all of a settled slot's trades were delivered, and none of them beyond the meters.
-    fn check_delivery(&self, slot: Slot, metered: &BTreeMap<ParticipantId, (u64, u64)>) {
+    fn check_delivery(&self, slot: Slot) {
         let mut bought: BTreeMap<ParticipantId, u64> = BTreeMap::new();
         let mut sold: BTreeMap<ParticipantId, u64> = BTreeMap::new();
         for trade in self.trades.values().filter(|trade| trade.slot == slot) {
             let (delivered, by_seller, by_buyer) = self.delivered[&trade.id];
             assert_eq!(delivered + by_seller + by_buyer, trade.energy.0);
-            assert!(metered.contains_key(&trade.seller) || by_seller == 0);
-            assert!(metered.contains_key(&trade.buyer) || by_buyer == 0);
+            assert!(self.metered.contains_key(&(slot, trade.seller)) || by_seller == 0);
+            assert!(self.metered.contains_key(&(slot, trade.buyer)) || by_buyer == 0);
             *bought.entry(trade.buyer).or_default() += delivered;
             *sold.entry(trade.seller).or_default() += delivered;
         }
-        for (participant, &(import, export)) in metered {
-            assert!(bought.get(participant).copied().unwrap_or(0) <= import, "allotted beyond the import");
-            assert!(sold.get(participant).copied().unwrap_or(0) <= export, "allotted beyond the export");
+        for (&(of, participant), &(import, export)) in &self.metered {
+            let sum = |sums: &BTreeMap<_, u64>| sums.get(&participant).copied().unwrap_or(0);
+            assert!(of != slot || sum(&bought) <= import, "allotted beyond the import");
+            assert!(of != slot || sum(&sold) <= export, "allotted beyond the export");
         }
     }
 
-    /// Returns what every account must have once all is settled: R12 said once more, trade by trade.
-    pub fn balances_by_the_rule(&self, config: &MarketConfig) -> BTreeMap<Account, i128> {
-        let mut sums: BTreeMap<Account, i128> = BTreeMap::new();
-        let mut pay = |from, to, price: Price, energy: u64| {
-            *sums.entry(from).or_default() -= i128::from(price.0) * i128::from(energy);
-            *sums.entry(to).or_default() += i128::from(price.0) * i128::from(energy);
+    /// Returns what must have been posted in all: R12 said once more, trade by trade.
+    fn posted_by_the_rule(&self, market: &Market) -> BTreeMap<(Account, Account, Purpose), i128> {
+        let config = market.config();
+        let mut sums: BTreeMap<(Account, Account, Purpose), i128> = BTreeMap::new();
+        let mut pay = |from, to, purpose, price: Price, energy: u64| {
+            *sums.entry((from, to, purpose)).or_default() += i128::from(price.0) * i128::from(energy);
         };
-        for who in 0..u32::from(PARTICIPANTS) {
-            pay(Account::Bank, Account::Participant(ParticipantId(who)), Price(1_000_000), 1_000);
-        }
-        let mut rest = self.settled.clone();
+        let settled = self.metered.iter().filter(|((slot, _), _)| is_settled(market, *slot));
+        let mut rest: BTreeMap<(Slot, ParticipantId), (u64, u64)> =
+            settled.map(|(of, it)| (*of, *it)).collect();
         for (id, &(delivered, by_seller, by_buyer)) in &self.delivered {
-            let trade = self.trades[id];
+            let (trade, id) = (self.trades[id], *id);
             let (buyer, seller) = (Account::Participant(trade.buyer), Account::Participant(trade.seller));
-            pay(buyer, seller, trade.price, delivered);
-            pay(buyer, Account::Network, trade.wheeling, delivered);
-            pay(buyer, Account::Market, config.market_fee, delivered);
+            pay(buyer, seller, Purpose::Energy(id), trade.price, delivered);
+            pay(buyer, Account::Network, Purpose::Wheeling(id), trade.wheeling, delivered);
+            pay(buyer, Account::Market, Purpose::Fee(id), config.market_fee, delivered);
             // Prices are multiples of the tick of 100 micro-yuan, so that 10 % of them is exact.
             let charge = Price(trade.price.0.abs() / 10);
-            pay(seller, Account::Supplier, charge, by_seller);
-            pay(buyer, Account::Supplier, charge, by_buyer);
-            let metered = rest.get_mut(&trade.slot).expect("only settled trades are delivered");
-            metered.entry(trade.buyer).and_modify(|(import, _)| *import -= delivered);
-            metered.entry(trade.seller).and_modify(|(_, export)| *export -= delivered);
+            pay(seller, Account::Supplier, Purpose::Deviation(id), charge, by_seller);
+            pay(buyer, Account::Supplier, Purpose::Deviation(id), charge, by_buyer);
+            rest.entry((trade.slot, trade.buyer)).and_modify(|(import, _)| *import -= delivered);
+            rest.entry((trade.slot, trade.seller)).and_modify(|(_, export)| *export -= delivered);
         }
-        for (participant, (import, export)) in rest.into_values().flatten() {
-            let account = Account::Participant(participant);
-            pay(account, Account::Supplier, config.tariffs[0].retail, import);
-            pay(Account::Supplier, account, config.tariffs[0].feed_in, export);
+        for ((slot, participant), (import, export)) in rest {
+            let (account, tariff) = (Account::Participant(participant), config.tariffs[0]);
+            pay(account, Account::Supplier, Purpose::Retail(slot), tariff.retail, import);
+            pay(Account::Supplier, account, Purpose::FeedIn(slot), tariff.feed_in, export);
         }
         sums.retain(|_, sum| *sum != 0);
         sums
     }
+}
+
+/// Half a fen in 1e-9 yuan.
+const HALF_A_FEN: i128 = 5_000_000;
+
+fn is_settled(market: &Market, slot: Slot) -> bool {
+    market.phase(slot, market.now()) >= Phase::Settled
 }

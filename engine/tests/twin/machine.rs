@@ -26,6 +26,7 @@ pub trait Machine {
     fn balance(&self, account: Account) -> Worth;
     fn reserved(&self, id: ParticipantId) -> Worth;
     fn held(&self, holder: ParticipantId, slot: Slot) -> Energy;
+    fn parts(&self, slot: Slot) -> Vec<(CertificateId, CertificatePart)>;
     fn open_orders(&self, slot: Slot) -> Vec<Rest>;
     fn phase(&self, slot: Slot) -> Phase;
     fn indicative(&self, slot: Slot) -> Option<Clearing>;
@@ -70,6 +71,11 @@ impl Machine for Market {
 
     fn held(&self, holder: ParticipantId, slot: Slot) -> Energy {
         self.certificates().held(holder, slot)
+    }
+
+    fn parts(&self, slot: Slot) -> Vec<(CertificateId, CertificatePart)> {
+        let records = self.certificates().of_slot(slot);
+        records.flat_map(|record| record.parts.into_iter().map(move |part| (record.id, part))).collect()
     }
 
     fn open_orders(&self, slot: Slot) -> Vec<Rest> {
@@ -123,7 +129,11 @@ impl Machine for Twin {
     }
 
     fn held(&self, holder: ParticipantId, slot: Slot) -> Energy {
-        self.held(holder, slot).iter().fold(Energy::ZERO, |sum, (_, energy)| sum.plus(*energy))
+        self.held(holder, slot)
+    }
+
+    fn parts(&self, slot: Slot) -> Vec<(CertificateId, CertificatePart)> {
+        self.parts(slot)
     }
 
     fn open_orders(&self, slot: Slot) -> Vec<Rest> {

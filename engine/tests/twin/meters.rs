@@ -9,7 +9,7 @@ const REGISTER_MAX: Energy = Energy(999_999_999_999);
 const MICROS_PER_SLOT: u64 = 900_000_000;
 
 /// What a meter measured in a slot.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metered {
     pub import: Energy,
     pub export: Energy,
@@ -26,11 +26,10 @@ impl Metered {
 impl Twin {
     pub(super) fn read(&mut self, of: ParticipantId, reading: Reading) -> Result<Outcome, Rejection> {
         let (read_at, now) = (reading.read_at, self.stamp.at);
-        let number = (read_at.0 / MICROS_PER_SLOT).checked_sub(1).filter(|slot| *slot <= u64::from(u32::MAX));
-        let Some(number) = number.filter(|_| read_at.0.is_multiple_of(MICROS_PER_SLOT)) else {
-            return Err(Rejection::ReadingMustBeAtASlotsEnd { read_at });
-        };
-        let slot = Slot(u32::try_from(number).unwrap());
+        let number = read_at.0 / MICROS_PER_SLOT;
+        let slot = number.checked_sub(1).and_then(|number| u32::try_from(number).ok()).map(Slot);
+        let slot = slot.filter(|_| read_at.0.is_multiple_of(MICROS_PER_SLOT));
+        let slot = slot.ok_or(Rejection::ReadingMustBeAtASlotsEnd { read_at })?;
         if read_at > now {
             return Err(Rejection::SlotMustBeOver { slot, now });
         }
@@ -129,8 +128,10 @@ impl Twin {
                 if is_energy && !self.is_settled(slot) {
                     self.settled.push((slot, Phase::Settled));
                 }
-                if self.is_settled(slot) {
-                    self.settle_again(slot);
+                let [before, after] =
+                    [1, 0].map(|less| self.metered_by(slot, of, self.readings.len() - less));
+                if self.is_settled(slot) && before != after {
+                    self.settle_again(slot, of);
                 }
             }
             _ => {}

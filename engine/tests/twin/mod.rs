@@ -8,6 +8,7 @@ mod auction;
 mod certificates;
 mod flow;
 mod grid;
+mod holders;
 pub mod machine;
 mod meters;
 mod orders;
@@ -49,12 +50,10 @@ pub struct Twin {
     delivered: Vec<(TradeId, Event)>,
     /// Every reading, in order of arrival.
     readings: Vec<(ParticipantId, Reading)>,
-    /// Every certificate.
-    certificates: Vec<CertificateId>,
-    /// Who came to hold how much of a certificate; negative where he gave it away or claimed it.
-    holdings: Vec<(CertificateId, ParticipantId, i128)>,
-    /// Who claimed how much of his consumption in which slot.
-    claims: Vec<(ParticipantId, Slot, Energy)>,
+    /// What became of every certificate.
+    certificates: certificates::Moves,
+    /// The moment until which time has passed.
+    reached: Timestamp,
     /// When and where the present command or tick stands.
     stamp: Stamp,
     /// What followed from it so far.
@@ -77,9 +76,8 @@ impl Twin {
             concluded: Vec::new(),
             delivered: Vec::new(),
             readings: Vec::new(),
-            certificates: Vec::new(),
-            holdings: Vec::new(),
-            claims: Vec::new(),
+            certificates: certificates::Moves::default(),
+            reached: Timestamp(0),
             stamp: Stamp { at: Timestamp(0), index: LeafIndex(0) },
             said: Vec::new(),
         }
@@ -88,6 +86,7 @@ impl Twin {
     /// Answers a request, and says what followed from it.
     pub fn apply(&mut self, stamp: Stamp, request: &Request) -> (Outcome, Vec<Event>) {
         self.stamp = stamp;
+        self.reached = stamp.at;
         let outcome = self.judge(request).unwrap_or_else(Outcome::Rejected);
         (outcome, std::mem::take(&mut self.said))
     }
@@ -96,8 +95,10 @@ impl Twin {
     pub fn tick(&mut self, stamp: Stamp) -> Vec<Event> {
         self.stamp = stamp;
         while let Some(due) = self.next_due().filter(|due| *due <= stamp.at) {
+            self.reached = due;
             self.let_happen(due);
         }
+        self.reached = stamp.at;
         std::mem::take(&mut self.said)
     }
 
@@ -116,6 +117,13 @@ impl Twin {
             (Command::SubmitReading(reading), Speaker::Meter(of)) => self.read(of, *reading),
             (Command::RetireCertificates(retirement), Speaker::Owner(owner)) => {
                 self.retire(owner, retirement)
+            }
+            (Command::TransferCertificates(transfer), Speaker::Owner(owner)) => {
+                self.transfer(owner, transfer)
+            }
+            (Command::BundleCertificates(bundling), Speaker::Owner(owner)) => self.bundle(owner, *bundling),
+            (Command::WithdrawCertificate(withdrawal), _) if self.is_operator(speaker) => {
+                self.withdraw(withdrawal)
             }
             _ => Err(Rejection::RoleMustPermit),
         }

@@ -18,13 +18,27 @@ impl Twin {
         self.slots.retain(|(held, _)| *held != slot);
         self.settled.push((slot, Phase::Settled));
         self.say_what_differs(slot);
+        for id in self.ids() {
+            self.certify(slot, id);
+        }
         self.say(Event::PhaseBegan { slot, phase: Phase::Settled });
     }
 
-    /// Settles a slot from the beginning, and says what comes out otherwise than before.
-    pub(super) fn settle_again(&mut self, slot: Slot) {
-        let postings = self.postings.len();
+    /// Settles a slot from the beginning, and says what comes out otherwise than before, now that a meter
+    /// measured something else.
+    pub(super) fn settle_again(&mut self, slot: Slot, of: ParticipantId) {
+        let (postings, delivered) = (self.postings.len(), self.delivered.len());
         self.say_what_differs(slot);
+        // Who sold to him, and of whose sales something else was delivered.
+        let said: Vec<TradeId> = self.delivered[delivered..].iter().map(|(trade, _)| *trade).collect();
+        let sales = self.trades.iter().filter(|trade| trade.slot == slot);
+        let touched = sales.filter(|trade| trade.buyer == of || said.contains(&trade.id));
+        let mut producers: Vec<ParticipantId> = touched.map(|trade| trade.seller).chain([of]).collect();
+        producers.sort_unstable();
+        producers.dedup();
+        for producer in producers {
+            self.certify(slot, producer);
+        }
         let phase = self.settled.iter_mut().find(|(settled, _)| *settled == slot).unwrap();
         if self.postings.len() > postings && phase.1 == Phase::Settled {
             phase.1 = Phase::Resettled;
@@ -33,6 +47,7 @@ impl Twin {
     }
 
     pub(super) fn conclude(&mut self, slot: Slot) {
+        self.conclude_certificates(slot);
         self.settled.iter_mut().find(|(settled, _)| *settled == slot).unwrap().1 = Phase::Final;
         self.concluded.push((slot, self.readings.len()));
         self.say(Event::PhaseBegan { slot, phase: Phase::Final });
@@ -49,9 +64,6 @@ impl Twin {
         }
         for id in self.ids() {
             self.settle_rest(slot, id, &deliveries);
-        }
-        for id in self.ids() {
-            self.certify(slot, id, &deliveries);
         }
     }
 
@@ -71,7 +83,7 @@ impl Twin {
         self.pay(from, to, amount.minus(paid), purpose);
     }
 
-    fn deliveries(&self, slot: Slot) -> Vec<Delivery> {
+    pub(super) fn deliveries(&self, slot: Slot) -> Vec<Delivery> {
         let trades = self.trades.iter().filter(|trade| trade.slot == slot);
         let whole = |trade: &Trade| Delivery { trade: *trade, fed_in: trade.energy.0, drawn: 0 };
         let mut deliveries: Vec<Delivery> = trades.map(whole).collect();

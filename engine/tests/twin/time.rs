@@ -47,10 +47,13 @@ impl Twin {
     /// Returns the next moment at which something falls due.
     pub fn next_due(&self) -> Option<Timestamp> {
         let ends = self.going_on().into_iter().map(|(slot, phase)| self.end_of(slot, phase));
-        ends.chain(self.open_orders().filter_map(good_until)).min()
+        // What should have expired before, and is held again, expires now.
+        let expiry = self.certificates.next_due().map(|due| due.max(self.reached));
+        ends.chain(self.open_orders().filter_map(good_until)).chain(expiry).min()
     }
 
-    /// Lets happen what falls due at one moment: first orders lapse, then slots go on.
+    /// Lets happen what falls due at one moment: first orders lapse, then slots go on, then
+    /// certificates expire.
     pub(super) fn let_happen(&mut self, due: Timestamp) {
         let over = self.open_orders().filter(|order| good_until(order) == Some(due));
         for order in over.map(|order| order.id).collect::<Vec<_>>() {
@@ -63,6 +66,7 @@ impl Twin {
                 self.go_on(slot);
             }
         }
+        self.certificates.expire(due, &mut self.said);
     }
 
     /// Returns every slot in which something stands and that is not final, with its phase, in their order.
