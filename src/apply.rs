@@ -115,6 +115,22 @@ impl Replica {
         self.applied(at, Cause::Tick, fact, events)
     }
 
+    /// Returns the fact that a leaf records of an event, with the name tags that the event does not know.
+    fn fact(&self, event: &engine::Event) -> Fact {
+        let name = |id| self.market.participants().get(id).new.name.clone();
+        let mut fact = wire::event_fact(event);
+        match (event, &mut fact) {
+            (engine::Event::CertificateIssued { certificate, .. }, Fact::CertificateIssued(it)) => {
+                it.producer_name = name(certificate.producer);
+            }
+            (engine::Event::CertificateRetired { holder, .. }, Fact::CertificateRetired(it)) => {
+                it.holder_name = name(*holder);
+            }
+            _ => {}
+        }
+        fact
+    }
+
     fn stamp(&self, at: engine::Timestamp) -> engine::Stamp {
         assert!(at > self.last_at, "the sequencer's time rises strictly");
         engine::Stamp { at, index: engine::LeafIndex(self.next_index) }
@@ -127,7 +143,7 @@ impl Replica {
         fact: Fact,
         events: Vec<engine::Event>,
     ) -> Applied {
-        let facts = std::iter::once(fact).chain(events.iter().map(wire::event_fact));
+        let facts = std::iter::once(fact).chain(events.iter().map(|event| self.fact(event)));
         let leaves: Vec<Vec<u8>> = facts.map(|fact| leaf(at, fact)).collect();
         let index = self.next_index;
         self.next_index += leaves.len() as u64;

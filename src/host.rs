@@ -47,6 +47,8 @@ pub struct Market {
     pub shared: Arc<Shared>,
     /// How long a session may last, in seconds.
     pub session_s_max: u64,
+    /// The ledger's verifier key; none where the ledger does not fit, since nothing is proved from it then.
+    pub vkey: Option<String>,
 }
 
 /// The way into a market.
@@ -243,6 +245,7 @@ fn open_for_writing(
         clock: clock.clone(),
         shared,
         session_s_max: config.session_s_max,
+        vkey: Some(verifier.vkey().to_owned()),
     };
     Ok(Hosted { market: Arc::new(market), thread: Some(thread) })
 }
@@ -308,6 +311,7 @@ impl Recovery {
                 stored: watch::channel(0).1,
             }),
             session_s_max: config.session_s_max,
+            vkey: None,
         };
         Ok(Hosted { market: Arc::new(market), thread: None })
     }

@@ -47,6 +47,9 @@ pub enum Refused {
     /// The caller may not do this.
     #[error("{0}")]
     NotPermitted(&'static str),
+    /// There is no such thing, or the caller may not know of it.
+    #[error("{0}")]
+    NotFound(String),
     /// The queue is full.
     #[error("the market's queue is full; try again in {} ms", RETRY_AFTER.as_millis())]
     Busy,
@@ -74,6 +77,7 @@ impl Refused {
                 Code::Unauthenticated
             }
             Refused::NotPermitted(_) => Code::PermissionDenied,
+            Refused::NotFound(_) => Code::NotFound,
             Refused::Busy => Code::ResourceExhausted,
             Refused::Stopped => Code::Unavailable,
             Refused::ReadOnly(_) => Code::FailedPrecondition,
@@ -93,6 +97,7 @@ impl Refused {
             Refused::UnknownKey { .. } => "KEY_MUST_BE_ENROLLED",
             Refused::NoSession(_) => "SESSION_REQUIRED",
             Refused::NotPermitted(_) => "NOT_PERMITTED",
+            Refused::NotFound(_) => "NOT_FOUND",
             Refused::Busy => "QUEUE_FULL",
             Refused::Stopped => "STOPPED",
             Refused::ReadOnly(_) => "READ_ONLY",

@@ -155,7 +155,8 @@ fn each_package_knows_only_whom_it_may() {
     assert_eq!(own_dependencies("parkwatt-engine"), [""; 0]);
     assert_eq!(own_dependencies("parkwatt-ledger"), [""; 0]);
     assert_eq!(own_dependencies("parkwatt-proto"), [""; 0]);
-    assert_eq!(own_dependencies("parkwatt-client"), ["parkwatt-proto"]);
+    assert_eq!(own_dependencies("parkwatt-client"), ["parkwatt-ledger", "parkwatt-proto"]);
+    assert!(!read("client/Cargo.toml").contains("\"store\""));
     let service = ["parkwatt-client", "parkwatt-engine", "parkwatt-ledger", "parkwatt-proto"];
     assert_eq!(own_dependencies("parkwatt"), service);
 }

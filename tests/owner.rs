@@ -5,7 +5,7 @@
 mod machine;
 mod node;
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use machine::Machine;
@@ -99,11 +99,35 @@ async fn an_owner_sells_a_factory_buys_and_what_was_delivered_is_claimed_as_gree
     assert_eq!(account["balance_yuan"], "-0.502000000");
     let retire =
         ["certificates", "retire", "--at", "12:00", "--energy", "1kWh", "--beneficiary", "Mill No. 3"];
-    assert_eq!(mill.json(&retire)["retired"]["energy_wh"], 1_000);
+    let retired = mill.json(&retire)["retired"].clone();
+    assert_eq!(retired["energy_wh"], 1_000);
     assert!(mill.fails(&retire, 1).contains("R14"));
     let certificates = mill.json(&["certificates"]);
     assert_eq!(certificates["certificates"][0]["retired_wh"], 1_000);
     assert!(mill.says(&["account"]).contains("mill"));
+
+    // The mill proves its claim, and the trade, to somebody who has neither node nor ledger.
+    let files = tempfile::tempdir().unwrap();
+    let [claim, trade] = ["claim.json", "trade.tlog-proof"].map(|name| files.path().join(name));
+    let [claim, trade] = [&claim, &trade].map(|path| path.to_str().unwrap());
+    let number = retired["retirement"].to_string();
+    let said = mill.says(&["certificates", "statement", &number, "--out", claim]);
+    assert!(said.contains("Mill No. 3") && said.contains("sunny-roof"), "{said}");
+    let id = bought["trades"][0]["trade_id"].to_string();
+    let said = mill.says(&["proof", &id, "--out", trade]);
+    assert!(said.contains(&format!("Entry {id}, recorded 2026-06-01 11:00 (Asia/Shanghai)")), "{said}");
+    assert!(mill.fails(&["proof", "0", "--out", trade], 4).contains("those that are about him"));
+    let vkey = place.data().join("park/vkey").display().to_string();
+    drop(node);
+    let said = roof.says(&["certificates", "verify", claim, "--vkey", &vkey]);
+    assert!(said.contains("1000 Wh by mill (participant 1), signed with his key, for Mill No. 3"), "{said}");
+    for (file, words) in [(claim, "1000 Wh by mill"), (trade, "TradeMade")] {
+        let mut auditor = Command::new(env!("CARGO_BIN_EXE_parkwatt-audit"));
+        let output = auditor.args(["check", file, "--vkey", &vkey]).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod changes;
 mod enrolment;
 mod keys;
 mod operator;
+mod proofs;
 mod standing;
 mod tariffs;
 mod trades;
@@ -57,6 +58,7 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Account => standing::account(options).await,
         Command::Certificates { action: Some(action), .. } => certificates::act(action, options).await,
         Command::Certificates { action: None, count } => certificates::list(count.max, options).await,
+        Command::Proof { leaf_index, out } => proofs::proof(*leaf_index, out.as_deref(), options).await,
     }
 }
 

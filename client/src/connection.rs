@@ -13,10 +13,10 @@ use parkwatt_proto::v1::simulation_client::SimulationClient;
 use parkwatt_proto::v1::{
     AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, Checkpoint, Depth, GetAccountRequest,
     GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest, GetInclusionProofRequest,
-    GetIndicativeAuctionRequest, GetMarketRequest, IndicativeAuction, ListCertificatesRequest,
-    ListCertificatesResponse, ListEntriesRequest, ListEntriesResponse, ListOrdersRequest, ListSlotsRequest,
-    ListTapeRequest, ListTradesRequest, Market, Order, OwnTrade, Proof, Receipt, SignedCommand,
-    SignedSession, SlotSummary, Trade,
+    GetIndicativeAuctionRequest, GetMarketRequest, GetProofRequest, GetRetirementRequest, IndicativeAuction,
+    ListCertificatesRequest, ListCertificatesResponse, ListEntriesRequest, ListEntriesResponse,
+    ListOrdersRequest, ListSlotsRequest, ListTapeRequest, ListTradesRequest, Market, Order, OwnTrade, Proof,
+    Receipt, RetirementStatement, SignedCommand, SignedSession, SlotSummary, Trade,
 };
 use prost::Message;
 use tokio_stream::{Stream, StreamExt};
@@ -169,6 +169,17 @@ impl Connection {
         let request = with_session(ListCertificatesRequest { count }, session);
         self.answer(self.account_client().list_certificates(request).await)
     }
+
+    /// Returns a claim of certificates with its proofs: the caller's, or anybody's for regulators and operators.
+    pub async fn retirement(
+        &self,
+        session: &SignedSession,
+        number: u64,
+    ) -> Result<RetirementStatement, ClientError> {
+        let request = with_session(GetRetirementRequest { retirement: number }, session);
+        let mut account = self.account_client().max_decoding_message_size(ANSWER_BYTES_MAX);
+        self.answer(account.get_retirement(request).await)
+    }
 }
 
 /// What proves it. An empty name means the node's only market.
@@ -199,6 +210,17 @@ impl Connection {
     ) -> Result<Proof, ClientError> {
         let request = GetInclusionProofRequest { market: market.to_owned(), leaf_index, tree_size };
         self.answer(self.ledger().get_inclusion_proof(with_session(request, session)).await)
+    }
+
+    /// Returns an entry with its proof against the newest checkpoint, as a C2SP tlog-proof.
+    pub async fn proof(
+        &self,
+        session: &SignedSession,
+        market: &str,
+        leaf_index: u64,
+    ) -> Result<String, ClientError> {
+        let request = GetProofRequest { market: market.to_owned(), leaf_index };
+        Ok(self.answer(self.ledger().get_proof(with_session(request, session)).await)?.tlog_proof)
     }
 
     /// Returns the proof that the tree of `old_size` is the beginning of that of `new_size`.

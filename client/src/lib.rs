@@ -1,7 +1,7 @@
 //! The client of a Parkwatt market: keys, signatures, and a connection to a node.
 //!
-//! Knows the contract `parkwatt.v1` and what a signature covers; does not know the market's rules, so it
-//! never guesses what a node will answer. The command `parkwatt` is built on it, and so can any other program
+//! Knows the contract `parkwatt.v1`, what a signature covers and how a ledger is proved; does not know the
+//! market's rules, so it never guesses what a node will answer. The command `parkwatt` is built on it, and so can any other program
 //! be.
 //!
 //! ```no_run
@@ -33,6 +33,7 @@ mod connection;
 mod error;
 mod key;
 mod signing;
+mod statement;
 
 pub use connection::Connection;
 pub use error::ClientError;
@@ -40,6 +41,12 @@ pub use key::{
     beside, create_key, generate_key, parse_public_key, public_key_text, read_key, replace_key, write_key,
 };
 pub use signing::{SESSION_LIFETIME_MAX, Signer};
+pub use statement::{UnprovedStatement, verify_statement};
+
+/// How proofs and the file of a retirement statement are read.
+pub use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf, SignedCheckpoint};
+/// The file of a retirement statement.
+pub use parkwatt_proto::{StatementFile, conclusion};
 
 /// The messages of the contract.
 pub use parkwatt_proto::v1;

@@ -93,6 +93,7 @@ fn a_claim_names_its_slot_beneficiary_purpose_and_class() {
     let owner = done(outcome::Kind::Retirement(40));
     let said = owner.table(&claim);
     assert!(said.contains("2026-05-31 12:00") && said.contains("number is 40"), "{said}");
+    assert!(said.ends_with("Next: parkwatt certificates statement 40\n"), "{said}");
     let class = v1::CertificateClass::Exported.into();
     let plain = v1::RetireCertificates { purpose: String::new(), class, ..asked };
     assert_eq!(owner.asked(), command::Kind::RetireCertificates(plain));

@@ -121,7 +121,7 @@ fn a_missing_key_is_answered_with_how_to_make_one() {
 #[test]
 fn every_command_has_help_with_examples() {
     let home = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 19] = [
         &["key", "new"],
         &["key", "show"],
         &["key", "rotate"],
@@ -137,6 +137,9 @@ fn every_command_has_help_with_examples() {
         &["account"],
         &["certificates"],
         &["certificates", "retire"],
+        &["certificates", "statement"],
+        &["certificates", "verify"],
+        &["proof"],
         &[],
     ];
     for command in commands {

@@ -3,7 +3,7 @@
 //! Knows the text forms that witnesses and other tools read: C2SP `tlog-checkpoint` in a C2SP `signed-note`.
 //! Does not know when a checkpoint is made, or where it is kept.
 
-use std::fmt;
+use std::{fmt, fs, path::Path};
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use signed_note::{Note, StandardVerifier, VerificationError, Verifier, Verifiers};
@@ -112,6 +112,9 @@ pub enum CheckpointError {
     /// The text is not a verifier key.
     #[error("{0:?} is not a verifier key")]
     BadVerifierKey(String),
+    /// The file in which the verifier key was looked for has none.
+    #[error("the file {0:?} holds no verifier key: {1}")]
+    BadVerifierKeyFile(String, String),
 }
 
 /// Signs checkpoints under the log's origin.
@@ -186,6 +189,16 @@ impl CheckpointVerifier {
         let key = StandardVerifier::new(vkey).map_err(|_| bad())?;
         Origin::new(key.name()).map_err(|_| bad())?;
         Ok(CheckpointVerifier { key, vkey: vkey.to_owned() })
+    }
+
+    /// Reads a verifier key as it is given on a command line: itself, or the file that has it.
+    pub fn from_vkey_or_file(given: &str) -> Result<CheckpointVerifier, CheckpointError> {
+        if !Path::new(given).is_file() {
+            return CheckpointVerifier::from_vkey(given);
+        }
+        let bad = |problem: String| CheckpointError::BadVerifierKeyFile(given.to_owned(), problem);
+        let text = fs::read_to_string(given).map_err(|problem| bad(problem.to_string()))?;
+        CheckpointVerifier::from_vkey(text.trim()).map_err(|problem| bad(problem.to_string()))
     }
 
     /// Returns the verifier key as text: origin, key id, key.

@@ -39,7 +39,7 @@ pub use checkpoint::{
 };
 pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
 pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
-pub use proof::{ProofFormError, ProvedLeaf, UnprovedError};
+pub use proof::{ProofFormError, ProvedLeaf, TogetherError, UnprovedError, verify_together};
 #[cfg(feature = "store")]
 pub use rebuild::{
     PROBE_AHEAD, PROBE_BEHIND, ReopenError, Reopened, StoreState, answer_probe, compare, open_or_rebuild,

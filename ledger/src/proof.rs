@@ -59,6 +59,57 @@ pub enum UnprovedError {
     },
 }
 
+/// Why several proofs do not hold together; places count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TogetherError {
+    /// There is none.
+    #[error("there is no proof")]
+    Empty,
+    /// One is not in the form.
+    #[error("proof {place}: {problem}")]
+    Form {
+        /// Which one.
+        place: usize,
+        /// What is wrong with it.
+        problem: ProofFormError,
+    },
+    /// One proves nothing.
+    #[error("proof {place}: {problem}")]
+    Unproved {
+        /// Which one.
+        place: usize,
+        /// Why.
+        problem: UnprovedError,
+    },
+    /// One is against another checkpoint than the first.
+    #[error("proof {place} is against another checkpoint than the first one")]
+    OtherCheckpoint {
+        /// Which one.
+        place: usize,
+    },
+}
+
+/// Checks proofs that were made against one checkpoint, and returns it with what they prove, in their order.
+///
+/// # Errors
+/// [`TogetherError`] with the first that does not hold.
+pub fn verify_together(
+    proofs: &[String],
+    verifier: &CheckpointVerifier,
+) -> Result<(SignedCheckpoint, Vec<ProvedLeaf>), TogetherError> {
+    let (mut first, mut leaves) = (None, Vec::with_capacity(proofs.len()));
+    for (place, text) in (1..).zip(proofs) {
+        let proved: ProvedLeaf = text.parse().map_err(|problem| TogetherError::Form { place, problem })?;
+        let checkpoint =
+            proved.verify(verifier).map_err(|problem| TogetherError::Unproved { place, problem })?;
+        if *first.get_or_insert_with(|| checkpoint.clone()) != checkpoint {
+            return Err(TogetherError::OtherCheckpoint { place });
+        }
+        leaves.push(proved);
+    }
+    first.map(|checkpoint| (checkpoint, leaves)).ok_or(TogetherError::Empty)
+}
+
 impl ProvedLeaf {
     /// Puts together what proves that `leaf` stands at `index`; `hashes` is its audit path in the checkpoint's tree.
     pub fn new(leaf: Vec<u8>, index: u64, hashes: Vec<Hash>, checkpoint: &SignedCheckpoint) -> ProvedLeaf {

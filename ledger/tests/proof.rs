@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use parkwatt_ledger::{
-    CheckpointError, CheckpointSigner, CheckpointVerifier, Hash, HashReader, Origin, ProvedLeaf, SigningKey,
-    Tree, UnprovedError, leaf_hash, prove_inclusion,
+    CheckpointError, CheckpointSigner, CheckpointVerifier, Hash, HashReader, Origin, ProofError, ProvedLeaf,
+    SigningKey, TogetherError, Tree, UnprovedError, leaf_hash, prove_inclusion, verify_together,
 };
 use tlog_tiles::tlog;
 
@@ -99,4 +99,44 @@ fn another_logs_key_proves_nothing() {
     let other = signer(8).verifier();
     let expected = other.vkey().to_owned();
     assert_eq!(proved.verify(&other), Err(UnprovedError::Checkpoint(CheckpointError::WrongKey { expected })));
+}
+
+#[test]
+fn proofs_hold_together_only_against_one_checkpoint() {
+    let (texts, verifier) = (proofs(9), signer(7).verifier());
+    let (checkpoint, leaves) = verify_together(&texts, &verifier).unwrap();
+    assert_eq!(checkpoint.size(), 9);
+    let found: Vec<_> = leaves.iter().map(|proved| (proved.index(), proved.leaf().to_vec())).collect();
+    assert_eq!(found, (0..9).map(|index| (index, leaf(index))).collect::<Vec<_>>());
+
+    let with = |text: &str| {
+        let mut changed = texts.clone();
+        changed[4] = text.to_owned();
+        verify_together(&changed, &verifier).unwrap_err()
+    };
+    assert_eq!(with(&proofs(8)[4]), TogetherError::OtherCheckpoint { place: 5 });
+    assert!(matches!(with("no proof"), TogetherError::Form { place: 5, .. }));
+    let moved = with(&texts[4].replace("index 4", "index 5"));
+    let problem = UnprovedError::NotIncluded { index: 5, problem: ProofError::DoesNotHold };
+    assert_eq!(moved, TogetherError::Unproved { place: 5, problem });
+    assert_eq!(verify_together(&[], &verifier).unwrap_err(), TogetherError::Empty);
+}
+
+#[test]
+fn a_key_is_given_as_itself_or_in_a_file() {
+    let (dir, vkey) = (tempfile::tempdir().unwrap(), signer(7).verifier().vkey().to_owned());
+    let file = dir.path().join("vkey");
+    let given = file.to_str().unwrap();
+    let read = |text: &str| CheckpointVerifier::from_vkey_or_file(text).map(|it| it.vkey().to_owned());
+    assert_eq!(read(&vkey), Ok(vkey.clone()));
+    assert_eq!(read(given), Err(CheckpointError::BadVerifierKey(given.to_owned())));
+    std::fs::write(&file, format!("{vkey}\n")).unwrap();
+    assert_eq!(read(given), Ok(vkey));
+    std::fs::write(&file, "no key").unwrap();
+    assert!(
+        read(given)
+            .unwrap_err()
+            .to_string()
+            .ends_with("holds no verifier key: \"no key\" is not a verifier key")
+    );
 }

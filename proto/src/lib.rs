@@ -1,13 +1,15 @@
 //! The contract of Parkwatt: the messages and services of package `parkwatt.v1`, generated from
-//! `proto/parkwatt/v1`, and what exactly a signature covers.
+//! `proto/parkwatt/v1`, what exactly a signature covers, and the file of a retirement statement.
 //!
-//! Knows the wire; does not know what any of it means.
+//! Knows the wire; does not know the market's rules.
 
 mod signing;
+mod statement;
 
 pub use signing::{
     COMMAND_TYPE, KEY_ROTATION_TYPE, SESSION_METADATA, SESSION_TYPE, pre_authentication_encoding,
 };
+pub use statement::{FormError, STATEMENT_FORMAT, StatementError, StatementFile, conclusion, retirement};
 
 /// Package `parkwatt.v1`.
 // OK because: generated code follows prost's style, and its documentation stands in the .proto files.

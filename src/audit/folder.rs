@@ -104,7 +104,9 @@ impl Folder {
         };
         let verifier = CheckpointVerifier::from_vkey(&text).map_err(|problem| match source {
             KeySource::Given => Finding::unreadable(format!("the key that was given: {problem}")),
-            KeySource::BesideTheJournal => Finding::tampered(format!("{}: {problem}", path.display())),
+            KeySource::BesideTheJournal | KeySource::InTheFile => {
+                Finding::tampered(format!("{}: {problem}", path.display()))
+            }
         })?;
         if beside.is_some_and(|bytes| bytes != format!("{}\n", verifier.vkey()).into_bytes()) {
             let expected = verifier.vkey();

@@ -2,11 +2,13 @@
 //!
 //! Knows the journal, the store and the engine; does not know keys that sign, or networks.
 //! [`Depth::Verify`] checks every frame, hash, checkpoint and signature, and that the store is the journal's;
-//! [`Depth::Replay`] also runs the engine over the signed commands and compares every leaf.
+//! [`Depth::Replay`] also runs the engine over the signed commands and compares every leaf. Of files that prove
+//! a part of a ledger [`check_file`] says whether they do.
 //! Keeps: nothing in the folder is changed; whatever lies there, an audit ends with a verdict.
 
 mod folder;
 mod leaves;
+mod proofs;
 mod store;
 mod summary;
 mod totals;
@@ -16,6 +18,7 @@ use std::{path::Path, time::Instant};
 
 use parkwatt_ledger::{Reader, Signatures, Tail, journal_dir};
 
+pub use proofs::{FileCheck, Judgement, check_file};
 pub use store::{check_store, verifier_of};
 pub use summary::Conclusion;
 pub use totals::Totals;

@@ -25,16 +25,7 @@ impl fmt::Display for Audit {
         row(f, "ledger", &self.folder.display())?;
         if let Some(source) = self.key_source {
             row(f, "key", &self.key)?;
-            row(
-                f,
-                "",
-                match source {
-                    KeySource::Given => &"as given",
-                    KeySource::BesideTheJournal => {
-                        &"taken from the file 'vkey' beside the journal; check it with --vkey if you know it"
-                    }
-                },
-            )?;
+            row(f, "", &key_source_text(source))?;
         }
         if self.figures.leaves > 0 {
             write_figures(f, &self.figures)?;
@@ -141,7 +132,20 @@ fn write_replayed(f: &mut fmt::Formatter<'_>, replayed: &Replayed) -> fmt::Resul
     )
 }
 
-fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display) -> fmt::Result {
+/// Returns where a key comes from, and what that means.
+pub(super) fn key_source_text(source: KeySource) -> &'static str {
+    match source {
+        KeySource::Given => "as given",
+        KeySource::BesideTheJournal => {
+            "taken from the file 'vkey' beside the journal; check it with --vkey if you know it"
+        }
+        KeySource::InTheFile => {
+            "taken from the file itself, whose writer could choose it; check it with --vkey if you know it"
+        }
+    }
+}
+
+pub(super) fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display) -> fmt::Result {
     writeln!(f, "{name:<12}  {value}")
 }
 

@@ -45,6 +45,8 @@ pub enum KeySource {
     Given,
     /// It lies beside the journal: whoever could write the journal could write it.
     BesideTheJournal,
+    /// It stands in the file that is checked: whoever could write the file could write it.
+    InTheFile,
 }
 
 /// What an audit has found, and how much it has looked at.

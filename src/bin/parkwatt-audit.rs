@@ -1,17 +1,18 @@
 //! `parkwatt-audit`: the regulator's tool. It proves from a ledger's files alone that nothing was changed,
-//! and that everything follows from signed commands.
+//! and that everything follows from signed commands; and it checks what others prove from the ledger.
 
 use std::{
-    fs,
+    fmt::Display,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use parkwatt::audit::{self, Audit, Conclusion, Depth, Progress, Task};
+use parkwatt::audit::{self, Conclusion, Depth, Judgement, Progress, Task, Verdict};
 use parkwatt_ledger::CheckpointVerifier;
+use serde::Serialize;
 
 /// The exit code of a command line that cannot be understood.
 const EXIT_USAGE: u8 = 64;
@@ -37,6 +38,19 @@ enum Command {
     /// Do all that `verify` does, run the engine over the signed commands, and compare every leaf.
     #[command(after_help = HELP)]
     Replay(Options),
+    /// Check a file that proves a part of a ledger, without the ledger: a retirement statement
+    /// (parkwatt certificates statement) or one entry (parkwatt proof).
+    #[command(after_help = CHECK_HELP)]
+    Check {
+        /// The file.
+        file: PathBuf,
+        /// The ledger's verifier key, or a file with it; without it the key in a statement is believed.
+        #[arg(long, value_name = "KEY", value_parser = vkey)]
+        vkey: Option<String>,
+        /// How the result is printed.
+        #[command(flatten)]
+        printing: Printing,
+    },
     /// Compare a ledger's store with its journal; this program runs itself so, since a damaged store can
     /// crash it.
     #[command(hide = true)]
@@ -60,6 +74,17 @@ Exit codes:
   3   unreadable  missing, not permitted, not a ledger, or a node is writing to it
   64  the command line cannot be understood";
 
+const CHECK_HELP: &str = "\
+Examples:
+  parkwatt-audit check retirement-1234.json --vkey park.vkey
+  parkwatt-audit check leaf-1234.tlog-proof --vkey park.vkey
+
+Exit codes:
+  0   intact      every proof holds, and what is stated follows from them
+  1   tampered    a proof does not hold, or more, less or something else is stated; what, is named
+  3   unreadable  missing, not permitted, neither of the two, or without a key
+  64  the command line cannot be understood";
+
 #[derive(Args)]
 struct Options {
     /// The market's folder, such as parkwatt-data/park, or the folder above it if that has only one market.
@@ -68,6 +93,13 @@ struct Options {
     /// believed.
     #[arg(long, value_name = "KEY", value_parser = vkey)]
     vkey: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    printing: Printing,
+}
+
+#[derive(Args)]
+struct Printing {
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -96,6 +128,10 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Verify(options) => run(&options, Depth::Verify),
         Command::Replay(options) => run(&options, Depth::Replay),
+        Command::Check { file, vkey, printing } => {
+            let checked = audit::check_file(&file, vkey.as_deref());
+            finish(print(&checked, &Judgement(&checked), &printing), checked.verdict)
+        }
         Command::CheckStore { dir } => audit::check_store(&dir),
     }
 }
@@ -103,16 +139,18 @@ fn main() -> ExitCode {
 fn run(options: &Options, depth: Depth) -> ExitCode {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("parkwatt-audit"));
     let task = Task { dir: &options.dir, vkey: options.vkey.as_deref(), depth, program: &program };
-    let bar = if options.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
+    let bar = if options.printing.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
     bar.set_style(style());
     let audit = audit::audit(&task, |progress| show(&bar, progress));
     bar.finish_and_clear();
-    match print(&audit, options) {
-        Ok(()) => ExitCode::from(audit.verdict.exit_code()),
+    finish(print(&audit, &Conclusion(&audit), &options.printing), audit.verdict)
+}
+
+fn finish(printed: io::Result<()>, verdict: Verdict) -> ExitCode {
+    match printed {
+        Ok(()) => ExitCode::from(verdict.exit_code()),
         // Who reads the report has closed it; the verdict stands.
-        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::from(audit.verdict.exit_code())
-        }
+        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(verdict.exit_code()),
         Err(problem) => {
             eprintln!("parkwatt-audit: the result cannot be written: {problem}");
             ExitCode::from(EXIT_OUTPUT)
@@ -134,29 +172,25 @@ fn style() -> ProgressStyle {
         .expect("the template is well-formed")
 }
 
-fn print(audit: &Audit, options: &Options) -> io::Result<()> {
+/// Prints a result; where little is wanted, only its conclusion.
+fn print(
+    result: &(impl Serialize + Display),
+    conclusion: &impl Display,
+    printing: &Printing,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match options.output {
+    match printing.output {
         Output::Json => {
-            serde_json::to_writer_pretty(&mut out, audit)?;
+            serde_json::to_writer_pretty(&mut out, result)?;
             writeln!(out)
         }
-        Output::Text if options.quiet => write!(out, "{}", Conclusion(audit)),
-        Output::Text => write!(out, "{audit}"),
+        Output::Text if printing.quiet => write!(out, "{conclusion}"),
+        Output::Text => write!(out, "{result}"),
     }
 }
 
 /// Takes a verifier key, or the file that has one.
 fn vkey(given: &str) -> Result<String, String> {
-    let is_file = Path::new(given).is_file();
-    let text = if is_file {
-        fs::read_to_string(given).map_err(|problem| problem.to_string())?
-    } else {
-        given.into()
-    };
-    match CheckpointVerifier::from_vkey(text.trim()) {
-        Ok(verifier) => Ok(verifier.vkey().to_owned()),
-        Err(problem) if is_file => Err(problem.to_string()),
-        Err(problem) => Err(format!("{problem}, and no file with one")),
-    }
+    let verifier = CheckpointVerifier::from_vkey_or_file(given);
+    verifier.map(|verifier| verifier.vkey().to_owned()).map_err(|problem| problem.to_string())
 }

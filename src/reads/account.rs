@@ -7,7 +7,7 @@ use parkwatt_proto::v1::{self, account_server::Account};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::{
-    rows,
+    retirement, rows,
     session::{Reader, reader},
 };
 use crate::{
@@ -118,6 +118,15 @@ impl Account for AccountReads {
         });
         let (holdings, nationals) = (holdings.collect(), nationals.collect());
         Ok(Response::new(v1::ListCertificatesResponse { holdings, nationals }))
+    }
+
+    async fn get_retirement(
+        &self,
+        request: Request<v1::GetRetirementRequest>,
+    ) -> Result<Response<v1::RetirementStatement>, Status> {
+        let who = reader(&self.0, request.metadata())?;
+        let number = request.into_inner().retirement;
+        Ok(Response::new(retirement::statement(&self.0, who, number).await?))
     }
 }
 

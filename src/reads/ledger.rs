@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use parkwatt_ledger::{Hash, ProofError, Store, prove_consistency, prove_inclusion};
+use parkwatt_ledger::{
+    Hash, ProofError, ProvedLeaf, SignedCheckpoint, Store, prove_consistency, prove_inclusion,
+};
 use parkwatt_proto::v1::{self, ledger_server::Ledger, list_entries_request::About};
 use tonic::{Request, Response, Status};
 
@@ -73,6 +75,20 @@ impl Ledger for LedgerReads {
         Ok(Response::new(proof("leaf_index", prove_inclusion(store, request.tree_size, request.leaf_index))?))
     }
 
+    async fn get_proof(
+        &self,
+        request: Request<v1::GetProofRequest>,
+    ) -> Result<Response<v1::ProvedLeaf>, Status> {
+        let who = reader(&self.0, request.metadata())?;
+        let request = request.into_inner();
+        check_market(&self.0, &request.market)?;
+        let checkpoint = self.0.checkpoint();
+        let store = self.0.store_with(checkpoint.size()).await?;
+        self.check_may_see_leaf(who, store, request.leaf_index)?;
+        let proved = proved_leaf(store, &checkpoint, request.leaf_index)?;
+        Ok(Response::new(v1::ProvedLeaf { tlog_proof: proved.to_string() }))
+    }
+
     async fn get_consistency_proof(
         &self,
         request: Request<v1::GetConsistencyProofRequest>,
@@ -97,24 +113,17 @@ impl LedgerReads {
     }
 
     fn check_may_see(&self, who: Reader, about: Option<&About>) -> Result<(), Refused> {
-        match self.sees_only(who) {
-            Some(number) if about != Some(&About::Participant(number)) => Err(Refused::NotPermitted(NOT_HIS)),
+        match who.sees_only(&self.0) {
+            Some(id) if about != Some(&About::Participant(id.0)) => Err(Refused::NotPermitted(NOT_HIS)),
             _ => Ok(()),
         }
     }
 
     fn check_may_see_leaf(&self, who: Reader, store: &Store, leaf_index: u64) -> Result<(), Refused> {
-        let Some(number) = self.sees_only(who) else { return Ok(()) };
-        let (by, prefix) = index::place(&About::Participant(number));
+        let Some(id) = who.sees_only(&self.0) else { return Ok(()) };
+        let (by, prefix) = index::place(&About::Participant(id.0));
         let row = store.get_index(by, &[&prefix[..], &leaf_index.to_be_bytes()].concat())?;
         row.map(drop).ok_or(Refused::NotPermitted(NOT_HIS))
-    }
-
-    /// Returns the participant about whom alone a reader may see entries; none where he may see all.
-    fn sees_only(&self, who: Reader) -> Option<u32> {
-        let Reader::Participant(id) = who else { return None };
-        let roles = self.0.views().participants[id.0 as usize].roles;
-        (!roles.operator && !roles.regulator).then_some(id.0)
     }
 }
 
@@ -122,27 +131,46 @@ impl LedgerReads {
 const NOT_HIS: &str = "regulators and operators may see all entries, a participant those that are about him";
 
 /// Leaves that were found, each with its index.
-type Found<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Refused>> + 'a>;
+pub(super) type Found<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Refused>> + 'a>;
 
 /// Returns the leaves about something, from leaf `from` on.
-fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
+pub(super) fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
     let (by, prefix) = index::place(about);
     let first = [&prefix[..], &from.to_be_bytes()].concat();
     Box::new(store.scan_index_from(by, &prefix, &first).map(|row| {
         let index = index::leaf_of(&row?.0);
         let index = index.ok_or_else(|| Refused::Unreadable("a row of an index names no leaf".into()))?;
-        let leaf =
-            store.leaf(index)?.ok_or_else(|| Refused::Unreadable(format!("leaf {index} is missing")))?;
-        Ok((index, leaf))
+        Ok((index, leaf(store, index)?))
     }))
 }
 
+/// Returns a leaf with its proof against `checkpoint`, whose leaves `store` has.
+///
+/// # Errors
+/// [`Refused::Malformed`] if the checkpoint has no such leaf.
+pub(super) fn proved_leaf(
+    store: &Store,
+    checkpoint: &SignedCheckpoint,
+    index: u64,
+) -> Result<ProvedLeaf, Refused> {
+    let hashes = hashes("leaf_index", prove_inclusion(store, checkpoint.size(), index))?;
+    Ok(ProvedLeaf::new(leaf(store, index)?, index, hashes, checkpoint))
+}
+
+fn leaf(store: &Store, index: u64) -> Result<Vec<u8>, Refused> {
+    store.leaf(index)?.ok_or_else(|| Refused::Unreadable(format!("leaf {index} is missing")))
+}
+
 fn proof(field: &str, proved: Result<Vec<Hash>, ProofError>) -> Result<v1::Proof, Refused> {
-    let hashes = proved.map_err(|problem| match problem {
+    let hashes = hashes(field, proved)?;
+    Ok(v1::Proof { hashes: hashes.iter().map(|hash| hash.0.to_vec()).collect() })
+}
+
+fn hashes(field: &str, proved: Result<Vec<Hash>, ProofError>) -> Result<Vec<Hash>, Refused> {
+    proved.map_err(|problem| match problem {
         ProofError::Unreadable(problem) => Refused::Unreadable(problem),
         ProofError::NotInTree { .. } | ProofError::DoesNotHold => {
             Malformed::new(field, problem.to_string()).into()
         }
-    })?;
-    Ok(v1::Proof { hashes: hashes.iter().map(|hash| hash.0.to_vec()).collect() })
+    })
 }

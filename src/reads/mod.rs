@@ -3,6 +3,7 @@
 mod account;
 mod ledger;
 mod market_data;
+mod retirement;
 mod session;
 
 pub use account::AccountReads;

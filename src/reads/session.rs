@@ -16,6 +16,15 @@ pub enum Reader {
     Participant(ParticipantId),
 }
 
+impl Reader {
+    /// Returns the participant about whom alone he may see entries; none where he may see all.
+    pub fn sees_only(self, market: &Market) -> Option<ParticipantId> {
+        let Reader::Participant(id) = self else { return None };
+        let roles = market.views().participants[id.0 as usize].roles;
+        (!roles.operator && !roles.regulator).then_some(id)
+    }
+}
+
 /// Returns who reads, by the session that `metadata` carries.
 pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused> {
     let carried =

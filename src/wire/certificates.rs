@@ -64,7 +64,8 @@ fn must_not_be_long(field: &str, text: &str) -> Result<(), Malformed> {
     Err(Malformed::new(field, problem))
 }
 
-/// Returns the fact that a leaf records of an event that is about a certificate or a national one.
+/// Returns the fact that a leaf records of an event that is about a certificate or a national one; without
+/// name tags, which events do not know.
 ///
 /// # Panics
 /// If the event is about something else.
@@ -72,7 +73,9 @@ pub(super) fn fact(event: &engine::Event) -> Fact {
     match event {
         engine::Event::CertificateIssued { certificate, energy, class: its } => {
             let (certificate, class) = (Some(certificate_id(*certificate)), class(*its).into());
-            Fact::CertificateIssued(v1::CertificateIssued { certificate, energy_wh: energy.0, class })
+            let producer_name = String::new();
+            let energy_wh = energy.0;
+            Fact::CertificateIssued(v1::CertificateIssued { certificate, energy_wh, class, producer_name })
         }
         engine::Event::CertificateSliced { certificate, from, to, energy, trade } => {
             Fact::CertificateSliced(v1::CertificateSliced {
@@ -107,6 +110,7 @@ pub(super) fn fact(event: &engine::Event) -> Fact {
             beneficiary: beneficiary.clone(),
             purpose: purpose.clone(),
             retirement: retirement.0.0,
+            holder_name: String::new(),
         }),
         engine::Event::CertificateExpired { certificate, holder, energy } => {
             let (certificate, holder, energy_wh) = (Some(certificate_id(*certificate)), holder.0, energy.0);

@@ -9,6 +9,7 @@ mod market;
 mod node;
 mod orders;
 mod proofs;
+mod retirements;
 mod rotation;
 mod sessions;
 mod settlement;

@@ -18,17 +18,17 @@ use super::{
 const DAY: u64 = 86_400_000_000;
 
 /// Hands in a command that does not expire, and returns what became of it.
-async fn ask(market: &Market, who: &mut Person, kind: Kind) -> Outcome {
+pub async fn ask(market: &Market, who: &mut Person, kind: Kind) -> Outcome {
     outcome(submit(market, who, kind).await)
 }
 
-async fn submit(market: &Market, who: &mut Person, kind: Kind) -> Receipt {
+pub async fn submit(market: &Market, who: &mut Person, kind: Kind) -> Receipt {
     let command = Command { expires_at_micros: u64::MAX, ..who.command(kind) };
     market.connection.submit(who.seal(command.encode_to_vec())).await.unwrap()
 }
 
 /// Returns a session that is valid for ten minutes from the market's time on.
-async fn session(market: &Market, who: &Person) -> SignedSession {
+pub async fn session(market: &Market, who: &Person) -> SignedSession {
     let now = market.connection.market("").await.unwrap().now_micros;
     who.session("park", i64::try_from((now - NOW_MICROS) / 1_000_000).unwrap() + 600)
 }
@@ -60,7 +60,7 @@ async fn certificates(market: &Market, who: &Person) -> Vec<(u32, [u64; 3], bool
 }
 
 /// Hands in a measured reading: of import, export and generation.
-async fn read(market: &Market, meter: &mut Person, slot: Slot, counter: u64, registers: [u64; 3]) {
+pub async fn read(market: &Market, meter: &mut Person, slot: Slot, counter: u64, registers: [u64; 3]) {
     let [import_register_wh, export_register_wh, generation_register_wh] = registers;
     let reading = SubmitReading {
         read_at_micros: slot.end().0,
@@ -241,7 +241,7 @@ async fn published_tariffs_are_shown_and_what_is_traded_from_then_on_is_under_th
     assert_eq!((trade.fee_micros_per_kwh, trade.tariff_version), (10_000, 2));
 }
 
-async fn ask_operator(market: &mut Market, kind: Kind) -> Outcome {
+pub async fn ask_operator(market: &mut Market, kind: Kind) -> Outcome {
     let command = Command { expires_at_micros: u64::MAX, ..market.operator.command(kind) };
     let signed = market.operator.seal(command.encode_to_vec());
     outcome(market.connection.submit(signed).await.unwrap())

@@ -111,7 +111,12 @@ fn what_happens_to_certificates_is_said_with_each_of_its_values() {
     let cases = [
         (
             Event::CertificateIssued { certificate, energy, class: CertificateClass::SelfConsumed },
-            Fact::CertificateIssued(v1::CertificateIssued { certificate: NAMED, energy_wh, class }),
+            Fact::CertificateIssued(v1::CertificateIssued {
+                certificate: NAMED,
+                energy_wh,
+                class,
+                producer_name: String::new(),
+            }),
         ),
         (
             Event::CertificateSliced { certificate, from, to, energy, trade: TradeId(LeafIndex(7)) },
@@ -150,6 +155,7 @@ fn what_happens_to_certificates_is_said_with_each_of_its_values() {
                 beneficiary: "Mill No. 3".into(),
                 purpose: "report".into(),
                 retirement: 8,
+                holder_name: String::new(),
             }),
         ),
         (Event::GecIssued { gec: GEC, holder }, Fact::GecIssued(v1::GecIssued { gec: GEC_NAMED, holder: 4 })),

@@ -114,7 +114,10 @@ pub fn after_error(error: &ClientError) -> String {
              --help. If parkwatt key rotate was interrupted, run it again."
                 .to_owned()
         }
-        ClientError::Refused { status: Code::NotFound, .. } => "Check the name after --market.".to_owned(),
+        ClientError::Refused { status: Code::NotFound, .. } => {
+            "Check the number, whether --key is the key of whom it concerns, and the name after --market."
+                .to_owned()
+        }
         ClientError::Refused { .. } | ClientError::Incomplete { .. } => {
             "Check the command line; if it is right, tell the node's operator this message.".to_owned()
         }

@@ -222,13 +222,15 @@ EXAMPLES:
   parkwatt account
   parkwatt account --key mill.pem --output json")]
     Account,
-    /// Show your green certificates, claim them, pass them on, or bundle them
+    /// Show your green certificates, claim them, prove claims, pass them on, or bundle them
     #[command(
         args_conflicts_with_subcommands = true,
         after_help = "\
 EXAMPLES:
   parkwatt certificates
   parkwatt certificates retire --at 12:00 --energy 1kWh --beneficiary \"Mill No. 3\"
+  parkwatt certificates statement 1234
+  parkwatt certificates verify retirement-1234.json --vkey park.vkey
   parkwatt certificates transfer --to mill --at 12:00 --energy 1kWh
   parkwatt certificates bundle"
     )]
@@ -239,6 +241,20 @@ EXAMPLES:
         /// What to do with them
         #[command(subcommand)]
         action: Option<Certificates>,
+    },
+    /// Write an entry of the ledger to a file with its proof, which shows no other entry
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt proof 1234
+      writes leaf-1234.tlog-proof, for one of your trades, orders or certificates
+  parkwatt proof 1234 --out trade.tlog-proof")]
+    Proof {
+        /// The entry's index: a trade's number, or what --output json calls `leaf_index`
+        #[arg(value_name = "LEAF_INDEX")]
+        leaf_index: u64,
+        /// The file to write [default: leaf-LEAF_INDEX.tlog-proof]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
 }
 

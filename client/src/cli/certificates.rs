@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use super::args::{Certificates, Class, Options};
 use super::desk::{Desk, key_file};
+use super::proofs;
 use super::quantity::energy_text;
-use super::report::{Failure, Report, certificate_id, gec_id, left, right, table, word};
+use super::report::{Failure, Report, certificate_id, gec_id, left, next_command, right, table, word};
 use super::time::{When, slot_rfc3339, slot_text, zone_text};
 
 /// What a class is called before its name.
-const CLASS: &str = "CERTIFICATE_CLASS_";
+pub const CLASS: &str = "CERTIFICATE_CLASS_";
 
 /// Shows the caller's certificates.
 pub async fn list(count: u32, options: &Options) -> Result<Report, Failure> {
@@ -60,6 +61,8 @@ pub async fn act(action: &Certificates, options: &Options) -> Result<Report, Fai
             };
             retire(*at, RetireCertificates { class: class.into(), ..claim }, options).await
         }
+        Certificates::Statement { number, out } => proofs::statement(*number, out.as_deref(), options).await,
+        Certificates::Verify { file, vkey } => proofs::verify(file, vkey.as_deref()),
         Certificates::Transfer { to, at, energy } => transfer(to, *at, *energy, options).await,
         Certificates::Bundle { until } => bundle(*until, options).await,
     }
@@ -87,9 +90,10 @@ async fn retire(at: When, claim: RetireCertificates, options: &Options) -> Resul
             "leaf_index": receipt.leaf_index,
         } }),
         text: format!(
-            "{} are claimed for {}, for good. The claim's number is {number}.",
+            "{} are claimed for {}, for good. The claim's number is {number}.\n\nNext: {}",
             generated(claim.energy_wh, slot, &desk),
-            claim.beneficiary
+            claim.beneficiary,
+            next_command(&format!("parkwatt certificates statement {number}"), options)
         ),
         refused: false,
     })

@@ -45,6 +45,8 @@ pub struct Script {
     pub certificates: Vec<CertificateHolding>,
     /// His national certificates.
     pub nationals: Vec<NationalCertificate>,
+    /// Every claim.
+    pub retirement: Option<RetirementStatement>,
 }
 
 /// A running node.
@@ -236,5 +238,13 @@ impl Account for Services {
             holdings: script.certificates.clone(),
             nationals: script.nationals.clone(),
         })
+    }
+
+    async fn get_retirement(
+        &self,
+        request: Request<GetRetirementRequest>,
+    ) -> Result<Response<RetirementStatement>, Status> {
+        let claim = self.private(&request, |script| script.retirement.clone())?.into_inner();
+        claim.map(Response::new).ok_or_else(|| Status::not_found("there is no claim"))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use parkwatt_client::v1;
+use parkwatt_client::{CheckpointVerifier, v1};
 
 use super::super::time::When;
 use super::super::{quantity, values};
@@ -36,6 +36,36 @@ EXAMPLES:
         /// Which certificates
         #[arg(long, value_enum, default_value_t = Class::Exported)]
         class: Class,
+    },
+    /// Show a claim, and write it to a file with everything that proves it
+    ///
+    /// Whoever gets the file checks it without the node, and sees nothing else of the ledger.
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt certificates statement 1234
+      writes retirement-1234.json; `parkwatt certificates retire` names the number
+  parkwatt certificates statement 1234 --out claim.json")]
+    Statement {
+        /// The claim's number
+        #[arg(value_name = "NUMBER")]
+        number: u64,
+        /// The file to write [default: retirement-NUMBER.json]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Check the file of a claim, without a node
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt certificates verify retirement-1234.json --vkey park.vkey
+  parkwatt certificates verify retirement-1234.json
+      believes the key in the file, and says so")]
+    Verify {
+        /// The file that `parkwatt certificates statement` wrote
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The ledger's verifier key as you know it, or a file with it
+        #[arg(long, value_name = "KEY", value_parser = values::vkey)]
+        vkey: Option<Box<CheckpointVerifier>>,
     },
     /// Pass certificates of exported energy on to another participant
     #[command(after_help = "\

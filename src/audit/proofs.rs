@@ -1,0 +1,164 @@
+//! Proofs in files: a retirement statement, or one leaf, checked without the ledger.
+//!
+//! Knows both forms; does not know folders or nodes. What a statement's entries come to, the contract says.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf, SignedCheckpoint, verify_together};
+use parkwatt_proto::{COMMAND_TYPE, FormError, StatementFile, conclusion, retirement, v1};
+use prost::Message;
+use serde::Serialize;
+
+use super::{
+    KeySource, Verdict,
+    summary::{key_source_text, row},
+    verdict::Finding,
+};
+use crate::authenticate::authenticate;
+
+/// How the file of a single leaf begins.
+const PROOF_HEADING: &str = "c2sp.org/tlog-proof@";
+
+/// What a file of proofs has come to.
+#[derive(Debug, Default, Serialize)]
+pub struct FileCheck {
+    /// What it comes to: intact, tampered or unreadable.
+    pub verdict: Verdict,
+    /// What is wrong.
+    pub finding: Option<String>,
+    /// The file.
+    pub file: PathBuf,
+    /// The verifier key, beginning with the log's origin; empty if there is none.
+    pub key: String,
+    /// Where the key comes from.
+    pub key_source: Option<KeySource>,
+    /// Over how many leaves the checkpoint is.
+    pub tree_size: Option<u64>,
+    /// The claim that is stated; none if it is not proved, or the file is about one leaf.
+    pub statement: Option<v1::Retirement>,
+    /// What is proved, and what is not.
+    pub conclusion: Option<String>,
+}
+
+/// Checks the file of a retirement statement, or of one leaf with its proof; by the key `given`, or by the one
+/// in a statement.
+pub fn check_file(file: &Path, given: Option<&str>) -> FileCheck {
+    let mut checked = FileCheck { file: file.to_owned(), ..FileCheck::default() };
+    if let Err(Finding { verdict, what }) = examine(file, given, &mut checked) {
+        checked.verdict = verdict;
+        checked.finding = Some(what);
+    }
+    checked
+}
+
+fn examine(file: &Path, given: Option<&str>, checked: &mut FileCheck) -> Result<(), Finding> {
+    let bytes = fs::read(file).map_err(Finding::at(file))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Finding::unreadable(format!("{}: is no text", file.display())))?;
+    if text.starts_with(PROOF_HEADING) {
+        examine_leaf(&text, given, checked)
+    } else {
+        examine_statement(&text, given, checked)
+    }
+}
+
+fn examine_leaf(text: &str, given: Option<&str>, checked: &mut FileCheck) -> Result<(), Finding> {
+    let given = given
+        .ok_or_else(|| Finding::unreadable("there is no key in a proof; give the one you know (--vkey)"))?;
+    let verifier = verifier(given, KeySource::Given, checked)?;
+    let proved: ProvedLeaf = text.parse().map_err(tampered)?;
+    let checkpoint = proved.verify(&verifier).map_err(tampered)?;
+    let leaf = v1::Leaf::decode(proved.leaf());
+    let index = proved.index();
+    let v1::Leaf { at_micros, fact } = leaf.map_err(|_| tampered(format!("leaf {index} is no market's")))?;
+    took(
+        checked,
+        &checkpoint,
+        format!(
+            "Proved: the log {}, as of its checkpoint over {} entries, says at {index}, recorded at {at_micros} us: {fact:?}. \
+         Not proved: what it says elsewhere.",
+            verifier.origin(),
+            checkpoint.size(),
+        ),
+    );
+    Ok(())
+}
+
+fn examine_statement(text: &str, given: Option<&str>, checked: &mut FileCheck) -> Result<(), Finding> {
+    let file = StatementFile::parse(text).map_err(|problem| match problem {
+        FormError::SomethingElse(_) => Finding::unreadable(format!("it {problem}")),
+        FormError::Malformed(_) => tampered(format!("it {problem}")),
+    })?;
+    let verifier = match given {
+        Some(given) => verifier(given, KeySource::Given, checked)?,
+        None => verifier(&file.vkey, KeySource::InTheFile, checked)?,
+    };
+    let (checkpoint, leaves) = verify_together(&file.proofs, &verifier).map_err(tampered)?;
+    let (proved, signed) =
+        retirement(leaves.iter().map(|leaf| (leaf.index(), leaf.leaf()))).map_err(tampered)?;
+    authenticate(COMMAND_TYPE, &signed.payload, &signed.public_key, &signed.signature).map_err(tampered)?;
+    file.check(&proved).map_err(tampered)?;
+    if file.vkey != verifier.vkey() {
+        return Err(tampered(format!(
+            "vkey says {}, and the proofs hold for {}",
+            file.vkey,
+            verifier.vkey()
+        )));
+    }
+    took(checked, &checkpoint, conclusion(&proved, verifier.origin(), checkpoint.size()));
+    checked.statement = Some(proved);
+    Ok(())
+}
+
+fn verifier(text: &str, source: KeySource, checked: &mut FileCheck) -> Result<CheckpointVerifier, Finding> {
+    let verifier = CheckpointVerifier::from_vkey(text.trim()).map_err(|problem| match source {
+        KeySource::Given => Finding::unreadable(format!("the key that was given: {problem}")),
+        KeySource::InTheFile | KeySource::BesideTheJournal => tampered(format!("vkey: {problem}")),
+    })?;
+    verifier.vkey().clone_into(&mut checked.key);
+    checked.key_source = Some(source);
+    Ok(verifier)
+}
+
+fn took(checked: &mut FileCheck, checkpoint: &SignedCheckpoint, conclusion: String) {
+    checked.tree_size = Some(checkpoint.size());
+    checked.conclusion = Some(conclusion);
+}
+
+fn tampered(problem: impl fmt::Display) -> Finding {
+    Finding::tampered(problem.to_string())
+}
+
+impl fmt::Display for FileCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "file", &self.file.display())?;
+        if let Some(source) = self.key_source {
+            row(f, "key", &self.key)?;
+            row(f, "", &key_source_text(source))?;
+        }
+        if let Some(conclusion) = &self.conclusion {
+            row(f, "conclusion", conclusion)?;
+        }
+        write!(f, "{}", Judgement(self))
+    }
+}
+
+/// What was found in a file of proofs, and the verdict.
+pub struct Judgement<'a>(pub &'a FileCheck);
+
+impl fmt::Display for Judgement<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(finding) = &self.0.finding {
+            row(f, "found", finding)?;
+        }
+        let meaning = match self.0.verdict {
+            Verdict::Intact => "every proof holds, and what is stated follows from them",
+            Verdict::Unreadable => "it cannot be said whether this is proved",
+            Verdict::Diverged | Verdict::Tampered => "this is not what the log holds",
+        };
+        row(f, "verdict", &format_args!("{}: {meaning}", self.0.verdict))
+    }
+}
