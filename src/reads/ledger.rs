@@ -122,10 +122,10 @@ impl LedgerReads {
 const NOT_HIS: &str = "regulators and operators may see all entries, a participant those that are about him";
 
 /// Leaves that were found, each with its index.
-type Found<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Refused>> + 'a>;
+pub(super) type Found<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Refused>> + 'a>;
 
 /// Returns the leaves about something, from leaf `from` on.
-fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
+pub(super) fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
     let (by, prefix) = index::place(about);
     let first = [&prefix[..], &from.to_be_bytes()].concat();
     Box::new(store.scan_index_from(by, &prefix, &first).map(|row| {
