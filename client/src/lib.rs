@@ -33,6 +33,7 @@ mod connection;
 mod error;
 mod key;
 mod signing;
+mod statement;
 
 pub use connection::Connection;
 pub use error::ClientError;
@@ -40,6 +41,7 @@ pub use key::{
     beside, create_key, generate_key, parse_public_key, public_key_text, read_key, replace_key, write_key,
 };
 pub use signing::{SESSION_LIFETIME_MAX, Signer};
+pub use statement::{Column, Figures, Payment, Statement};
 
 /// The messages of the contract.
 pub use parkwatt_proto::v1;

@@ -45,6 +45,10 @@ pub struct Script {
     pub certificates: Vec<CertificateHolding>,
     /// His national certificates.
     pub nationals: Vec<NationalCertificate>,
+    /// The parts of his statement.
+    pub statement: Vec<StatementPart>,
+    /// The periods of which he asked for it.
+    pub periods: Vec<GetStatementRequest>,
 }
 
 /// A running node.
@@ -236,5 +240,16 @@ impl Account for Services {
             holdings: script.certificates.clone(),
             nationals: script.nationals.clone(),
         })
+    }
+
+    type GetStatementStream = Pin<Box<dyn Stream<Item = Result<StatementPart, Status>> + Send>>;
+
+    async fn get_statement(
+        &self,
+        request: Request<GetStatementRequest>,
+    ) -> Result<Response<Self::GetStatementStream>, Status> {
+        let parts = self.private(&request, |script| script.statement.clone())?.into_inner();
+        self.0.lock().unwrap().periods.push(request.into_inner());
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts.into_iter().map(Ok)))))
     }
 }
