@@ -18,6 +18,7 @@ const BY_ORDER: u8 = 4;
 const BY_TRADE: u8 = 5;
 const BY_CERTIFICATE: u8 = 6;
 const BY_GEC: u8 = 7;
+const BY_METERED: u8 = 8;
 
 /// Returns the rows by which the leaves of `group` are found. No two have the same index and key.
 pub fn index_rows(group: &Group) -> Vec<IndexRow> {
@@ -61,6 +62,11 @@ pub fn place(about: &About) -> (u8, Vec<u8>) {
     }
 }
 
+/// Returns the same for what a participant's meter measured in a slot.
+pub fn metered(participant: u32, slot: u32) -> (u8, Vec<u8>) {
+    (BY_METERED, [participant, slot].map(u32::to_be_bytes).concat())
+}
+
 /// Returns the leaf index at the end of a row's key.
 pub fn leaf_of(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|index| u64::from_be_bytes(*index))
@@ -89,8 +95,13 @@ fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
             let owners = it.buyer.into_iter().chain(it.seller).map(participant);
             orders.chain(owners).chain([trade(it.id), slot(it.slot)]).collect()
         }
-        Fact::Metered(it) => vec![slot(it.slot), participant(it.participant)],
-        Fact::TradeDelivered(it) => vec![trade(it.trade)],
+        Fact::Metered(it) => {
+            vec![slot(it.slot), participant(it.participant), metered(it.participant, it.slot)]
+        }
+        Fact::TradeDelivered(it) => {
+            let owners = it.buyer.into_iter().chain(it.seller).map(participant);
+            owners.chain([trade(it.trade), slot(it.slot)]).collect()
+        }
         Fact::Posted(it) => {
             let accounts = it.from.iter().chain(&it.to).filter_map(|account| match account.kind {
                 Some(ledger_account::Kind::Participant(number)) => Some(participant(number)),

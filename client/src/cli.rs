@@ -4,6 +4,7 @@
 
 // The command line.
 mod args;
+mod period;
 mod quantity;
 mod time;
 mod values;
@@ -19,6 +20,7 @@ mod keys;
 mod operator;
 mod proofs;
 mod standing;
+mod statement;
 mod tariffs;
 mod trades;
 mod trading;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use parkwatt_client::v1::Side;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Output};
 use report::{Failure, Report};
 
 /// Does what the command line asks.
@@ -40,6 +42,13 @@ pub async fn run() -> ExitCode {
 }
 
 async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
+    if options.output == Output::Csv && !matches!(command, Command::Statement(_)) {
+        return Err(Failure::Usage {
+            field: "--output",
+            problem: "only parkwatt statement writes CSV".to_owned(),
+            next: "Use --output json; nothing was done.".to_owned(),
+        });
+    }
     match command {
         Command::Key(action) => keys::key(*action, options).await,
         Command::Enrol(enrol) => enrolment::enrol(enrol, options).await,
@@ -56,6 +65,7 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
         Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,
         Command::Account => standing::account(options).await,
+        Command::Statement(asked) => statement::statement(asked, options).await,
         Command::Certificates { action: Some(action), .. } => certificates::act(action, options).await,
         Command::Certificates { action: None, count } => certificates::list(count.max, options).await,
         Command::Proof { leaf_index, out } => proofs::proof(*leaf_index, out.as_deref(), options).await,

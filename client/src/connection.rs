@@ -13,10 +13,11 @@ use parkwatt_proto::v1::simulation_client::SimulationClient;
 use parkwatt_proto::v1::{
     AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, Checkpoint, Depth, GetAccountRequest,
     GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest, GetInclusionProofRequest,
-    GetIndicativeAuctionRequest, GetMarketRequest, GetProofRequest, GetRetirementRequest, IndicativeAuction,
-    ListCertificatesRequest, ListCertificatesResponse, ListEntriesRequest, ListEntriesResponse,
-    ListOrdersRequest, ListSlotsRequest, ListTapeRequest, ListTradesRequest, Market, Order, OwnTrade, Proof,
-    Receipt, RetirementStatement, SignedCommand, SignedSession, SlotSummary, Trade,
+    GetIndicativeAuctionRequest, GetMarketRequest, GetProofRequest, GetRetirementRequest,
+    GetStatementRequest, IndicativeAuction, ListCertificatesRequest, ListCertificatesResponse,
+    ListEntriesRequest, ListEntriesResponse, ListOrdersRequest, ListSlotsRequest, ListTapeRequest,
+    ListTradesRequest, Market, Order, OwnTrade, Proof, Receipt, RetirementStatement, SignedCommand,
+    SignedSession, SlotSummary, Trade,
 };
 use prost::Message;
 use tokio_stream::{Stream, StreamExt};
@@ -26,6 +27,7 @@ use tonic::{Request, Response, Status};
 
 use crate::ClientError;
 use crate::error::innermost;
+use crate::statement::{Flaw, Parts, Statement};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -179,6 +181,31 @@ impl Connection {
         let request = with_session(GetRetirementRequest { retirement: number }, session);
         let mut account = self.account_client().max_decoding_message_size(ANSWER_BYTES_MAX);
         self.answer(account.get_retirement(request).await)
+    }
+
+    /// Returns the caller's statement of what was recorded from a moment on and before another, both in
+    /// microseconds since 1970, once it is added up.
+    ///
+    /// # Errors
+    /// [`ClientError::Contradictory`] if it does not add up.
+    pub async fn statement(
+        &self,
+        session: &SignedSession,
+        from_micros: u64,
+        until_micros: u64,
+    ) -> Result<Statement, ClientError> {
+        let request = with_session(GetStatementRequest { from_micros, until_micros }, session);
+        let mut stream = self.answer(self.account_client().get_statement(request).await)?;
+        let mut parts = Parts::default();
+        let flaw = |flaw| match flaw {
+            Flaw::Lacks(what) => ClientError::Incomplete { url: self.url.clone(), what },
+            Flaw::Contradicts(what) => ClientError::Contradictory { url: self.url.clone(), what },
+        };
+        while let Some(part) = stream.next().await {
+            let part = part.map_err(|status| ClientError::from_status(&self.url, &status))?;
+            parts.take(part).map_err(flaw)?;
+        }
+        parts.finish().map_err(flaw)
     }
 }
 

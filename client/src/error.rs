@@ -48,6 +48,14 @@ pub enum ClientError {
         /// What is missing.
         what: &'static str,
     },
+    /// The node's answer contradicts itself, and nothing in it is to be relied on.
+    #[error("the answer of the node at {url} contradicts itself: {what}")]
+    Contradictory {
+        /// The node's address.
+        url: String,
+        /// What does not fit.
+        what: String,
+    },
     /// There is a file already, and keys are never overwritten.
     #[error("the file {} exists already, and a key is never overwritten", path.display())]
     KeyExists {

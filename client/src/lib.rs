@@ -29,19 +29,21 @@
 //! # }
 //! ```
 
+mod claim;
 mod connection;
 mod error;
 mod key;
 mod signing;
 mod statement;
 
+pub use claim::{UnprovedStatement, verify_statement};
 pub use connection::Connection;
 pub use error::ClientError;
 pub use key::{
     beside, create_key, generate_key, parse_public_key, public_key_text, read_key, replace_key, write_key,
 };
 pub use signing::{SESSION_LIFETIME_MAX, Signer};
-pub use statement::{UnprovedStatement, verify_statement};
+pub use statement::{Column, Figures, Payment, Statement};
 
 /// How proofs and the file of a retirement statement are read.
 pub use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf, SignedCheckpoint};

@@ -179,6 +179,7 @@ fn an_owner_sees_what_his_trades_cost_all_in() {
         seller_deviation_wh: 100,
         buyer_deviation_wh: 0,
         estimated: true,
+        ..v1::TradeDelivered::default()
     };
     let own = |side: v1::Side, delivery| v1::OwnTrade { trade: Some(trade()), side: side.into(), delivery };
     let trades = vec![own(v1::Side::Bid, Some(delivery)), own(v1::Side::Offer, None)];

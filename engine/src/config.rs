@@ -226,13 +226,23 @@ impl MarketConfig {
 
     /// Returns the tariffs that hold in `slot`.
     pub fn tariff(&self, slot: crate::Slot) -> &TariffBand {
-        let quarter = slot.quarter_of_day();
-        self.tariffs
-            .iter()
-            .rev()
-            .find(|band| band.from_quarter <= quarter)
-            .expect("the first band begins at quarter 0")
+        band_at(&self.tariffs, slot)
     }
+}
+
+impl NewTariffs {
+    /// Returns the tariffs that hold in `slot`, once this version does.
+    ///
+    /// # Panics
+    /// If the version was not accepted, and no band begins at quarter 0.
+    pub fn tariff(&self, slot: crate::Slot) -> &TariffBand {
+        band_at(&self.bands, slot)
+    }
+}
+
+fn band_at(bands: &[TariffBand], slot: crate::Slot) -> &TariffBand {
+    let quarter = slot.quarter_of_day();
+    bands.iter().rev().find(|band| band.from_quarter <= quarter).expect("the first band begins at quarter 0")
 }
 
 fn must(holds: bool, field: &'static str, rule: &'static str) -> Result<(), ConfigError> {

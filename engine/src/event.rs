@@ -109,6 +109,12 @@ pub enum Event {
     TradeDelivered {
         /// The trade.
         trade: TradeId,
+        /// Its slot.
+        slot: Slot,
+        /// Who buys.
+        buyer: ParticipantId,
+        /// Who sells.
+        seller: ParticipantId,
         /// What was delivered.
         delivered: Energy,
         /// What the seller did not feed in.

@@ -144,9 +144,12 @@ impl Settlement<'_> {
     /// Says what became of a trade.
     fn say(&mut self, sale: &Sale, parts: Parts, estimated: bool) {
         let Parts { delivered, seller_deviation, buyer_deviation } = parts;
-        let trade = sale.id;
+        let &Sale { id: trade, buyer, seller, .. } = sale;
         self.events.push(Event::TradeDelivered {
             trade,
+            slot: self.slot,
+            buyer,
+            seller,
             delivered,
             seller_deviation,
             buyer_deviation,

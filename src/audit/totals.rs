@@ -238,6 +238,9 @@ mod tests {
         let gec = engine::GecId { index: index(5), position: 0 };
         let delivered = |wh| Event::TradeDelivered {
             trade: TradeId(index(1)),
+            slot: Slot(7),
+            buyer: holder,
+            seller: engine::ParticipantId(0),
             delivered: energy(wh),
             seller_deviation: energy(0),
             buyer_deviation: energy(0),

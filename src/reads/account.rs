@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use parkwatt_engine::{Account as LedgerAccount, Money, ParticipantId, Side, Worth};
+use parkwatt_engine::{Account as LedgerAccount, ParticipantId, Side, Timestamp};
 use parkwatt_proto::v1::{self, account_server::Account};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::{
-    retirement, rows,
+    decimal, retirement, rows,
     session::{Reader, reader},
+    statement::Statement,
 };
 use crate::{
     host::Market,
     refusal::Refused,
     views::{Holding, OrderState, OrderView, TradeView},
-    wire,
+    wire::{self, Malformed},
 };
 
 /// The service of what only the participant himself may know.
@@ -128,11 +129,27 @@ impl Account for AccountReads {
         let number = request.into_inner().retirement;
         Ok(Response::new(retirement::statement(&self.0, who, number).await?))
     }
-}
 
-fn decimal(worth: Worth) -> Result<String, Refused> {
-    let money = Money::from_worth(worth);
-    money.map(|money| money.to_string()).map_err(|problem| Refused::Unreadable(problem.to_string()))
+    type GetStatementStream = tokio_stream::Iter<std::vec::IntoIter<Result<v1::StatementPart, Status>>>;
+
+    async fn get_statement(
+        &self,
+        request: Request<v1::GetStatementRequest>,
+    ) -> Result<Response<Self::GetStatementStream>, Status> {
+        let id = self.participant(request.metadata())?;
+        let v1::GetStatementRequest { from_micros, until_micros } = request.into_inner();
+        if until_micros <= from_micros {
+            let problem = format!("{until_micros} does not lie behind from_micros, {from_micros}");
+            return Err(Refused::from(Malformed::new("until_micros", problem)).into());
+        }
+        let statement = Statement::new(&self.0, id, Timestamp(from_micros)..Timestamp(until_micros));
+        self.0.store_with(statement.tree_size()).await?;
+        // Of a factory's month this takes seconds, in which this thread shall answer others.
+        let market = self.0.clone();
+        let drawn = tokio::task::spawn_blocking(move || statement.parts(&market));
+        let parts: Vec<_> = drawn.await.map_err(|_| Refused::Stopped)??.into_iter().map(Ok).collect();
+        Ok(Response::new(tokio_stream::iter(parts)))
+    }
 }
 
 fn order(view: &OrderView) -> v1::Order {
@@ -160,9 +177,15 @@ fn own_trade(view: &TradeView, reader: ParticipantId) -> v1::OwnTrade {
         Side::Bid => (trade.seller, trade.offer) = (None, None),
         Side::Offer => (trade.buyer, trade.bid) = (None, None),
     }
-    let delivery = view.delivery.map(|it| {
-        let parts = [it.delivered, it.seller_deviation, it.buyer_deviation];
-        wire::trade_delivered(view.trade.id, parts, it.estimated)
+    let delivery = view.delivery.map(|it| v1::TradeDelivered {
+        trade: trade.id,
+        slot: trade.slot,
+        buyer: trade.buyer,
+        seller: trade.seller,
+        delivered_wh: it.delivered.0,
+        seller_deviation_wh: it.seller_deviation.0,
+        buyer_deviation_wh: it.buyer_deviation.0,
+        estimated: it.estimated,
     });
     v1::OwnTrade { trade: Some(trade), side: wire::side(own_side).into(), delivery }
 }

@@ -5,10 +5,13 @@ mod ledger;
 mod market_data;
 mod retirement;
 mod session;
+mod statement;
 
 pub use account::AccountReads;
 pub use ledger::LedgerReads;
 pub use market_data::MarketDataReads;
+
+use parkwatt_engine::{Money, Worth};
 
 use crate::{host::Market, refusal::Refused, wire::Malformed};
 
@@ -33,4 +36,10 @@ fn rows(count: u32) -> Result<usize, Refused> {
         1..=ROWS_MAX => Ok(count as usize),
         _ => Err(Malformed::new("count", format!("{count} exceeds the maximum of {ROWS_MAX}")).into()),
     }
+}
+
+/// Returns an amount as decimal yuan with nine decimals.
+fn decimal(worth: Worth) -> Result<String, Refused> {
+    let money = Money::from_worth(worth);
+    money.map(|money| money.to_string()).map_err(|problem| Refused::Unreadable(problem.to_string()))
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use parkwatt_engine::{
     Account, Command, Event, KeyHolder, MarketConfig, NewParticipant, NewTariffs, OpenOrder, Outcome,
-    PublicKey, Slot, Worth,
+    PublicKey, Slot, TariffBand, Worth,
 };
 
 pub use certificates::{Certificates, Holding, NationalView};
@@ -93,9 +93,7 @@ impl Views {
     /// Returns the market's constitution with the tariffs that hold in a slot.
     pub fn config_in(&self, slot: Slot) -> MarketConfig {
         let mut config = self.config.clone();
-        let Some(tariffs) = self.tariffs.iter().rfind(|tariffs| tariffs.effective_from <= slot) else {
-            return config;
-        };
+        let Some(tariffs) = self.published_for(slot) else { return config };
         for (zone, charges) in config.zones.iter_mut().zip(&tariffs.zones) {
             zone.base_wheeling = charges.base_wheeling;
             zone.wheeling_up = charges.wheeling_up;
@@ -107,9 +105,19 @@ impl Views {
         config
     }
 
+    /// Returns the supplier's tariffs that hold in a slot.
+    pub fn tariff(&self, slot: Slot) -> &TariffBand {
+        self.published_for(slot).map_or_else(|| self.config.tariff(slot), |tariffs| tariffs.tariff(slot))
+    }
+
     /// Returns an account's balance.
     pub fn balance(&self, account: Account) -> Worth {
         self.balances.get(&account).copied().unwrap_or_default()
+    }
+
+    /// Returns the version of the tariffs that holds in a slot; none where the constitution's does.
+    fn published_for(&self, slot: Slot) -> Option<&NewTariffs> {
+        self.tariffs.iter().rfind(|tariffs| tariffs.effective_from <= slot)
     }
 
     fn observe_command(&mut self, key: &PublicKey, command: &Command, outcome: &Outcome) {
@@ -166,7 +174,7 @@ impl Views {
 
 #[cfg(test)]
 mod tests {
-    use parkwatt_engine::{Price, TariffBand, ZoneCharges};
+    use parkwatt_engine::{Price, ZoneCharges};
 
     use super::*;
     use crate::config::MarketFile;
@@ -185,6 +193,7 @@ mod tests {
             });
         }
         assert_eq!(views.config_in(Slot(99)), views.config);
+        assert_eq!(views.tariff(Slot(99)), views.config.tariff(Slot(99)));
         for (slot, version) in [(100, 2), (199, 2), (200, 5), (u32::MAX, 5)] {
             let config = views.config_in(Slot(slot));
             let zone = &config.zones[0];
@@ -192,6 +201,7 @@ mod tests {
             assert_eq!((zone.base_wheeling, zone.wheeling_up, zone.wheeling_down), (price, price, price));
             assert_eq!((config.market_fee, config.tariff_version), (price, version));
             assert_eq!((config.tariffs.len(), config.tariffs[0].retail), (1, price));
+            assert_eq!(views.tariff(Slot(slot)), &config.tariffs[0]);
             assert_eq!((&zone.name, config.tick), (&views.config.zones[0].name, views.config.tick));
         }
     }

@@ -176,7 +176,9 @@ impl Orders {
                 self.trades_of.entry(trade.buyer).or_default().push(trade.id);
                 self.trades_of.entry(trade.seller).or_default().push(trade.id);
             }
-            &Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, estimated } => {
+            &Event::TradeDelivered {
+                trade, delivered, seller_deviation, buyer_deviation, estimated, ..
+            } => {
                 let view = self.trades.get_mut(&trade).expect("only trades that were made are delivered");
                 view.delivery =
                     Some(DeliveryView { delivered, seller_deviation, buyer_deviation, estimated });

@@ -113,6 +113,9 @@ mod tests {
         let began = |phase| Event::PhaseBegan { slot: SLOT, phase };
         let delivered = |id, wh| Event::TradeDelivered {
             trade: TradeId(LeafIndex(id)),
+            slot: SLOT,
+            buyer: ParticipantId(0),
+            seller: ParticipantId(1),
             delivered: Energy(wh),
             seller_deviation: Energy(10 - wh),
             buyer_deviation: Energy::ZERO,

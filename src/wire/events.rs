@@ -35,10 +35,25 @@ pub fn event_fact(event: &engine::Event) -> Fact {
                 quality: quality(*its).into(),
             })
         }
-        engine::Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, estimated } => {
-            let parts = [*delivered, *seller_deviation, *buyer_deviation];
-            Fact::TradeDelivered(trade_delivered(*trade, parts, *estimated))
-        }
+        engine::Event::TradeDelivered {
+            trade,
+            slot,
+            buyer,
+            seller,
+            delivered,
+            seller_deviation,
+            buyer_deviation,
+            estimated,
+        } => Fact::TradeDelivered(v1::TradeDelivered {
+            trade: trade.0.0,
+            slot: slot.0,
+            buyer: Some(buyer.0),
+            seller: Some(seller.0),
+            delivered_wh: delivered.0,
+            seller_deviation_wh: seller_deviation.0,
+            buyer_deviation_wh: buyer_deviation.0,
+            estimated: *estimated,
+        }),
         engine::Event::Posted(it) => Fact::Posted(posting(it)),
         engine::Event::CertificateIssued { .. }
         | engine::Event::CertificateSliced { .. }
@@ -92,17 +107,6 @@ pub fn trade(it: &engine::Trade) -> v1::Trade {
         tariff_version: it.tariff_version,
         matching: matching.into(),
     }
-}
-
-/// Returns the contract's form of a trade's delivery; `parts` are what was delivered, the seller's deviation
-/// and the buyer's.
-pub fn trade_delivered(
-    trade: engine::TradeId,
-    parts: [engine::Energy; 3],
-    estimated: bool,
-) -> v1::TradeDelivered {
-    let [delivered_wh, seller_deviation_wh, buyer_deviation_wh] = parts.map(|part| part.0);
-    v1::TradeDelivered { trade: trade.0.0, delivered_wh, seller_deviation_wh, buyer_deviation_wh, estimated }
 }
 
 fn lapse_cause(it: engine::Lapse) -> v1::LapseCause {

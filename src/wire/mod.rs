@@ -12,7 +12,7 @@ mod rotation;
 mod tariffs;
 
 pub use certificates::{certificate_id, class, gec_id};
-pub use events::{auction, event_fact, trade, trade_delivered};
+pub use events::{auction, event_fact, trade};
 pub use genesis::{config_of, genesis};
 pub use outcome::{new_order, order_id, outcome, phase, side};
 pub use parse::{Malformed, parse};

@@ -121,6 +121,11 @@ pub fn after_error(error: &ClientError) -> String {
         ClientError::Refused { .. } | ClientError::Incomplete { .. } => {
             "Check the command line; if it is right, tell the node's operator this message.".to_owned()
         }
+        ClientError::Contradictory { .. } => {
+            "Rely on nothing of it. Tell the market's operator this message; parkwatt-audit finds out what the \
+             ledger says."
+                .to_owned()
+        }
         ClientError::KeyExists { .. } => {
             "Use it (parkwatt key show), or name another file with --key FILE.".to_owned()
         }

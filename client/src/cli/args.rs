@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod certificates;
 mod enrolment;
 mod order;
+mod statement;
 mod tariffs;
 
 use super::time::When;
@@ -17,6 +18,7 @@ use super::values;
 pub use certificates::{Certificates, Class, WithdrawCertificate};
 pub use enrolment::{Deposit, Enrol, PayOut, Role};
 pub use order::{Cancel, Conditions, Order, Replace, Side};
+pub use statement::{STATEMENT_HELP, Statement};
 pub use tariffs::{PublishTariffs, TARIFFS_HELP};
 
 const FIRST_STEPS: &str = "\
@@ -36,7 +38,8 @@ EXIT CODES:
   2  the command line is wrong
   3  the node gave no answer
   4  the node refused the call
-  5  trouble with a local file";
+  5  trouble with a local file
+  6  the node's answer contradicts itself";
 
 /// Trade the electricity of your roof, or your factory's demand, in a Parkwatt market.
 #[derive(Debug, Parser)]
@@ -70,7 +73,7 @@ pub struct Options {
     /// The market's name [default: the node's only market]
     #[arg(long, global = true, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub market: String,
-    /// A table for people, or one JSON document for machines
+    /// A table for people, one JSON document for machines, or a statement's rows as CSV
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
 }
@@ -82,6 +85,8 @@ pub enum Output {
     Table,
     /// For machines.
     Json,
+    /// For spreadsheets.
+    Csv,
 }
 
 /// What can be asked.
@@ -222,6 +227,9 @@ EXAMPLES:
   parkwatt account
   parkwatt account --key mill.pem --output json")]
     Account,
+    /// Show what a month changed for you, what each delivery came to, and what the market gained you
+    #[command(after_help = STATEMENT_HELP)]
+    Statement(Statement),
     /// Show your green certificates, claim them, prove claims, pass them on, or bundle them
     #[command(
         args_conflicts_with_subcommands = true,

@@ -118,7 +118,7 @@ fn decimal(text: &str, decimals_max: u32) -> Result<i128, String> {
 }
 
 /// Returns `value` units of 10^-`decimals` as text, without closing zeros beyond `decimals_min` decimals.
-fn decimal_text(value: i128, decimals: usize, decimals_min: usize) -> String {
+pub fn decimal_text(value: i128, decimals: usize, decimals_min: usize) -> String {
     let sign = if value < 0 { "-" } else { "" };
     let digits = format!("{:0>width$}", value.unsigned_abs(), width = decimals + 1);
     let (whole, fraction) = digits.split_at(digits.len() - decimals);

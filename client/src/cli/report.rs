@@ -23,7 +23,7 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 pub struct Report {
     /// One document for machines; the names of its fields carry their units and are stable.
     pub json: Value,
-    /// The same for people.
+    /// The same for people, or as CSV where a command was asked for it.
     pub text: String,
     /// Whether a rule refused a part of what was asked.
     pub refused: bool,
@@ -91,6 +91,7 @@ impl Failure {
                 ClientError::Address { .. } | ClientError::PublicKeyMalformed { .. } => 2,
                 ClientError::Unreachable { .. } => 3,
                 ClientError::Refused { .. } | ClientError::Incomplete { .. } => 4,
+                ClientError::Contradictory { .. } => 6,
                 ClientError::KeyExists { .. }
                 | ClientError::KeyMissing { .. }
                 | ClientError::KeyFile { .. }
@@ -112,7 +113,8 @@ impl Failure {
 
     /// Returns the failure for machines.
     fn json(&self) -> Value {
-        let kind = ["rejected", "usage", "unreachable", "refused", "file"][usize::from(self.exit_code()) - 1];
+        let kind = ["rejected", "usage", "unreachable", "refused", "file", "contradictory"]
+            [usize::from(self.exit_code()) - 1];
         let mut error = json!({ "kind": kind, "message": self.to_string(), "next": self.next() });
         match self {
             Failure::Rejected(rejection) => error["rejection"] = rejection_json(rejection),
@@ -134,14 +136,16 @@ pub fn finish(result: &Result<Report, Failure>, output: Output) -> ExitCode {
     let (written, code) = match result {
         Ok(report) => {
             let written = match output {
-                Output::Table => write_line(io::stdout(), report.text.trim_end()),
+                Output::Table | Output::Csv => write_line(io::stdout(), report.text.trim_end()),
                 Output::Json => write_line(io::stdout(), &format!("{:#}", report.json)),
             };
             (written, u8::from(report.refused))
         }
         Err(failure) => {
             let written = match output {
-                Output::Table => write_line(io::stderr(), &format!("error: {failure}\n{}", failure.next())),
+                Output::Table | Output::Csv => {
+                    write_line(io::stderr(), &format!("error: {failure}\n{}", failure.next()))
+                }
                 Output::Json => write_line(io::stderr(), &format!("{:#}", failure.json())),
             };
             (written, failure.exit_code())
@@ -308,6 +312,7 @@ mod tests {
             (ClientError::Unreachable { url: url(), cause: String::new() }.into(), 3, "unreachable"),
             (refused.into(), 4, "refused"),
             (ClientError::KeyMissing { path: PathBuf::from("k") }.into(), 5, "file"),
+            (ClientError::Contradictory { url: url(), what: String::new() }.into(), 6, "contradictory"),
         ] {
             assert_eq!(failure.exit_code(), code, "{failure:?}");
             assert_eq!(failure.json()["error"]["kind"], kind);

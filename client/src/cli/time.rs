@@ -2,7 +2,7 @@
 //!
 //! Knows quarter hours and the local time zone; does not know when a market's gate closes: it is told.
 
-use jiff::civil::{DateTime, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
@@ -111,6 +111,11 @@ pub fn slot_at(micros: u64) -> u32 {
 /// Returns when a slot begins, for people: local date and time.
 pub fn slot_text(slot: u32, zone: &TimeZone) -> String {
     slot_begin(slot).map_or_else(|| format!("slot {slot}"), |begin| timestamp_text(begin, zone))
+}
+
+/// Returns on which local day a slot begins; none beyond the year 9999.
+pub fn slot_date(slot: u32, zone: &TimeZone) -> Option<Date> {
+    slot_begin(slot).map(|begin| zone.to_datetime(begin).date())
 }
 
 /// Returns when a slot begins, for machines: RFC 3339 in UTC; none beyond the year 9999.

@@ -5,6 +5,7 @@
 use jiff::tz::TimeZone;
 use parkwatt_client::{CheckpointVerifier, v1};
 
+use super::period;
 use super::time::{Moment, When};
 
 /// Returns the moment that begins a quarter hour.
@@ -15,6 +16,11 @@ pub fn when(text: &str) -> Result<When, String> {
 /// Returns any moment, on a quarter hour or not.
 pub fn moment(text: &str) -> Result<Moment, String> {
     Moment::parse(text, &TimeZone::system())
+}
+
+/// Returns any moment that says its date, in microseconds since 1970.
+pub fn dated_moment(text: &str) -> Result<u64, String> {
+    period::moment(text, &TimeZone::system())
 }
 
 /// Returns a name tag.

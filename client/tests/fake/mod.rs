@@ -47,6 +47,10 @@ pub struct Script {
     pub nationals: Vec<NationalCertificate>,
     /// Every claim.
     pub retirement: Option<RetirementStatement>,
+    /// The parts of his statement.
+    pub statement: Vec<StatementPart>,
+    /// The periods of which he asked for it.
+    pub periods: Vec<GetStatementRequest>,
 }
 
 /// A running node.
@@ -246,5 +250,16 @@ impl Account for Services {
     ) -> Result<Response<RetirementStatement>, Status> {
         let claim = self.private(&request, |script| script.retirement.clone())?.into_inner();
         claim.map(Response::new).ok_or_else(|| Status::not_found("there is no claim"))
+    }
+
+    type GetStatementStream = Pin<Box<dyn Stream<Item = Result<StatementPart, Status>> + Send>>;
+
+    async fn get_statement(
+        &self,
+        request: Request<GetStatementRequest>,
+    ) -> Result<Response<Self::GetStatementStream>, Status> {
+        let parts = self.private(&request, |script| script.statement.clone())?.into_inner();
+        self.0.lock().unwrap().periods.push(request.into_inner());
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts.into_iter().map(Ok)))))
     }
 }

@@ -172,7 +172,8 @@ fn a_late_reading_that_bears_out_an_estimate_takes_its_mark_and_moves_no_money()
     market.events.clear();
     let change = market.read(EVE, 0, 20_000);
     assert_eq!(market.resettle(EVE, &change), [EVE]);
-    let [Event::TradeDelivered { trade, estimated: false, .. }] = market.events[..] else {
+    let [Event::TradeDelivered { trade, buyer: ANN, seller: EVE, estimated: false, .. }] = market.events[..]
+    else {
         panic!("{:?}", market.events);
     };
     assert_eq!(trade, trades[0].id, "the other one's buyer is still to be read");

@@ -116,8 +116,16 @@ impl Twin {
         let seller_deviation = Energy(trade.energy.0 - fed_in);
         let buyer_deviation = Energy(fed_in - drawn);
         let estimated = self.metered(slot, seller).is_none() || self.metered(slot, buyer).is_none();
-        let said =
-            Event::TradeDelivered { trade: id, delivered, seller_deviation, buyer_deviation, estimated };
+        let said = Event::TradeDelivered {
+            trade: id,
+            slot,
+            buyer,
+            seller,
+            delivered,
+            seller_deviation,
+            buyer_deviation,
+            estimated,
+        };
         self.say_delivered(id, said);
 
         let (buyer, seller) = (Account::Participant(buyer), Account::Participant(seller));

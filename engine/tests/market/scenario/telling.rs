@@ -31,7 +31,14 @@ impl<M: Machine> World<M> {
                     };
                     told.push(format!("{} of {} lapsed ({why})", words::energy(*energy), self.name(*owner)));
                 }
-                Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, estimated } => {
+                Event::TradeDelivered {
+                    trade,
+                    delivered,
+                    seller_deviation,
+                    buyer_deviation,
+                    estimated,
+                    ..
+                } => {
                     let parts =
                         self.describe_delivery(*trade, *delivered, *seller_deviation, *buyer_deviation);
                     let mark = if *estimated { " estimated" } else { "" };
