@@ -143,43 +143,52 @@ impl Certificates {
         certifiable: &Certifiable,
         events: &mut Vec<Event>,
     ) {
-        let mut bought = self.bought(slot, producer, certifiable);
-        let sliced = self.slices_by(slot, producer, |slice| slice.trade);
-        let held = self.holdings(producer, of_producer(slot, producer));
-        let exported = held.filter(|(_, holding)| holding.class == CertificateClass::Exported);
-        // The first one last, where it is taken from.
-        let mut own: Vec<_> = exported.map(|(certificate, holding)| (certificate, holding.energy)).collect();
-        own.reverse();
-        for share in certifiable.shares.iter().filter(|share| share.is_measured) {
-            let place = bought.binary_search_by_key(&share.buyer, |it| it.buyer);
-            let buyer = &mut bought[place.expect("whose share it is has bought")];
-            let of_trade = share.delivered.saturating_minus(sum_of(&sliced, share.trade));
-            // OK because what a buyer misses is at most what his trades miss together: what one of them got too
-            // much, as their proportions were others, the others lack.
-            let mut missing = buyer.missing().min(of_trade);
+        let missing = self.missing(slot, producer, certifiable);
+        let all = missing.iter().fold(Energy::ZERO, |sum, (_, energy)| sum.plus(*energy));
+        let of_his_own = of_producer(slot, producer);
+        let mut taken = self.take(producer, CertificateClass::Exported, of_his_own, all).into_iter();
+        let mut rest = None;
+        for (share, mut missing) in missing {
             while !missing.is_zero()
-                && let Some((certificate, left)) = own.last_mut()
+                && let Some((certificate, left)) = rest.take().or_else(|| taken.next())
             {
-                let certificate = *certificate;
-                let energy = missing.min(*left);
+                let energy = missing.min(left);
                 missing = missing.minus(energy);
-                *left = left.minus(energy);
-                if left.is_zero() {
-                    own.pop();
-                }
-                buyer.sliced = buyer.sliced.plus(energy);
+                rest = Some((certificate, left.minus(energy))).filter(|(_, left)| !left.is_zero());
                 self.give(certificate, share, energy, events);
             }
         }
     }
 
-    /// Passes a slice of a certificate on from its producer to the buyer of a trade.
+    /// Gives the buyer of a trade a slice of a certificate that its producer does not hold any more.
     fn give(&mut self, certificate: CertificateId, share: &Share, energy: Energy, events: &mut Vec<Event>) {
         let (from, to, trade) = (certificate.producer, share.buyer, share.trade);
-        self.let_go(from, certificate, energy);
         self.hold(to, certificate, energy);
         self.certificate_mut(certificate).slices.push(Slice { trade, buyer: to, energy });
         events.push(Event::CertificateSliced { certificate, from, to, energy, trade });
+    }
+
+    /// Returns what buyers whose import was measured miss of a producer's slot, trade by trade.
+    fn missing<'a>(
+        &self,
+        slot: Slot,
+        producer: ParticipantId,
+        certifiable: &'a Certifiable,
+    ) -> Vec<(&'a Share, Energy)> {
+        let mut bought = self.bought(slot, producer, certifiable);
+        let sliced = self.slices_by(slot, producer, |slice| slice.trade);
+        let measured = certifiable.shares.iter().filter(|share| share.is_measured);
+        let missing = measured.map(|share| {
+            let place = bought.binary_search_by_key(&share.buyer, |it| it.buyer);
+            let buyer = &mut bought[place.expect("whose share it is has bought")];
+            let of_trade = share.delivered.saturating_minus(sum_of(&sliced, share.trade));
+            // OK because what a buyer misses is at most what his trades miss together: what one of them got too
+            // much, as their proportions were others, the others lack.
+            let energy = buyer.missing().min(of_trade);
+            buyer.sliced = buyer.sliced.plus(energy);
+            (share, energy)
+        });
+        missing.collect()
     }
 
     /// Returns what everybody bought of a producer's slot, in order of the buyers.

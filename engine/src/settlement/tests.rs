@@ -180,6 +180,14 @@ fn a_late_reading_that_bears_out_an_estimate_takes_its_mark_and_moves_no_money()
 }
 
 #[test]
+fn a_buyers_reading_touches_his_sellers_also_where_no_delivery_changes() {
+    let trades = [trade(5, EVE, ANN, 10_000, 500_000), trade(6, BOB, ANN, 10_000, 500_000)];
+    let mut market = settle_with(&trades, &[(EVE, 0, 10_000), (BOB, 0, 10_000)]);
+    let change = market.read(ANN, 20_000, 0);
+    assert_eq!(market.resettle(ANN, &change), [EVE, ANN, BOB]);
+}
+
+#[test]
 fn a_correction_touches_those_with_whom_it_traded() {
     let trades = [trade(5, EVE, ANN, 10_000, 500_000), trade(6, BOB, ANN, 10_000, 500_000)];
     let mut market = settle_with(&trades, &[(EVE, 0, 10_000), (BOB, 0, 10_000), (ANN, 15_000, 0)]);
