@@ -2,7 +2,7 @@
 //!
 //! Knows calendars and the local time zone; does not know what is asked about a period.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
@@ -65,8 +65,8 @@ pub fn moment(text: &str, zone: &TimeZone) -> Result<u64, String> {
 /// Returns a day's first moment, in microseconds since 1970; on a day on which clocks are changed at midnight it
 /// is the first one that there is.
 fn midnight(date: Date, zone: &TimeZone) -> Option<u64> {
-    let begin = date.to_zoned(zone.clone()).ok()?.start_of_day().ok()?;
-    u64::try_from(begin.timestamp().as_microsecond()).ok()
+    let begin = zone.to_ambiguous_timestamp(date.to_datetime(Time::midnight())).compatible().ok()?;
+    u64::try_from(begin.as_microsecond()).ok()
 }
 
 #[cfg(test)]
