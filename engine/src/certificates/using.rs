@@ -13,6 +13,9 @@ use crate::{
     Rejection, Retirement, RetirementId, Slot, Stamp, Timestamp, Transfer,
 };
 
+/// The most national certificates that one command makes, so that it stays short; others wait for the next one.
+const GECS_MAX: u32 = 100;
+
 impl Certificates {
     /// Passes what a holder asks for on to another, in order of the certificates' ids, or refuses and changes
     /// nothing.
@@ -127,8 +130,8 @@ impl Certificates {
         }
 
         // Every check is above; from here the bundling is accepted.
-        // OK because more are so many that they cannot be written down at once.
-        let gecs = u32::try_from(held.0 / GEC_ENERGY.0).unwrap_or(u32::MAX);
+        let whole = u32::try_from(held.0 / GEC_ENERGY.0).unwrap_or(u32::MAX);
+        let gecs = whole.min(GECS_MAX);
         let bundled = Energy(u64::from(gecs) * GEC_ENERGY.0);
         let mut taken = self.take(holder, CertificateClass::Exported, slots, bundled).into_iter();
         let mut rest = None;
@@ -184,5 +187,26 @@ impl Certificates {
             self.mark(certificate, CertificatePart { holder, state: CertificateUse::Expired, energy });
             events.push(Event::CertificateExpired { certificate, holder, energy });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificates::Certifiable;
+    use crate::{LeafIndex, Stamp};
+
+    #[test]
+    fn one_command_makes_at_most_a_hundred_national_certificates() {
+        let (eve, mut events) = (ParticipantId(0), Vec::new());
+        let mut certificates = Certificates::default();
+        let certifiable = Certifiable { export: Energy(101_500_000), ..Certifiable::default() };
+        certificates.certify(Slot(7), eve, &certifiable, &mut events);
+        let mut bundle = |index| {
+            let stamp = Stamp { at: Timestamp(index), index: LeafIndex(index) };
+            certificates.bundle(stamp, eve, Bundling { until: Slot(7) }, &mut events)
+        };
+        assert_eq!(bundle(1), Ok(Outcome::Bundled { gecs: 100, left: Energy(1_500_000) }));
+        assert_eq!(bundle(1_000), Ok(Outcome::Bundled { gecs: 1, left: Energy(500_000) }));
     }
 }

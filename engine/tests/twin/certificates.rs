@@ -360,7 +360,7 @@ impl Moves {
             return Err(Rejection::BundleMustReachOneMwh { held: Energy(held) });
         }
 
-        let gecs = u32::try_from(held / 1_000_000).unwrap();
+        let gecs = u32::try_from(held / 1_000_000).unwrap().min(100);
         for position in 0..gecs {
             let gec = GecId { index: stamp.index, position };
             said.push(Event::GecIssued { gec, holder });
@@ -370,7 +370,7 @@ impl Moves {
                 said.push(Event::CertificateBundled { certificate, holder, energy: Energy(wh), gec });
             }
         }
-        Ok(Outcome::Bundled { gecs, left: Energy(held % 1_000_000) })
+        Ok(Outcome::Bundled { gecs, left: Energy(held - u64::from(gecs) * 1_000_000) })
     }
 
     /// Returns when the first of what is held expires.
