@@ -1,5 +1,5 @@
 //! `parkwatt-audit`: the regulator's tool. It proves from a ledger's files alone that nothing was changed,
-//! and that everything follows from signed commands.
+//! and that everything follows from signed commands, and reports what the market did.
 
 use std::{
     fs,
@@ -8,9 +8,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use parkwatt::audit::{self, Audit, Conclusion, Depth, Progress, Task};
+use parkwatt::audit::{self, Audit, Conclusion, Depth, Period, Progress, ReportOrder, Task};
+use parkwatt_engine::Slot;
 use parkwatt_ledger::CheckpointVerifier;
 
 /// The exit code of a command line that cannot be understood.
@@ -37,6 +38,10 @@ enum Command {
     /// Do all that `verify` does, run the engine over the signed commands, and compare every leaf.
     #[command(after_help = HELP)]
     Replay(Options),
+    /// Do all that `replay` does, and write what the market did to a new folder: trades, postings, mass balance,
+    /// certificates, and whether all sums agree.
+    #[command(after_help = HELP)]
+    Report(ReportOptions),
     /// Compare a ledger's store with its journal; this program runs itself so, since a damaged store can
     /// crash it.
     #[command(hide = true)]
@@ -52,13 +57,16 @@ Examples:
   parkwatt-audit replay parkwatt-data/park          this market, and whether the engine agrees
   parkwatt-audit replay park --vkey park.vkey       with the key you were given, not the one in the folder
   parkwatt-audit replay park --output json | jq .verdict
+  parkwatt-audit report park --out report-2026-05 --from 2026-05-01 --until 2026-05-31
 
 Exit codes:
   0   intact      everything that was checked holds
   1   tampered    something is not as it was signed; the file and byte, or the leaf, is named
   2   diverged    signed by the node, but it does not follow from the commands; the first leaf is named
   3   unreadable  missing, not permitted, not a ledger, or a node is writing to it
-  64  the command line cannot be understood";
+  4   differing   the ledger is intact and the report is written, but sums in it differ that must agree
+  64  the command line cannot be understood
+  74  the result or the report cannot be written";
 
 #[derive(Args)]
 struct Options {
@@ -74,6 +82,21 @@ struct Options {
     /// Show no progress, and print only what is wrong and the verdict.
     #[arg(long, short)]
     quiet: bool,
+}
+
+#[derive(Args)]
+struct ReportOptions {
+    #[command(flatten)]
+    options: Options,
+    /// Where the report is written: a new folder, or an empty one.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// The first slot of delivery that it is about: its number, the moment at which it begins, or a day (UTC).
+    #[arg(long, value_name = "SLOT", value_parser = Period::first_slot)]
+    from: Option<Slot>,
+    /// The last slot, or the last day (UTC).
+    #[arg(long, value_name = "SLOT", value_parser = Period::last_slot)]
+    until: Option<Slot>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -94,22 +117,51 @@ fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Verify(options) => run(&options, Depth::Verify),
-        Command::Replay(options) => run(&options, Depth::Replay),
+        Command::Verify(options) => prove(&options, Depth::Verify),
+        Command::Replay(options) => prove(&options, Depth::Replay),
+        Command::Report(options) => report(&options),
         Command::CheckStore { dir } => audit::check_store(&dir),
     }
 }
 
-fn run(options: &Options, depth: Depth) -> ExitCode {
+fn prove(options: &Options, depth: Depth) -> ExitCode {
+    run(options, |task, bar| Ok(audit::audit(&Task { depth, ..*task }, |progress| show(bar, progress))))
+}
+
+fn report(options: &ReportOptions) -> ExitCode {
+    let ReportOptions { options, out, from, until } = options;
+    let period = Period { from: *from, until: *until };
+    if let (Some(from), Some(until)) = (from, until)
+        && from > until
+    {
+        let problem = "--from lies behind --until\n";
+        // Nothing is left to say if even this cannot be printed.
+        let _ = Cli::command().error(ErrorKind::ValueValidation, problem).print();
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let order = ReportOrder { out, period };
+    run(options, |task, bar| audit::report(task, &order, |progress| show(bar, progress)))
+}
+
+/// Audits with a bar that shows how far it is, prints what came of it, and returns the exit code.
+fn run(options: &Options, audit: impl FnOnce(&Task<'_>, &ProgressBar) -> io::Result<Audit>) -> ExitCode {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("parkwatt-audit"));
-    let task = Task { dir: &options.dir, vkey: options.vkey.as_deref(), depth, program: &program };
+    let (dir, vkey) = (&options.dir, options.vkey.as_deref());
+    let task = Task { dir, vkey, depth: Depth::Replay, program: &program };
     let bar = if options.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
     bar.set_style(style());
-    let audit = audit::audit(&task, |progress| show(&bar, progress));
+    let audited = audit(&task, &bar);
     bar.finish_and_clear();
+    let audit = match audited {
+        Ok(audit) => audit,
+        Err(problem) => {
+            eprintln!("parkwatt-audit: the report cannot be written: {problem}");
+            return ExitCode::from(EXIT_OUTPUT);
+        }
+    };
     match print(&audit, options) {
         Ok(()) => ExitCode::from(audit.verdict.exit_code()),
-        // Who reads the report has closed it; the verdict stands.
+        // Who reads the result has closed it; the verdict stands.
         Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::from(audit.verdict.exit_code())
         }
