@@ -13,9 +13,9 @@ use crate::meters::Meters;
 use crate::settled::Settled;
 use crate::slots::{Due, Slots};
 use crate::{
-    CertificateId, CertificateWithdrawal, Command, ConfigError, Event, KeyHolder, MarketConfig, NewTariffs,
-    Outcome, ParticipantId, Participants, Phase, PublicKey, Rejection, Request, Retirement, Slot, Stamp,
-    Tariffs, Timestamp, Trade, Transfer, state_hash,
+    CertificateId, CertificateWithdrawal, Command, ConfigError, Energy, Event, KeyHolder, MarketConfig,
+    NewTariffs, Outcome, ParticipantId, Participants, Phase, PublicKey, Rejection, Request, Retirement, Slot,
+    Stamp, Tariffs, Timestamp, Trade, Transfer, state_hash,
 };
 
 /// One market's whole state.
@@ -289,6 +289,12 @@ impl Market {
     /// Returns the trades of a slot that is not settled, in order of their ids.
     pub fn unsettled_trades(&self, slot: Slot) -> &[Trade] {
         self.slots.get(slot).map_or(&[], |state| &state.trades)
+    }
+
+    /// Returns what a participant drew in a slot: what is measured now, or was at the final settlement; zero
+    /// where that is not known, or not any more.
+    pub fn metered_import(&self, slot: Slot, participant: ParticipantId) -> Energy {
+        self.meters.import(slot, participant)
     }
 
     /// Returns the last nonce that a key used; 0 before its first.

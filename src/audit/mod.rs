@@ -2,23 +2,28 @@
 //!
 //! Knows the journal, the store and the engine; does not know keys that sign, or networks.
 //! [`Depth::Verify`] checks every frame, hash, checkpoint and signature, and that the store is the journal's;
-//! [`Depth::Replay`] also runs the engine over the signed commands and compares every leaf. Of files that prove
-//! a part of a ledger [`check_file`] says whether they do.
+//! [`Depth::Replay`] also runs the engine over the signed commands and compares every leaf; [`report()`] also
+//! writes down what the market did. Of files that prove a part of a ledger [`check_file`] says whether they do.
 //! Keeps: nothing in the folder is changed; whatever lies there, an audit ends with a verdict.
 
 mod folder;
 mod leaves;
 mod proofs;
+mod report;
 mod store;
 mod summary;
 mod totals;
 mod verdict;
 
-use std::{path::Path, time::Instant};
+use std::{io, path::Path, time::Instant};
 
 use parkwatt_ledger::{Reader, Signatures, Tail, journal_dir};
 
 pub use proofs::{FileCheck, Judgement, check_file};
+pub use report::{
+    Amount, CertificateTotals, Check, Document, Figures as SlotFigures, FileRecord, LedgerRecord,
+    MoneyTotals, Period, PeriodRecord, Place, Relation, ReportOrder, Reported, Unit,
+};
 pub use store::{check_store, verifier_of};
 pub use summary::Conclusion;
 pub use totals::Totals;
@@ -27,6 +32,7 @@ pub use verdict::{Audit, Figures, KeySource, Replayed, Verdict};
 use crate::replay::Replay;
 use folder::Folder;
 use leaves::{Block, Checked, bare_signatures_per_s, read_through};
+use report::Reporter;
 use verdict::Finding;
 
 /// How many leaves that are wrong are named before the rest is only counted.
@@ -67,15 +73,39 @@ pub struct Progress {
 
 /// Audits a ledger, and calls `progress` after every few hundred leaves.
 pub fn audit(task: &Task<'_>, progress: impl FnMut(Progress)) -> Audit {
+    run(task, None, progress)
+}
+
+/// Replays a ledger, whatever the task's depth, and writes a report of what the market did, if the ledger is
+/// intact: else there is only the verdict.
+///
+/// # Errors
+/// If the report cannot be written; then nothing is left of it.
+pub fn report(task: &Task<'_>, order: &ReportOrder<'_>, progress: impl FnMut(Progress)) -> io::Result<Audit> {
+    let mut reporter = Reporter::begin(order, task.dir)?;
+    let task = Task { depth: Depth::Replay, ..*task };
+    let mut audit = run(&task, Some(&mut reporter), progress);
+    if audit.verdict == Verdict::Intact {
+        reporter.publish(&mut audit)?;
+    }
+    Ok(audit)
+}
+
+fn run(task: &Task<'_>, reporter: Option<&mut Reporter>, progress: impl FnMut(Progress)) -> Audit {
     let mut audit = Audit { folder: task.dir.to_owned(), ..Audit::default() };
-    if let Err(finding) = examine(task, &mut audit, progress) {
+    if let Err(finding) = examine(task, &mut audit, reporter, progress) {
         audit.find(finding);
     }
     audit
 }
 
 /// Audits what can be read, and returns early where nothing that follows could be read.
-fn examine(task: &Task<'_>, audit: &mut Audit, progress: impl FnMut(Progress)) -> Result<(), Finding> {
+fn examine(
+    task: &Task<'_>,
+    audit: &mut Audit,
+    reporter: Option<&mut Reporter>,
+    progress: impl FnMut(Progress),
+) -> Result<(), Finding> {
     let folder = Folder::open(task.dir)?;
     audit.folder.clone_from(&folder.path);
     let contents = folder.look(audit)?;
@@ -84,7 +114,9 @@ fn examine(task: &Task<'_>, audit: &mut Audit, progress: impl FnMut(Progress)) -
         return Ok(());
     }
     let reader = Reader::open(&journal_dir(&folder.path), &verifier, Signatures::Every)?;
-    examine_journal(reader, contents.journal_bytes, task.depth, audit, progress)?;
+    let replay = (task.depth == Depth::Replay).then(Replay::default);
+    let replaying = Replaying { replay, totals: Totals::default(), reporter };
+    examine_journal(reader, contents.journal_bytes, replaying, audit, progress)?;
     if contents.has_store {
         store::examine(&folder.path, &verifier, task.program, audit)
     } else {
@@ -97,13 +129,11 @@ fn examine(task: &Task<'_>, audit: &mut Audit, progress: impl FnMut(Progress)) -
 fn examine_journal(
     reader: Reader,
     bytes_total: u64,
-    depth: Depth,
+    mut replaying: Replaying<'_>,
     audit: &mut Audit,
     mut progress: impl FnMut(Progress),
 ) -> Result<(), Finding> {
     let begin = Instant::now();
-    let mut replaying =
-        Replaying { replay: (depth == Depth::Replay).then(Replay::default), totals: Totals::default() };
     let mut sample = Vec::new();
     let mut faults = 0;
     let read = read_through(reader, |block, checked| {
@@ -149,21 +179,24 @@ fn examine_journal(
 }
 
 /// The engine, run over the commands until it contradicts a leaf.
-struct Replaying {
+struct Replaying<'a> {
     replay: Option<Replay>,
     totals: Totals,
+    /// Who writes down what followed, if anybody does.
+    reporter: Option<&'a mut Reporter>,
 }
 
-impl Replaying {
+impl Replaying<'_> {
     fn take(&mut self, block: &Block, audit: &mut Audit) {
         for leaf in &block.leaves {
             let Some(replay) = &mut self.replay else { return };
             match replay.take(leaf) {
-                Ok(applied) => {
-                    applied
-                        .iter()
-                        .flat_map(|applied| &applied.events)
-                        .for_each(|event| self.totals.observe(event));
+                Ok(None) => {}
+                Ok(Some(applied)) => {
+                    applied.events.iter().for_each(|event| self.totals.observe(event));
+                    if let (Some(reporter), Some(replica)) = (&mut self.reporter, replay.replica()) {
+                        reporter.observe(&applied, replica.market());
+                    }
                 }
                 Err(divergence) => {
                     audit.find(Finding::diverged(divergence.to_string()));
@@ -181,6 +214,9 @@ impl Replaying {
             Err(divergence) => return audit.find(Finding::diverged(divergence.to_string())),
         };
         let market = market.market();
+        if let Some(reporter) = &mut self.reporter {
+            reporter.close(market);
+        }
         self.totals.close(market);
         for contradiction in self.totals.contradictions() {
             audit.find(Finding::diverged(contradiction));

@@ -4,14 +4,16 @@
 
 use std::fmt;
 
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use indicatif::HumanCount;
 
-use super::{Audit, Figures, KeySource, Replayed, Verdict, totals::Decimal};
+use super::{Audit, Check, Figures, KeySource, Replayed, Reported, Verdict, totals::Decimal};
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Verdict::Intact => "intact",
+            Verdict::Differing => "differing",
             Verdict::Unreadable => "unreadable",
             Verdict::Diverged => "diverged",
             Verdict::Tampered => "tampered",
@@ -36,6 +38,9 @@ impl fmt::Display for Audit {
         for note in &self.notes {
             row(f, "note", note)?;
         }
+        if let Some(reported) = &self.reported {
+            write_reported(f, reported)?;
+        }
         write!(f, "{}", Conclusion(self))
     }
 }
@@ -56,6 +61,7 @@ fn meaning(audit: &Audit) -> &'static str {
     match (audit.verdict, &audit.replayed) {
         (Verdict::Intact, Some(_)) => "everything here follows from signed commands",
         (Verdict::Intact, None) => "everything here is as it was signed",
+        (Verdict::Differing, _) => "everything here follows from signed commands, but not all sums agree",
         (Verdict::Unreadable, _) => "it cannot be said whether this is as it was signed",
         (Verdict::Diverged, _) => "the node has signed what does not follow from its commands",
         (Verdict::Tampered, _) => "something here is not as it was signed",
@@ -143,6 +149,26 @@ pub(super) fn key_source_text(source: KeySource) -> &'static str {
             "taken from the file itself, whose writer could choose it; check it with --vkey if you know it"
         }
     }
+}
+
+/// Writes where the report is, and how what must agree stands.
+fn write_reported(f: &mut fmt::Formatter<'_>, reported: &Reported) -> fmt::Result {
+    let Reported { folder, document } = reported;
+    row(f, "report", &folder.display())?;
+    let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
+    let mut table = Table::new();
+    table.load_style(style).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["what must agree", "left side", "right side", "difference"]);
+    for check in &document.checks {
+        let Check { left_is, relation, right_is, unit, left, right, difference, .. } = check;
+        let amount = |amount| format!("{amount} {unit}");
+        let says = format!("{left_is} {relation} {right_is}");
+        table.add_row([says, amount(left), amount(right), amount(difference)]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    writeln!(f, "\n{table}\n")
 }
 
 pub(super) fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display) -> fmt::Result {

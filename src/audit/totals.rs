@@ -202,6 +202,7 @@ impl Totals {
 }
 
 /// An amount of money, printed with nine decimals.
+#[derive(Clone, Copy)]
 pub(super) struct Decimal(pub(super) engine::Worth);
 
 impl std::fmt::Display for Decimal {
@@ -212,8 +213,14 @@ impl std::fmt::Display for Decimal {
     }
 }
 
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 fn decimal<S: Serializer>(worth: &engine::Worth, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Decimal(*worth))
+    Decimal(*worth).serialize(serializer)
 }
 
 #[cfg(test)]

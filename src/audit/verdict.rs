@@ -7,7 +7,7 @@ use std::{io, path::Path, path::PathBuf, time::Duration};
 use parkwatt_ledger::ReadError;
 use serde::Serialize;
 
-use super::Totals;
+use super::{Reported, Totals};
 
 /// What an audit has come to. The later of two outweighs the earlier: what is proved outweighs what was not
 /// seen.
@@ -17,6 +17,8 @@ pub enum Verdict {
     /// Everything that was checked holds.
     #[default]
     Intact,
+    /// Everything follows from its commands, but sums that must agree do not.
+    Differing,
     /// It cannot be said: files are missing, may not be read, or are in use.
     Unreadable,
     /// The ledger is what its node has signed, but does not follow from its commands.
@@ -33,6 +35,7 @@ impl Verdict {
             Verdict::Tampered => 1,
             Verdict::Diverged => 2,
             Verdict::Unreadable => 3,
+            Verdict::Differing => 4,
         }
     }
 }
@@ -68,6 +71,9 @@ pub struct Audit {
     pub figures: Figures,
     /// What the engine says after the last leaf; none if it was not run, or not to the end.
     pub replayed: Option<Replayed>,
+    /// The report that was written, if one was asked for and the ledger is intact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Reported>,
 }
 
 /// How much an audit has looked at.
@@ -122,6 +128,10 @@ impl Finding {
         Finding { verdict: Verdict::Diverged, what: what.into() }
     }
 
+    pub(super) fn differing(what: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Differing, what: what.into() }
+    }
+
     pub(super) fn unreadable(what: impl Into<String>) -> Finding {
         Finding { verdict: Verdict::Unreadable, what: what.into() }
     }
@@ -172,12 +182,14 @@ mod tests {
     #[test]
     fn what_is_proved_outweighs_what_was_not_seen() {
         let mut audit = Audit::default();
+        audit.find(Finding::differing("a sum"));
+        assert_eq!(audit.verdict, Verdict::Differing);
         audit.find(Finding::diverged("a leaf"));
         audit.find(Finding::unreadable("a file"));
         assert_eq!(audit.verdict, Verdict::Diverged);
         audit.find(Finding::tampered("a byte"));
         audit.find(Finding::diverged("a leaf"));
-        assert_eq!((audit.verdict, audit.findings.len()), (Verdict::Tampered, 4));
+        assert_eq!((audit.verdict, audit.findings.len()), (Verdict::Tampered, 5));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `parkwatt-audit`: the regulator's tool. It proves from a ledger's files alone that nothing was changed,
-//! and that everything follows from signed commands; and it checks what others prove from the ledger.
+//! and that everything follows from signed commands; it reports what the market did, and checks what others prove
+//! from the ledger.
 
 use std::{
     fmt::Display,
@@ -8,9 +9,12 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use parkwatt::audit::{self, Conclusion, Depth, Judgement, Progress, Task, Verdict};
+use parkwatt::audit::{
+    self, Audit, Conclusion, Depth, Judgement, Period, Progress, ReportOrder, Task, Verdict,
+};
+use parkwatt_engine::Slot;
 use parkwatt_ledger::CheckpointVerifier;
 use serde::Serialize;
 
@@ -38,6 +42,10 @@ enum Command {
     /// Do all that `verify` does, run the engine over the signed commands, and compare every leaf.
     #[command(after_help = HELP)]
     Replay(Options),
+    /// Do all that `replay` does, and write what the market did to a new folder: trades, postings, mass balance,
+    /// certificates, and whether all sums agree.
+    #[command(after_help = HELP)]
+    Report(ReportOptions),
     /// Check a file that proves a part of a ledger, without the ledger: a retirement statement
     /// (parkwatt certificates statement) or one entry (parkwatt proof).
     #[command(after_help = CHECK_HELP)]
@@ -66,13 +74,16 @@ Examples:
   parkwatt-audit replay parkwatt-data/park          this market, and whether the engine agrees
   parkwatt-audit replay park --vkey park.vkey       with the key you were given, not the one in the folder
   parkwatt-audit replay park --output json | jq .verdict
+  parkwatt-audit report park --out report-2026-05 --from 2026-05-01 --until 2026-05-31
 
 Exit codes:
   0   intact      everything that was checked holds
   1   tampered    something is not as it was signed; the file and byte, or the leaf, is named
   2   diverged    signed by the node, but it does not follow from the commands; the first leaf is named
   3   unreadable  missing, not permitted, not a ledger, or a node is writing to it
-  64  the command line cannot be understood";
+  4   differing   the ledger is intact and the report is written, but sums in it differ that must agree
+  64  the command line cannot be understood
+  74  the result or the report cannot be written";
 
 const CHECK_HELP: &str = "\
 Examples:
@@ -108,6 +119,21 @@ struct Printing {
     quiet: bool,
 }
 
+#[derive(Args)]
+struct ReportOptions {
+    #[command(flatten)]
+    options: Options,
+    /// Where the report is written: a new folder, or an empty one.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// The first slot of delivery that it is about: its number, the moment at which it begins, or a day (UTC).
+    #[arg(long, value_name = "SLOT", value_parser = Period::first_slot)]
+    from: Option<Slot>,
+    /// The last slot, or the last day (UTC).
+    #[arg(long, value_name = "SLOT", value_parser = Period::last_slot)]
+    until: Option<Slot>,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// For people.
@@ -126,8 +152,9 @@ fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Verify(options) => run(&options, Depth::Verify),
-        Command::Replay(options) => run(&options, Depth::Replay),
+        Command::Verify(options) => prove(&options, Depth::Verify),
+        Command::Replay(options) => prove(&options, Depth::Replay),
+        Command::Report(options) => report(&options),
         Command::Check { file, vkey, printing } => {
             let checked = audit::check_file(&file, vkey.as_deref());
             finish(print(&checked, &Judgement(&checked), &printing), checked.verdict)
@@ -136,20 +163,47 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options, depth: Depth) -> ExitCode {
+fn prove(options: &Options, depth: Depth) -> ExitCode {
+    run(options, |task, bar| Ok(audit::audit(&Task { depth, ..*task }, |progress| show(bar, progress))))
+}
+
+fn report(options: &ReportOptions) -> ExitCode {
+    let ReportOptions { options, out, from, until } = options;
+    let period = Period { from: *from, until: *until };
+    if let (Some(from), Some(until)) = (from, until)
+        && from > until
+    {
+        let problem = "--from lies behind --until\n";
+        // Nothing is left to say if even this cannot be printed.
+        let _ = Cli::command().error(ErrorKind::ValueValidation, problem).print();
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let order = ReportOrder { out, period };
+    run(options, |task, bar| audit::report(task, &order, |progress| show(bar, progress)))
+}
+
+/// Audits with a bar that shows how far it is, prints what came of it, and returns the exit code.
+fn run(options: &Options, audit: impl FnOnce(&Task<'_>, &ProgressBar) -> io::Result<Audit>) -> ExitCode {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("parkwatt-audit"));
-    let task = Task { dir: &options.dir, vkey: options.vkey.as_deref(), depth, program: &program };
+    let (dir, vkey) = (&options.dir, options.vkey.as_deref());
+    let task = Task { dir, vkey, depth: Depth::Replay, program: &program };
     let bar = if options.printing.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
     bar.set_style(style());
-    let audit = audit::audit(&task, |progress| show(&bar, progress));
+    let audited = audit(&task, &bar);
     bar.finish_and_clear();
-    finish(print(&audit, &Conclusion(&audit), &options.printing), audit.verdict)
+    match audited {
+        Ok(audit) => finish(print(&audit, &Conclusion(&audit), &options.printing), audit.verdict),
+        Err(problem) => {
+            eprintln!("parkwatt-audit: the report cannot be written: {problem}");
+            ExitCode::from(EXIT_OUTPUT)
+        }
+    }
 }
 
 fn finish(printed: io::Result<()>, verdict: Verdict) -> ExitCode {
     match printed {
         Ok(()) => ExitCode::from(verdict.exit_code()),
-        // Who reads the report has closed it; the verdict stands.
+        // Who reads the result has closed it; the verdict stands.
         Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(verdict.exit_code()),
         Err(problem) => {
             eprintln!("parkwatt-audit: the result cannot be written: {problem}");
