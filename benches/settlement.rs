@@ -74,7 +74,7 @@ fn main() {
 /// Returns how many nanoseconds one multiplication of two amounts takes, of many that follow each other.
 fn product() -> f64 {
     let (count, price) = (1_000_000, Decimal::new(391_300, 6));
-    let (took, _) = timed(|| {
+    let (took, ()) = timed(|| {
         for wh in 0..count {
             black_box(black_box(price) * black_box(Decimal::new(20_000 + i64::from(wh % 1000), 3)));
         }

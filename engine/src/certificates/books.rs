@@ -32,8 +32,8 @@ fn certificate_in(
     issued: &mut BTreeMap<(Slot, ParticipantId), Vec<Certificate>>,
     id: CertificateId,
 ) -> &mut Certificate {
-    let of_producer = issued.get_mut(&(id.slot, id.producer));
-    let certificate = of_producer.and_then(|all| all.get_mut(usize::from(id.issue) - 1));
+    let all = issued.get_mut(&(id.slot, id.producer));
+    let certificate = all.and_then(|all| all.get_mut(usize::from(id.issue) - 1));
     certificate.expect("only what was issued has an id")
 }
 
