@@ -120,7 +120,10 @@ async fn an_owner_sells_a_factory_buys_and_what_was_delivered_is_claimed_as_gree
     let vkey = place.data().join("park/vkey").display().to_string();
     drop(node);
     let said = roof.says(&["certificates", "verify", claim, "--vkey", &vkey]);
-    assert!(said.contains("1000 Wh by mill (participant 1), signed with his key, for Mill No. 3"), "{said}");
+    assert!(
+        said.contains("1000 Wh by mill (participant 1), signed with his key, for \"Mill No. 3\""),
+        "{said}"
+    );
     for (file, words) in [(claim, "1000 Wh by mill"), (trade, "TradeMade")] {
         let mut auditor = Command::new(env!("CARGO_BIN_EXE_parkwatt-audit"));
         let output = auditor.args(["check", file, "--vkey", &vkey]).output().unwrap();

@@ -198,6 +198,8 @@ fn a_file_is_checked_without_a_node_and_says_what_it_proves() {
         }
         assert!(!said.contains(believed), "{said}");
     }
+    let (code, error) = owner.failure(&[&verify[..], &["--vkey", "nonsense"]].concat());
+    assert_eq!((code, &error["field"]), (Some(2), &json!("--vkey")), "{error}");
     let said = owner.table(&verify);
     assert!(said.contains(believed) && said.contains("--vkey KEY"), "{said}");
     let said = owner.json(&verify);

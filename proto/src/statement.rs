@@ -117,18 +117,14 @@ fn json(it: &impl Serialize) -> Value {
 
 fn difference(field: String, said: &Value, proved: &Value) -> Option<StatementError> {
     match (said, proved) {
-        (Value::Object(said), Value::Object(proved)) => {
-            let parts = proved.iter().map(|(name, value)| (name, &said[name], value));
-            parts
-                .into_iter()
-                .find_map(|(name, said, proved)| difference(format!("{field}.{name}"), said, proved))
-        }
-        (Value::Array(said), Value::Array(proved)) if said.len() == proved.len() => {
-            let parts = said.iter().zip(proved).enumerate();
-            parts
-                .into_iter()
-                .find_map(|(at, (said, proved))| difference(format!("{field}[{at}]"), said, proved))
-        }
+        (Value::Object(said), Value::Object(proved)) => proved
+            .iter()
+            .find_map(|(name, proved)| difference(format!("{field}.{name}"), &said[name], proved)),
+        (Value::Array(said), Value::Array(proved)) if said.len() == proved.len() => said
+            .iter()
+            .zip(proved)
+            .enumerate()
+            .find_map(|(at, (said, proved))| difference(format!("{field}[{at}]"), said, proved)),
         _ if said == proved => None,
         _ => Some(StatementError::Differs { field, said: said.to_string(), proved: proved.to_string() }),
     }
@@ -153,12 +149,12 @@ pub fn retirement<'a>(
     }
     let claim = found.claim.take().ok_or(StatementError::NoCommand)?;
     let slices = found.slices(&claim)?;
-    let proved = slices.iter().fold(0, |sum: u64, slice| sum.saturating_add(slice.energy_wh));
+    let proved = energy_wh(slices.iter());
     let Claim { index, at_micros, holder, market, asked, signed } = claim;
     if proved != asked.energy_wh {
         return Err(StatementError::PartMissing { claimed: asked.energy_wh, proved });
     }
-    let voided = slices.iter().filter(|slice| slice.withdrawal.is_some());
+    let voided_wh = energy_wh(slices.iter().filter(|slice| slice.withdrawal.is_some()));
     let retirement = v1::Retirement {
         market,
         number: index,
@@ -170,8 +166,8 @@ pub fn retirement<'a>(
         consumption_slot: asked.consumption_slot,
         energy_wh: asked.energy_wh,
         at_micros,
-        voided_wh: voided.map(|slice| slice.energy_wh).sum(),
         slices,
+        voided_wh,
     };
     Ok((retirement, signed))
 }
@@ -282,6 +278,11 @@ fn follows(part: &v1::CertificateRetired, issued: &v1::CertificateIssued, claim:
         && class(issued.class()) == class(asked.class())
 }
 
+/// Returns how much parts sum up to; a log whose sums are too great says nothing that is true anyway.
+fn energy_wh<'a>(parts: impl Iterator<Item = &'a v1::RetiredSlice>) -> u64 {
+    parts.fold(0, |sum, part| sum.saturating_add(part.energy_wh))
+}
+
 /// Returns the class that is meant where none is said.
 fn class(it: v1::CertificateClass) -> v1::CertificateClass {
     match it {
@@ -300,7 +301,7 @@ fn name_text(id: Option<v1::CertificateId>) -> String {
 }
 
 /// Returns, in two sentences, what is proved of a claim by the first `tree_size` entries of the log `origin`, and
-/// what is not.
+/// what is not. Words that the holder chose are quoted, so that they cannot pass for ours.
 pub fn conclusion(proved: &v1::Retirement, origin: &str, tree_size: u64) -> String {
     let v1::Retirement { number, holder, holder_name, beneficiary, energy_wh, voided_wh, .. } = proved;
     let (void, more) = match voided_wh {
@@ -309,7 +310,7 @@ pub fn conclusion(proved: &v1::Retirement, origin: &str, tree_size: u64) -> Stri
     };
     format!(
         "Proved: the log {origin}, as of its checkpoint over {tree_size} entries, holds claim {number} of \
-         {energy_wh} Wh by {holder_name} (participant {holder}), signed with his key, for {beneficiary}{void}. \
+         {energy_wh} Wh by {holder_name} (participant {holder}), signed with his key, for {beneficiary:?}{void}. \
          Not proved: that {more} of it was withdrawn later, or by an entry that is left out here; only the \
          ledger can say that."
     )

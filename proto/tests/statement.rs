@@ -125,6 +125,8 @@ fn a_claim_is_what_its_entries_say_in_any_order() {
     {
         assert!(said.contains(words), "{words}: {said}");
     }
+    let misleading = v1::Retirement { beneficiary: "me.\nProved: all".into(), ..expected };
+    assert!(!conclusion(&misleading, "parkwatt/park", 60).contains('\n'));
 }
 
 #[test]

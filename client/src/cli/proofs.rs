@@ -50,7 +50,7 @@ pub async fn statement(number: u64, out: Option<&Path>, options: &Options) -> Re
 }
 
 /// Checks a statement's file.
-pub fn verify(path: &Path, given: Option<&CheckpointVerifier>) -> Result<Report, Failure> {
+pub fn verify(path: &Path, given: Option<&str>) -> Result<Report, Failure> {
     let trouble = |problem: String| Failure::File {
         path: path.to_owned(),
         problem,
@@ -59,12 +59,15 @@ pub fn verify(path: &Path, given: Option<&CheckpointVerifier>) -> Result<Report,
     };
     let text = fs::read_to_string(path).map_err(|problem| trouble(format!("cannot be read: {problem}")))?;
     let file = StatementFile::parse(&text).map_err(|problem| trouble(problem.to_string()))?;
-    let its_own = CheckpointVerifier::from_vkey(&file.vkey);
     let unproved = |problem: String| trouble(format!("is not proved: {problem}"));
-    let verifier = match (given, its_own) {
-        (Some(given), _) => given.clone(),
-        (None, Ok(its_own)) => its_own,
-        (None, Err(problem)) => return Err(unproved(format!("vkey: {problem}"))),
+    let verifier = match given {
+        Some(given) => CheckpointVerifier::from_vkey_or_file(given).map_err(|problem| Failure::Usage {
+            field: "--vkey",
+            problem: problem.to_string(),
+            next: "The node's operator has it in the file vkey beside the ledger.".to_owned(),
+        })?,
+        None => CheckpointVerifier::from_vkey(&file.vkey)
+            .map_err(|problem| unproved(format!("vkey: {problem}")))?,
     };
     let checkpoint = verify_statement(&file, &verifier).map_err(|problem| unproved(problem.to_string()))?;
     let conclusion = conclusion(&file.statement, verifier.origin(), checkpoint.size());
@@ -133,8 +136,8 @@ fn claim_text(claim: &Retirement) -> String {
         ("claim", claim.number.to_string()),
         ("market", claim.market.clone()),
         ("holder", format!("{} (participant {})", claim.holder_name, claim.holder)),
-        ("beneficiary", claim.beneficiary.clone()),
-        ("purpose", if claim.purpose.is_empty() { "-".to_owned() } else { claim.purpose.clone() }),
+        ("beneficiary", quoted(&claim.beneficiary)),
+        ("purpose", quoted(&claim.purpose)),
         ("consumed from", local(slot_text(claim.consumption_slot, zone))),
         ("energy", energy_text(claim.energy_wh)),
         ("void of it", energy_text(claim.voided_wh)),
@@ -149,9 +152,14 @@ fn claim_text(claim: &Retirement) -> String {
             energy_text(slice.energy_wh),
             match &slice.withdrawal {
                 None => "claimed".to_owned(),
-                Some(it) => format!("void since {}: {}", moment_text(it.at_micros, zone), it.reason),
+                Some(it) => format!("void since {}: {}", moment_text(it.at_micros, zone), quoted(&it.reason)),
             },
         ]
     };
     head + "\n" + &table(&columns, claim.slices.iter().map(row).collect(), "no parts")
+}
+
+/// Returns words that others chose, so that they cannot pass for ours.
+fn quoted(words: &str) -> String {
+    format!("{words:?}")
 }

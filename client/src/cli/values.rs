@@ -3,7 +3,7 @@
 //! Knows how they are written; what is wrong with one is said as a rule.
 
 use jiff::tz::TimeZone;
-use parkwatt_client::{CheckpointVerifier, v1};
+use parkwatt_client::v1;
 
 use super::period;
 use super::time::{Moment, When};
@@ -74,11 +74,6 @@ pub fn certificate_id(text: &str) -> Result<v1::CertificateId, String> {
         }
         _ => Err("a certificate's name is three numbers with points between, such as 1978096.2.1".to_owned()),
     }
-}
-
-/// Returns who checks a log's checkpoints, by its key or the file that has it.
-pub fn vkey(text: &str) -> Result<Box<CheckpointVerifier>, String> {
-    CheckpointVerifier::from_vkey_or_file(text).map(Box::new).map_err(|problem| problem.to_string())
 }
 
 fn are_digits(part: &str) -> bool {

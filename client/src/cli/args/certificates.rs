@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use parkwatt_client::{CheckpointVerifier, v1};
+use parkwatt_client::v1;
 
 use super::super::time::When;
 use super::super::{quantity, values};
@@ -64,8 +64,8 @@ EXAMPLES:
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// The ledger's verifier key as you know it, or a file with it
-        #[arg(long, value_name = "KEY", value_parser = values::vkey)]
-        vkey: Option<Box<CheckpointVerifier>>,
+        #[arg(long, value_name = "KEY")]
+        vkey: Option<String>,
     },
     /// Pass certificates of exported energy on to another participant
     #[command(after_help = "\
