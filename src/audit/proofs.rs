@@ -157,7 +157,7 @@ impl fmt::Display for Judgement<'_> {
         let meaning = match self.0.verdict {
             Verdict::Intact => "every proof holds, and what is stated follows from them",
             Verdict::Unreadable => "it cannot be said whether this is proved",
-            Verdict::Diverged | Verdict::Tampered => "this is not what the log holds",
+            Verdict::Diverged | Verdict::Tampered | Verdict::Differing => "this is not what the log holds",
         };
         row(f, "verdict", &format_args!("{}: {meaning}", self.0.verdict))
     }

@@ -16,7 +16,7 @@ use std::{
 /// The size of the demo's ledger.
 pub const DEMO_SIZE: u64 = 79_132;
 /// The root of the demo's ledger.
-pub const DEMO_ROOT: &str = "LLxRqyru1vuUPZ8KNXCZGMmsm2MIgVKSg0yRAjzZ4FM=";
+pub const DEMO_ROOT: &str = "3sQTPblxriuP+zUanH3DMRDcNcj38nxxruj7ZRqyKsI=";
 
 /// Where a node's data and its log are, and how it is started.
 pub struct Place {

@@ -14,9 +14,8 @@ use super::quantity::{decimal_text, nanos_decimal, nanos_text};
 use super::report::{Failure, Report, facts, left, right, table, word};
 use super::time::{moment_rfc3339, moment_text, slot_date, slot_rfc3339, slot_text, zone_text};
 
-/// What is derived from the columns, for machines.
-const GRID: [(&str, fn(&Figures) -> i128); 2] =
-    [("grid_import_wh", Figures::grid_import), ("grid_export_wh", Figures::grid_export)];
+/// What machines are told beside the columns: what was drawn and fed in beyond the trades.
+const GRID: [&str; 2] = ["grid_import_wh", "grid_export_wh"];
 
 /// Shows the caller's statement.
 pub async fn statement(asked: &Asked, options: &Options) -> Result<Report, Failure> {
@@ -53,13 +52,13 @@ fn period(asked: &Asked, desk: &Desk) -> Result<[u64; 2], Failure> {
 
 /// Returns the statement as CSV: a row for each slot, then one for each payment.
 fn csv(statement: &Statement) -> String {
-    let names = Column::ALL.map(Column::name).into_iter().chain(GRID.map(|(name, _)| name));
+    let names = Column::ALL.map(Column::name).into_iter().chain(GRID);
     let heading = ["slot", "delivery_start", "payment", "recorded_at"].into_iter().chain(names);
     let mut lines = vec![heading.collect::<Vec<_>>().join(",")];
     for (slot, figures) in &statement.slots {
         let place = [slot.to_string(), slot_rfc3339(*slot).unwrap_or_default(), String::new(), String::new()];
         let columns = Column::ALL.map(|column| machine_text(column, figures.get(column)));
-        let grid = GRID.map(|(_, figure)| figure(figures).to_string());
+        let grid = grid(figures).map(|wh| wh.to_string());
         lines.push(place.into_iter().chain(columns).chain(grid).collect::<Vec<_>>().join(","));
     }
     for payment in &statement.payments {
@@ -111,7 +110,7 @@ fn figures_json(figures: &Figures) -> Map<String, Value> {
         let value = if column.is_money() { json!(nanos_decimal(figure)) } else { wh_json(figure) };
         (column.name().to_owned(), value)
     };
-    let grid = GRID.map(|(name, figure)| (name.to_owned(), wh_json(figure(figures))));
+    let grid = GRID.map(str::to_owned).into_iter().zip(grid(figures).map(wh_json));
     Column::ALL.map(column).into_iter().chain(grid).collect()
 }
 
@@ -133,7 +132,7 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
         ("closing balance", nanos_text(statement.closing_nanos)),
     ]);
     let mut columns = vec![left(format!("delivery ({zone})"))];
-    columns.extend(HEADINGS.map(|heading| right(heading)));
+    columns.extend(HEADINGS.map(right));
     let mut rows: Vec<Vec<String>> = if slots {
         let slots = statement.slots.iter();
         slots.map(|(slot, figures)| row(slot_text(*slot, &desk.zone), figures)).collect()
@@ -255,6 +254,10 @@ fn payment_word(payment: &Payment) -> String {
 /// Returns a figure for machines: whole Wh, or decimal yuan with nine decimals.
 fn machine_text(column: Column, figure: i128) -> String {
     if column.is_money() { nanos_decimal(figure) } else { figure.to_string() }
+}
+
+fn grid(figures: &Figures) -> [i128; 2] {
+    [figures.grid_import(), figures.grid_export()]
 }
 
 fn wh_json(wh: i128) -> Value {

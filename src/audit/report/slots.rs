@@ -98,7 +98,9 @@ impl Slots {
         match event {
             Event::TradeMade(trade) => self.trade(at, trade),
             Event::AuctionCleared(clearing) => self.book(clearing.slot).cleared = Some(clearing.energy),
-            &Event::TradeDelivered { trade, delivered, seller_deviation, buyer_deviation, estimated } => {
+            &Event::TradeDelivered {
+                trade, delivered, seller_deviation, buyer_deviation, estimated, ..
+            } => {
                 let delivery = Delivery { delivered, seller_deviation, buyer_deviation, estimated };
                 if let Some((_, line)) = self.line(trade) {
                     line.delivery = Some(delivery);

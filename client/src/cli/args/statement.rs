@@ -17,14 +17,14 @@ EXAMPLES:
   parkwatt statement --from 2026-11-05 --until \"2026-11-06 12:00\" --output json
 
 HOW IT IS READ:
-  It shows what was recorded in the period, whichever delivery it is about. A correction, or what is settled
-  anew, counts as the difference to what was stated before, in the period in which it was recorded: so months
-  sum to what holds.
-  Amounts are changes of your account: negative is what you pay. The opening balance and all amounts sum to
-  the closing balance, to the last digit; a statement that does not add up is not shown.
+  It shows what was recorded in the period, whichever delivery it is about. A correction, or what is
+  settled anew, counts as the difference to what was stated before, in the period in which it was
+  recorded: so months sum to what holds.
+  Amounts are changes of your account: negative is what you pay. The opening balance and all amounts
+  sum to the closing balance, to the last digit; a statement that does not add up is not shown.
   From the grid, and to the grid, is what your meter measured less what trades delivered.
-  Without the market is what the same import and export would have come to at the retail and feed-in tariffs
-  alone.";
+  Without the market is what the same import and export would have come to at the retail and feed-in
+  tariffs alone.";
 
 /// Of which period, and how fine.
 #[derive(Args, Debug)]

@@ -204,6 +204,21 @@ fn before_settlement_nothing_is_compared() {
 }
 
 #[test]
+fn where_a_reading_is_missing_what_was_delivered_counts_as_metered() {
+    let estimated = [
+        delivered(70, 7, [ANN, EVE], [10_000, 0, 0]),
+        posted([owner(ANN), owner(EVE)], 5_000_000_000, energy_of, 70),
+    ];
+    let mut history: Vec<_> = estimated.into_iter().map(|fact| (Timestamp(1), fact)).collect();
+    // 10 kWh at retail.
+    assert_eq!(whole(&history).slots[&7].get(Column::WithoutMarket), -8_000_000_000);
+    // The reading comes late, with 12 kWh.
+    history.push((Timestamp(2), metered(7, [12_000, 0, 0])));
+    history.push((Timestamp(2), posted([owner(ANN), supplier()], 1_600_000_000, retail_in, 7)));
+    assert_eq!(whole(&history).slots[&7].get(Column::WithoutMarket), -9_600_000_000);
+}
+
+#[test]
 fn periods_that_follow_each_other_sum_to_the_whole() {
     let history = history();
     let whole = whole(&history);
@@ -249,9 +264,8 @@ fn what_is_held_is_what_came_less_what_became_of_it() {
     let holder = ANN;
     let certificate = certificate(8);
     let gec = Some(v1::GecId { index: 40, position: 0 });
-    let wh = |energy_wh| energy_wh;
     let facts = [
-        Fact::CertificateIssued(v1::CertificateIssued { certificate, energy_wh: wh(100), class: 1 }),
+        Fact::CertificateIssued(v1::CertificateIssued { certificate, energy_wh: 100, class: 1 }),
         Fact::CertificateSliced(v1::CertificateSliced {
             certificate,
             from: ANN,
