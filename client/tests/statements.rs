@@ -263,8 +263,8 @@ fn a_proof_that_is_changed_left_out_or_of_another_log_proves_nothing() {
         "the issue of certificate 1978000.1.1 is not proved",
         "the issue of certificate 1978000.2.1 is not proved",
         "the command of the claim is not proved",
-        "leaf 1 has no part in this claim",
-        "leaf 2 has no part in this claim",
+        "500 Wh are proved as claimed, and the command claims 1500 Wh: a part is missing",
+        "1000 Wh are proved as claimed, and the command claims 1500 Wh: a part is missing",
         "statement.slices[1].withdrawal says {",
     ]) {
         let mut fewer = whole.clone();

@@ -154,6 +154,9 @@ pub fn retirement<'a>(
     if proved != asked.energy_wh {
         return Err(StatementError::PartMissing { claimed: asked.energy_wh, proved });
     }
+    if let Some(index) = found.left_over() {
+        return Err(StatementError::Alien(index));
+    }
     let voided_wh = energy_wh(slices.iter().filter(|slice| slice.withdrawal.is_some()));
     let retirement = v1::Retirement {
         market,
@@ -216,7 +219,7 @@ impl Entries {
         if is_new { Ok(()) } else { Err(StatementError::Alien(index)) }
     }
 
-    /// Returns the claim's parts, if everything that is there has to do with it.
+    /// Takes the claim's parts, with what is there of their certificates.
     fn slices(&mut self, claim: &Claim) -> Result<Vec<v1::RetiredSlice>, StatementError> {
         let mut slices = Vec::with_capacity(self.retired.len());
         for (index, part) in std::mem::take(&mut self.retired) {
@@ -248,8 +251,13 @@ impl Entries {
                 withdrawal,
             });
         }
+        Ok(slices)
+    }
+
+    /// Returns an entry that is of no part that was taken.
+    fn left_over(&self) -> Option<u64> {
         let mut left = self.issued.values().map(|it| it.0).chain(self.withdrawn.values().map(|it| it.0));
-        left.next().map_or(Ok(slices), |index| Err(StatementError::Alien(index)))
+        left.next()
     }
 }
 

@@ -30,6 +30,7 @@ struct Claimed {
     market: Market,
     roofs: Vec<Person>,
     mill: Person,
+    regulator: Person,
     number: u64,
 }
 
@@ -43,12 +44,13 @@ impl Claimed {
             roofs.push(roof);
         }
         let mut mill = market.enrol_trader("mill").await;
+        let regulator = market.enrol("rita", &[Role::Regulator]).await;
         let limit_price_micros_per_kwh = 2 * LIMIT;
         let bid = NewOrder { energy_wh: 3_000, limit_price_micros_per_kwh, ..order(Side::Bid) };
         ask(&market, &mut mill, place(&[bid])).await;
         market.connection.advance_to(SLOT.end().0 + 60_000_000).await.unwrap();
-        for (person, registers) in roofs.iter().map(|it| (it, [0, 1_000, 0])).chain([(&mill, [3_000, 0, 0])])
-        {
+        let roof_registers = roofs.iter().map(|roof| (roof, [0, 1_000, 0]));
+        for (person, registers) in roof_registers.chain([(&mill, [3_000, 0, 0]), (&regulator, [0; 3])]) {
             let mut meter = person.meter();
             read(&market, &mut meter, Slot(SLOT.0 - 1), 1, [0; 3]).await;
             read(&market, &mut meter, SLOT, 2, registers).await;
@@ -62,7 +64,7 @@ impl Claimed {
             ..RetireCertificates::default()
         };
         let number = submit(&market, &mut mill, Kind::RetireCertificates(claim)).await.leaf_index;
-        Claimed { market, roofs, mill, number }
+        Claimed { market, roofs, mill, regulator, number }
     }
 
     /// Corrects the first roof's reading to 0.7 kWh, and withdraws its certificate.
@@ -132,8 +134,7 @@ fn leaf(text: &str, verifier: &CheckpointVerifier) -> (u64, Leaf) {
 
 #[tokio::test]
 async fn a_claim_over_several_certificates_is_stated_and_proved_to_whom_it_concerns() {
-    let mut claimed = Claimed::new().await;
-    let regulator = claimed.market.enrol("rita", &[Role::Regulator]).await;
+    let claimed = Claimed::new().await;
     let file = claimed.file().await;
     let verifier = claimed.verifier();
     let checkpoint = verify_statement(&file, &verifier).unwrap();
@@ -156,16 +157,16 @@ async fn a_claim_over_several_certificates_is_stated_and_proved_to_whom_it_conce
     assert_eq!((&file.statement, file.proofs.len()), (&expected, 7));
     assert_eq!(StatementFile::parse(&file.to_text()), Ok(file));
 
-    for who in [&claimed.market.operator, &regulator] {
+    for who in [&claimed.market.operator, &claimed.regulator] {
         let statement = claimed.statement(who, claimed.number).await.unwrap();
         assert_eq!(statement.retirement.as_ref(), Some(&expected));
     }
-    let enrolled = claimed.market.size().await - 1;
+    let last = claimed.market.size().await - 1;
     for (who, number) in [
         (&claimed.roofs[0], claimed.number),
         (&claimed.mill, claimed.number - 1),
         (&claimed.mill, claimed.number + 1),
-        (&claimed.market.operator, enrolled),
+        (&claimed.market.operator, last),
         (&claimed.market.operator, u64::MAX),
     ] {
         let refused = claimed.statement(who, number).await.unwrap_err();
@@ -196,7 +197,7 @@ async fn a_withdrawal_is_stated_with_its_proof_and_cannot_be_hidden_from_the_led
     // The earlier file still proves what it says, of an earlier checkpoint.
     assert!(verify_statement(&before, &verifier).unwrap().size() < later.size());
     // Without its proof a withdrawal cannot be stated.
-    let (mut hiding, mut all) = (file.clone(), Vec::new());
+    let mut hiding = file.clone();
     hiding.proofs.retain(|text| !matches!(leaf(text, &verifier).1.fact, Some(Fact::CertificateWithdrawn(_))));
     assert_eq!(hiding.proofs.len(), 7);
     let problem = verify_statement(&hiding, &verifier).unwrap_err().to_string();
@@ -204,13 +205,8 @@ async fn a_withdrawal_is_stated_with_its_proof_and_cannot_be_hidden_from_the_led
     // And with it, it must be.
     let mut silent = file.clone();
     silent.statement.slices[0].withdrawal = None;
-    all.push(silent.clone());
-    silent.statement.voided_wh = 0;
-    all.push(silent);
-    for silent in all {
-        let problem = verify_statement(&silent, &verifier).unwrap_err().to_string();
-        assert!(problem.contains("says null") || problem.contains("voided_wh says 0"), "{problem}");
-    }
+    let problem = verify_statement(&silent, &verifier).unwrap_err().to_string();
+    assert!(problem.starts_with("statement.slices[0].withdrawal says null"), "{problem}");
     // Two checkpoints do not mix.
     let mut mixed = file.clone();
     mixed.proofs[3].clone_from(&before.proofs[3]);
@@ -332,7 +328,7 @@ async fn no_byte_of_a_proof_can_be_changed() {
             changed += 1;
         }
     }
-    assert!(changed > 7 * 800, "{changed}");
+    assert!(changed > 7 * 500, "{changed}");
 }
 
 #[tokio::test]
