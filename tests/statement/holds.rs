@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use parkwatt_client::Column;
-use parkwatt_proto::v1::{self, leaf::Fact, ledger_account, posting::Purpose};
+use parkwatt_proto::v1::{self, certificate_voided::Was, leaf::Fact, ledger_account, posting::Purpose};
 
 /// A slot's figures, by their columns' names; what is missing is zero.
 pub type Holding = BTreeMap<&'static str, i128>;
@@ -142,6 +142,17 @@ impl Holds {
                 let slot = it.certificate.unwrap().slot;
                 self.add_if(it.from == who, slot, Column::PassedOn, it.energy_wh.into());
                 self.add_if(it.to == who, slot, Column::Received, it.energy_wh.into());
+            }
+            Fact::CertificateTransferred(it) => {
+                let slot = it.certificate.unwrap().slot;
+                self.add_if(it.from == who, slot, Column::PassedOn, it.energy_wh.into());
+                self.add_if(it.to == who, slot, Column::Received, it.energy_wh.into());
+            }
+            Fact::CertificateVoided(it) => {
+                let (slot, wh) = (it.certificate.unwrap().slot, i128::from(it.energy_wh));
+                let is_claim = matches!(it.was, Some(Was::Retirement(_)));
+                self.add_if(it.holder == who, slot, Column::Voided, wh);
+                self.add_if(it.holder == who && is_claim, slot, Column::Retired, -wh);
             }
             Fact::CertificateRetired(it) => {
                 let slot = it.certificate.unwrap().slot;

@@ -265,7 +265,11 @@ fn what_is_held_is_what_came_less_what_became_of_it() {
     let certificate = certificate(8);
     let gec = Some(v1::GecId { index: 40, position: 0 });
     let facts = [
-        Fact::CertificateIssued(v1::CertificateIssued { certificate, energy_wh: 100, class: 1 }),
+        Fact::CertificateIssued(v1::CertificateIssued {
+            certificate,
+            energy_wh: 100,
+            ..v1::CertificateIssued::default()
+        }),
         Fact::CertificateSliced(v1::CertificateSliced {
             certificate,
             from: ANN,
