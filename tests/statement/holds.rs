@@ -1,7 +1,8 @@
-//! What holds for a participant at a moment, from a ledger's leaves: the figures of a statement by another way.
+//! What holds for a participant at a moment, from a ledger's leaves: the figures of a statement by another
+//! way.
 //!
-//! A statement adds differences up; this looks at what was stated last. Two moments' figures then differ by what
-//! the statement of the time between must say.
+//! A statement adds differences up; this looks at what was stated last. Two moments' figures then differ by
+//! what the statement of the time between must say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,7 +89,8 @@ impl Ledger {
         holds
     }
 
-    /// Returns the retail and the feed-in tariff of a slot; the constitution's, which this ledger never changes.
+    /// Returns the retail and the feed-in tariff of a slot; the constitution's, which this ledger never
+    /// changes.
     fn tariffs(&self, slot: u32) -> [i128; 2] {
         let begun = |band: &&v1::TariffBand| band.from_quarter <= slot % 96;
         let band = self.genesis.tariffs.iter().rfind(begun).unwrap();

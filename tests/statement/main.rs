@@ -1,5 +1,5 @@
-//! Statements of the demo's day, and of a correction in the month after it: the real node's, for every participant,
-//! against the ledger's leaves.
+//! Statements of the demo's day, and of a correction in the month after it: the real node's, for every
+//! participant, against the ledger's leaves.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod holds;
@@ -57,8 +57,8 @@ fn correction(desk: &mut Desk<'_>, seat: usize, quarter: usize, [import, export]
     })
 }
 
-/// Withdraws the certificate that a seller's correction at noon contradicts, and passes on what he still holds of
-/// another quarter hour.
+/// Withdraws the certificate that a seller's correction at noon contradicts, and passes on what he still
+/// holds of another quarter hour.
 async fn change_certificates(desk: &mut Desk<'_>, connection: &Connection, [seller, buyer]: [usize; 2]) {
     let slot = desk.park.first_slot.0 + u32::try_from(NOON).unwrap();
     let certificate = CertificateId { slot, producer: u32::try_from(seller).unwrap(), issue: 1 };
