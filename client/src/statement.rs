@@ -13,8 +13,8 @@ const DECIMALS: usize = 9;
 
 /// A participant's statement of a period.
 ///
-/// Amounts are changes of the account in 1e-9 yuan, negative where it pays. What was stated again in the period
-/// counts as a difference.
+/// Amounts are changes of the account in 1e-9 yuan, negative where it pays. What was stated again in the
+/// period counts as a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// His number.

@@ -1,5 +1,5 @@
-//! The command `parkwatt statement` before a node that answers what it is told: its three forms, the periods that
-//! are asked for, and what becomes of a statement that does not add up.
+//! The command `parkwatt statement` before a node that answers what it is told: its three forms, the periods
+//! that are asked for, and what becomes of a statement that does not add up.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 #[allow(dead_code, reason = "another test uses the rest of it")]
@@ -176,8 +176,8 @@ fn csv_has_a_row_for_each_slot_and_payment_and_nothing_else() {
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(
         lines[0],
-        "slot,delivery_start,payment,recorded_at,bought_wh,sold_wh,delivered_as_buyer_wh,delivered_as_seller_wh,\
-         deviation_wh,import_wh,export_wh,generation_wh,energy_yuan,wheeling_yuan,congestion_yuan,fee_yuan,\
+        "slot,delivery_start,payment,recorded_at,bought_wh,sold_wh,delivered_as_buyer_wh,\
+         delivered_as_seller_wh,deviation_wh,import_wh,export_wh,generation_wh,energy_yuan,wheeling_yuan,congestion_yuan,fee_yuan,\
          deviation_yuan,retail_yuan,feed_in_yuan,amount_yuan,without_market_yuan,gain_yuan,\
          certificates_issued_wh,certificates_received_wh,certificates_passed_on_wh,certificates_retired_wh,\
          certificates_bundled_wh,certificates_expired_wh,certificates_voided_wh,grid_import_wh,grid_export_wh"

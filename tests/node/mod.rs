@@ -14,9 +14,9 @@ use std::{
 };
 
 /// The size of the demo's ledger.
-pub const DEMO_SIZE: u64 = 79_132;
+pub const DEMO_SIZE: u64 = 80_852;
 /// The root of the demo's ledger.
-pub const DEMO_ROOT: &str = "3sQTPblxriuP+zUanH3DMRDcNcj38nxxruj7ZRqyKsI=";
+pub const DEMO_ROOT: &str = "eBmsZzGu0wP0QsTXU8DsftLO6hJKHAq0W8j87XiacFI=";
 
 /// Where a node's data and its log are, and how it is started.
 pub struct Place {

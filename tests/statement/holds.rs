@@ -1,12 +1,13 @@
-//! What holds for a participant at a moment, from a ledger's leaves: the figures of a statement by another way.
+//! What holds for a participant at a moment, from a ledger's leaves: the figures of a statement by another
+//! way.
 //!
-//! A statement adds differences up; this looks at what was stated last. Two moments' figures then differ by what
-//! the statement of the time between must say.
+//! A statement adds differences up; this looks at what was stated last. Two moments' figures then differ by
+//! what the statement of the time between must say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use parkwatt_client::Column;
-use parkwatt_proto::v1::{self, leaf::Fact, ledger_account, posting::Purpose};
+use parkwatt_proto::v1::{self, certificate_voided::Was, leaf::Fact, ledger_account, posting::Purpose};
 
 /// A slot's figures, by their columns' names; what is missing is zero.
 pub type Holding = BTreeMap<&'static str, i128>;
@@ -88,7 +89,8 @@ impl Ledger {
         holds
     }
 
-    /// Returns the retail and the feed-in tariff of a slot; the constitution's, which this ledger never changes.
+    /// Returns the retail and the feed-in tariff of a slot; the constitution's, which this ledger never
+    /// changes.
     fn tariffs(&self, slot: u32) -> [i128; 2] {
         let begun = |band: &&v1::TariffBand| band.from_quarter <= slot % 96;
         let band = self.genesis.tariffs.iter().rfind(begun).unwrap();
@@ -142,6 +144,17 @@ impl Holds {
                 let slot = it.certificate.unwrap().slot;
                 self.add_if(it.from == who, slot, Column::PassedOn, it.energy_wh.into());
                 self.add_if(it.to == who, slot, Column::Received, it.energy_wh.into());
+            }
+            Fact::CertificateTransferred(it) => {
+                let slot = it.certificate.unwrap().slot;
+                self.add_if(it.from == who, slot, Column::PassedOn, it.energy_wh.into());
+                self.add_if(it.to == who, slot, Column::Received, it.energy_wh.into());
+            }
+            Fact::CertificateVoided(it) => {
+                let (slot, wh) = (it.certificate.unwrap().slot, i128::from(it.energy_wh));
+                let is_claim = matches!(it.was, Some(Was::Retirement(_)));
+                self.add_if(it.holder == who, slot, Column::Voided, wh);
+                self.add_if(it.holder == who && is_claim, slot, Column::Retired, -wh);
             }
             Fact::CertificateRetired(it) => {
                 let slot = it.certificate.unwrap().slot;

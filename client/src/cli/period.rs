@@ -29,23 +29,23 @@ impl Month {
             .ok_or_else(|| "a month is its year and its number, such as 2026-11".to_owned())
     }
 
-    /// Returns the month in `zone` that holds a moment, given in microseconds since 1970; none beyond the year
-    /// 9999.
+    /// Returns the month in `zone` that holds a moment, given in microseconds since 1970; none beyond the
+    /// year 9999.
     pub fn at(micros: u64, zone: &TimeZone) -> Option<Month> {
         let moment = Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok()?;
         Some(Month(zone.to_datetime(moment).date().first_of_month()))
     }
 
-    /// Returns the month's first moment in `zone`, and the next one's, in microseconds since 1970; none beyond the
-    /// year 9999.
+    /// Returns the month's first moment in `zone`, and the next one's, in microseconds since 1970; none
+    /// beyond the year 9999.
     pub fn bounds(self, zone: &TimeZone) -> Option<[u64; 2]> {
         let next = self.0.checked_add(1.month()).ok()?;
         Some([midnight(self.0, zone)?, midnight(next, zone)?])
     }
 }
 
-/// Returns the moment that `text` writes with its date, in microseconds since 1970: `YYYY-MM-DD` is the day's first
-/// one in `zone`, and what else [`Moment`] reads.
+/// Returns the moment that `text` writes with its date, in microseconds since 1970: `YYYY-MM-DD` is the day's
+/// first one in `zone`, and what else [`Moment`] reads.
 ///
 /// # Errors
 /// The broken rule.
@@ -62,8 +62,8 @@ pub fn moment(text: &str, zone: &TimeZone) -> Result<u64, String> {
     }
 }
 
-/// Returns a day's first moment, in microseconds since 1970; on a day on which clocks are changed at midnight it
-/// is the first one that there is.
+/// Returns a day's first moment, in microseconds since 1970; on a day on which clocks are changed at midnight
+/// it is the first one that there is.
 fn midnight(date: Date, zone: &TimeZone) -> Option<u64> {
     let begin = zone.to_ambiguous_timestamp(date.to_datetime(Time::midnight())).compatible().ok()?;
     u64::try_from(begin.as_microsecond()).ok()

@@ -236,8 +236,8 @@ fn gain_text(figures: &Figures) -> String {
     let (alone_verb, market_verb) = (cost_or_paid(alone), cost_or_paid(market));
     let result = if gain < 0 { "lost" } else { "gained" };
     format!(
-        "The retail and feed-in tariffs alone would have {alone_verb} you {}; with the market it {market_verb} you \
-         {}. The market {result} you {}.",
+        "The retail and feed-in tariffs alone would have {alone_verb} you {}; with the market it \
+         {market_verb} you {}. The market {result} you {}.",
         nanos_text(alone.abs()),
         nanos_text(market.abs()),
         nanos_text(gain.abs())

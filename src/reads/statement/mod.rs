@@ -1,8 +1,8 @@
 //! Statements: what a period changed for a participant, from his own leaves.
 //!
 //! Knows where leaves are found, and balances; what a leaf means for a row is `rows`' to know.
-//! Keeps: everything is as of one tree size. The balances come from the views, less what was posted since, and
-//! the rows from the period's leaves: who reads a statement can hold one against the other.
+//! Keeps: everything is as of one tree size. The balances come from the views, less what was posted since,
+//! and the rows from the period's leaves: who reads a statement can hold one against the other.
 
 mod rows;
 

@@ -1,8 +1,8 @@
 //! Rows: from the facts about a participant to one row a slot, and his payments.
 //!
 //! Knows the ledger's facts; does not know where leaves are found, balances, or who asks.
-//! Keeps: what is stated again counts as a difference, so that periods that follow each other sum to the whole;
-//! each posting stands in one row, under its purpose.
+//! Keeps: what is stated again counts as a difference, so that periods that follow each other sum to the
+//! whole; each posting stands in one row, under its purpose.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -125,8 +125,8 @@ impl Figures {
         AMOUNTS.into_iter().map(|column| self.get(column)).sum()
     }
 
-    /// Says what the amount would be without the market: where energy was delivered, its buyer would have drawn
-    /// it at the retail tariff, and its seller fed it in at the other one.
+    /// Says what the amount would be without the market: where energy was delivered, its buyer would have
+    /// drawn it at the retail tariff, and its seller fed it in at the other one.
     fn compare(&mut self, tariff: &TariffBand) {
         let worth = |price: parkwatt_engine::Price, column| i128::from(price.0) * self.get(column);
         let drawn = self.get(Column::Retail) - worth(tariff.retail, Column::DeliveredAsBuyer);
@@ -188,8 +188,8 @@ impl Rows {
 
     /// Takes the next fact about the participant in the period.
     ///
-    /// `earlier` returns what was stated last of a subject before the period; it is asked only where there may
-    /// be something.
+    /// `earlier` returns what was stated last of a subject before the period; it is asked only where there
+    /// may be something.
     ///
     /// # Errors
     /// Those of `earlier`; [`Refused::Unreadable`] if the fact does not follow from those before it.
@@ -251,8 +251,8 @@ impl Rows {
         Ok(())
     }
 
-    /// Returns what a fact states of the participant: of a delivery what he bought, sold and is liable for, of a
-    /// meter import, export and generation.
+    /// Returns what a fact states of the participant: of a delivery what he bought, sold and is liable for,
+    /// of a meter import, export and generation.
     fn parts(&self, fact: &Fact) -> [i128; 3] {
         match fact {
             Fact::TradeDelivered(it) => {

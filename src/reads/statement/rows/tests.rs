@@ -9,23 +9,19 @@ const EVE: u32 = 2;
 const BOB: u32 = 3;
 const TARIFF: TariffBand = TariffBand { from_quarter: 0, retail: Price(800_000), feed_in: Price(400_000) };
 
-fn owner(number: u32) -> Option<v1::LedgerAccount> {
-    Some(v1::LedgerAccount { kind: Some(ledger_account::Kind::Participant(number)) })
+fn owner(number: u32) -> v1::LedgerAccount {
+    v1::LedgerAccount { kind: Some(ledger_account::Kind::Participant(number)) }
 }
 
-fn supplier() -> Option<v1::LedgerAccount> {
+fn supplier() -> v1::LedgerAccount {
     let kind = ledger_account::Kind::System(v1::SystemAccount::Supplier.into());
-    Some(v1::LedgerAccount { kind: Some(kind) })
+    v1::LedgerAccount { kind: Some(kind) }
 }
 
 /// Returns a posting of whole and broken yuan; a negative amount is written as the ledger writes it.
-fn posted(
-    [from, to]: [Option<v1::LedgerAccount>; 2],
-    nanos: i64,
-    purpose: fn(u64) -> Purpose,
-    of: u64,
-) -> Fact {
+fn posted(parties: [v1::LedgerAccount; 2], nanos: i64, purpose: fn(u64) -> Purpose, of: u64) -> Fact {
     let (amount_yuan, amount_nanos) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+    let [from, to] = parties.map(Some);
     let amount_nanos = u32::try_from(amount_nanos).unwrap();
     Fact::Posted(v1::Posting { from, to, amount_yuan, amount_nanos, purpose: Some(purpose(of)) })
 }
@@ -56,12 +52,12 @@ fn metered(slot: u32, [import_wh, export_wh, generation_wh]: [u64; 3]) -> Fact {
     Fact::Metered(v1::Metered { participant, slot, import_wh, export_wh, generation_wh, quality })
 }
 
-fn certificate(slot: u32) -> Option<v1::CertificateId> {
-    Some(v1::CertificateId { slot, producer: ANN, issue: 1 })
+fn certificate(slot: u32) -> v1::CertificateId {
+    v1::CertificateId { slot, producer: ANN, issue: 1 }
 }
 
 fn voided(was: Was, energy_wh: u64) -> Fact {
-    let certificate = certificate(8);
+    let certificate = Some(certificate(8));
     Fact::CertificateVoided(v1::CertificateVoided { certificate, holder: ANN, energy_wh, was: Some(was) })
 }
 
@@ -81,8 +77,8 @@ fn feed_in_in(slot: u64) -> Purpose {
     Purpose::FeedInInSlot(u32::try_from(slot).unwrap())
 }
 
-/// Returns what is recorded about Ann, each fact with when: she draws 12 kWh in slot 7, of which she bought 10,
-/// and feeds in 5 of 6 kWh that she sold in slot 8; then slot 7 is corrected to 9 kWh.
+/// Returns what is recorded about Ann, each fact with when: she draws 12 kWh in slot 7, of which she bought
+/// 10, and feeds in 5 of 6 kWh that she sold in slot 8; then slot 7 is corrected to 9 kWh.
 fn history() -> Vec<(Timestamp, Fact)> {
     let [buys, sells] = [[ANN, EVE], [BOB, ANN]];
     let [behind_7, behind_8] = [7, 8].map(|slot| Slot(slot).end().0 + 60_000_000);
@@ -121,8 +117,8 @@ fn history() -> Vec<(Timestamp, Fact)> {
         .collect()
 }
 
-/// Returns the rows of what is recorded from `from` on and before `until`, each earlier statement looked up in
-/// the history.
+/// Returns the rows of what is recorded from `from` on and before `until`, each earlier statement looked up
+/// in the history.
 fn rows(history: &[(Timestamp, Fact)], from: Timestamp, until: Timestamp) -> Finished {
     let mut rows = Rows::new(ANN, from);
     for (index, (at, fact)) in (0..).zip(history) {
@@ -262,14 +258,13 @@ fn what_is_held_is_what_came_less_what_became_of_it() {
     use Column::*;
 
     let holder = ANN;
-    let certificate = certificate(8);
+    let certificate = Some(certificate(8));
     let gec = Some(v1::GecId { index: 40, position: 0 });
     let facts = [
         Fact::CertificateIssued(v1::CertificateIssued {
             certificate,
             energy_wh: 100,
-            class: 1,
-            ..Default::default()
+            ..v1::CertificateIssued::default()
         }),
         Fact::CertificateSliced(v1::CertificateSliced {
             certificate,
