@@ -44,8 +44,8 @@ fn vkey(seed: u8) -> String {
     log_key(seed).verifier().vkey().to_owned()
 }
 
-fn certificate(producer: u32) -> Option<CertificateId> {
-    Some(CertificateId { slot: NOON - 96, producer, issue: 1 })
+fn certificate(producer: u32) -> CertificateId {
+    CertificateId { slot: NOON - 96, producer, issue: 1 }
 }
 
 /// The mill's command that claims 1.5 kWh.
@@ -65,12 +65,12 @@ fn command() -> v1::SignedCommand {
 fn facts(signed: v1::SignedCommand) -> Vec<Fact> {
     let issued = |producer: u32| {
         let (class, producer_name) = (v1::CertificateClass::Exported.into(), format!("roof-{producer}"));
-        let certificate = certificate(producer);
+        let certificate = Some(certificate(producer));
         Fact::CertificateIssued(v1::CertificateIssued { certificate, energy_wh: 1_000, class, producer_name })
     };
     let retired = |producer, energy_wh| {
         Fact::CertificateRetired(v1::CertificateRetired {
-            certificate: certificate(producer),
+            certificate: Some(certificate(producer)),
             holder: 4,
             energy_wh,
             consumption_slot: NOON - 96,
@@ -86,7 +86,7 @@ fn facts(signed: v1::SignedCommand) -> Vec<Fact> {
         events: 2,
         participant: Some(4),
     };
-    let (certificate, reason) = (certificate(2), "reading corrected".to_owned());
+    let (certificate, reason) = (Some(certificate(2)), "reading corrected".to_owned());
     let withdrawn = v1::CertificateWithdrawn { certificate, energy_wh: 1_000, reason };
     vec![
         Fact::Tick(v1::Tick { events: 2 }),
@@ -107,7 +107,9 @@ fn file(signed: v1::SignedCommand, seed: u8) -> StatementFile {
     };
     let leaves: Vec<Vec<u8>> = (0..).zip(facts(signed)).map(leaf).collect();
     let (mut tree, mut hashes) = (Tree::default(), Vec::new());
-    leaves.iter().for_each(|leaf| tree.append(leaf_hash(leaf), &mut hashes));
+    for leaf in &leaves {
+        tree.append(leaf_hash(leaf), &mut hashes);
+    }
     assert_eq!(tree.size(), LEAVES);
     let (checkpoint, hashes) = (log_key(seed).sign(LEAVES, tree.root()), Hashes(hashes));
     let about: Vec<_> = (0..).zip(leaves).skip(1).collect();

@@ -99,7 +99,8 @@ impl StatementFile {
 
     /// Returns the file's text.
     pub fn to_text(&self) -> String {
-        format!("{:#}\n", json(self))
+        let text = serde_json::to_string_pretty(self).expect("its keys are text, and its numbers whole");
+        text + "\n"
     }
 
     /// Checks that the file states what its entries prove, no more and no less.
