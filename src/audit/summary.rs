@@ -7,7 +7,7 @@ use std::fmt;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use indicatif::HumanCount;
 
-use super::{Audit, Check, Figures, KeySource, Replayed, Reported, Verdict, totals::Decimal};
+use super::{Amount, Audit, Check, Figures, KeySource, Replayed, Reported, Verdict, totals::Decimal};
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,14 +158,14 @@ fn write_reported(f: &mut fmt::Formatter<'_>, reported: &Reported) -> fmt::Resul
     let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
     let mut table = Table::new();
     table.load_style(style).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["what must agree", "left side", "right side", "difference"]);
+    table.set_header(["what must agree", "left side", "right side", "difference", ""]);
     for check in &document.checks {
         let Check { left_is, relation, right_is, unit, left, right, difference, .. } = check;
-        let amount = |amount| format!("{amount} {unit}");
         let says = format!("{left_is} {relation} {right_is}");
-        table.add_row([says, amount(left), amount(right), amount(difference)]);
+        let [left, right, difference] = [left, right, difference].map(Amount::to_string);
+        table.add_row([says, left, right, difference, unit.to_string()]);
     }
-    for column in table.column_iter_mut().skip(1) {
+    for column in table.column_iter_mut().skip(1).take(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     writeln!(f, "\n{table}\n")

@@ -17,10 +17,10 @@ use parkwatt_proto::{
 use prost::Message;
 use tempfile::TempDir;
 
-const SLOT: u32 = 1_978_000;
-const OPERATOR: u8 = 1;
+pub const SLOT: u32 = 1_978_000;
+pub const OPERATOR: u8 = 1;
 const ROOF: u8 = 2;
-const ROOF_METER: u8 = 3;
+pub const ROOF_METER: u8 = 3;
 pub const MILL: u8 = 4;
 const MILL_METER: u8 = 5;
 const NEXT: u8 = 6;
@@ -50,15 +50,28 @@ impl Day {
             day.read(ROOF_METER, slot, counter, 0, register);
             day.read(MILL_METER, slot, counter, register, 0);
         }
+        day.retire(1000);
+        day
+    }
+
+    /// Lets the mill claim a part of what it bought.
+    pub fn retire(&mut self, energy_wh: u64) {
         let retired = v1::RetireCertificates {
             slot: SLOT,
-            energy_wh: 1000,
+            energy_wh,
             consumption_slot: SLOT,
             beneficiary: "hall 3".into(),
             ..v1::RetireCertificates::default()
         };
-        day.ask(MILL, Kind::RetireCertificates(retired));
-        day
+        self.ask(MILL, Kind::RetireCertificates(retired));
+    }
+
+    /// Lets the operator withdraw the roof's first certificate.
+    pub fn withdraw(&mut self) {
+        let certificate = Some(v1::CertificateId { slot: SLOT, producer: 0, issue: 1 });
+        let reason = "corrected".into();
+        let withdrawn = v1::WithdrawCertificate { certificate, reason };
+        self.ask(OPERATOR, Kind::WithdrawCertificate(withdrawn));
     }
 
     fn enrol(&mut self, name: &str, owner: u8, role: v1::Role) {
@@ -86,7 +99,14 @@ impl Day {
         self.ask(owner, Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order], all_or_none: false }));
     }
 
-    fn read(&mut self, meter: u8, slot: u32, counter: u64, import_register_wh: u64, export_register_wh: u64) {
+    pub fn read(
+        &mut self,
+        meter: u8,
+        slot: u32,
+        counter: u64,
+        import_register_wh: u64,
+        export_register_wh: u64,
+    ) {
         let reading = v1::SubmitReading {
             read_at_micros: Slot(slot).end().0,
             import_register_wh,
@@ -98,7 +118,12 @@ impl Day {
         self.ask(meter, Kind::SubmitReading(reading));
     }
 
-    fn ask(&mut self, who: u8, kind: Kind) {
+    /// Lets days pass, until the next command.
+    pub fn wait(&mut self, days: u64) {
+        self.now += days * 86_400_000_000;
+    }
+
+    pub fn ask(&mut self, who: u8, kind: Kind) {
         self.now += 1_000_000;
         let mut group = Vec::new();
         while let Some(due) = self.replica.market().next_due().filter(|due| due.0 <= self.now) {

@@ -4,6 +4,8 @@
 mod day;
 mod flips;
 mod forgeries;
+mod report;
+mod sums;
 
 use std::{
     fs,

@@ -12,6 +12,8 @@ use super::figures::Amount;
 
 /// How many places are named in which a law does not hold.
 const NAMED_MAX: usize = 20;
+/// How many of them a sentence names.
+const SAID_MAX: usize = 3;
 
 /// How the two sides of a law must stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -74,7 +76,7 @@ laws! {
     ImportKept: "import kept" Wh, "imported, as was said" Equal "imported, as the market knows";
     CertifiedExport: "certified export" Wh, "valid certificates of export" AtMost "measured export";
     CertifiedOwn: "certified own consumption" Wh,
-        "valid certificates of it" AtMost "measured generation less export";
+        "valid certificates of own consumption" AtMost "measured generation less export";
     Issued: "issued" Wh, "certificates issued" Equal "held, claimed, bundled, expired and withdrawn";
     Held: "held" Wh, "held, by certificates" Equal "held, by holders";
     Retired: "claimed" Wh, "claims less voided ones" Equal "claimed, as the market knows";
@@ -85,8 +87,8 @@ laws! {
     Claimed: "claims" Wh, "claimed for import" AtMost "metered import";
     Sides: "two sides" Yuan, "posted" Equal "posted from and to whom the rules say";
     Accounts: "all accounts" Yuan, "all accounts together" Equal "nothing";
-    Balances: "participants' accounts" Yuan, "balances" Equal "postings to less postings from";
-    OwnBalances: "market's own accounts" Yuan, "balances" Equal "postings to less postings from";
+    Balances: "participants' accounts" Yuan, "participants' balances" Equal "postings to less postings from";
+    OwnBalances: "market's own accounts" Yuan, "the market's own balances" Equal "postings to less postings from";
     EnergyPaid: "energy paid" Yuan, "posted" Equal "delivered, at the trades' prices";
     WheelingPaid: "wheeling paid" Yuan, "posted" Equal "delivered, at the paths' charges";
     CongestionPaid: "congestion paid" Yuan, "posted" Equal "delivered, at the trades' rents";
@@ -241,10 +243,13 @@ impl fmt::Display for Relation {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Check { check, unit, left_is, left, right_is, right, difference, differing, first, .. } = self;
-        write!(f, "{check}: {left} {unit} {left_is}, {right} {unit} {right_is}: {difference} {unit} of ")?;
-        write!(f, "difference, in {differing} places, first ")?;
-        let named: Vec<String> = first.iter().take(3).map(Place::to_string).collect();
-        f.write_str(&named.join(", "))
+        write!(f, "{check}: {left} {unit} {left_is}, {right} {unit} {right_is}; ")?;
+        let named: Vec<String> = first.iter().take(SAID_MAX).map(Place::to_string).collect();
+        write!(f, "{difference} {unit} of difference: {}", named.join(", "))?;
+        match differing - named.len() as u64 {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 
@@ -273,7 +278,7 @@ mod tests {
             (left, right, difference)
         });
         assert_eq!(check.differing, 2);
-        assert!(check.to_string().ends_with("in 2 places, first slot 7, slot 8 (ann)"), "{check}");
+        assert!(check.to_string().ends_with(" 0 Wh of difference: slot 7, slot 8 (ann)"), "{check}");
     }
 
     #[test]

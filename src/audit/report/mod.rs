@@ -21,6 +21,9 @@ mod closing;
 mod expected;
 mod laws;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io,
     path::{Path, PathBuf},

@@ -64,7 +64,7 @@ fn read(text: &str) -> Result<(Slot, Slot), String> {
     match first {
         Some(first) => Ok((Slot(first), Slot(first + SLOTS_PER_DAY - 1))),
         None => Err(format!(
-            "'{text}' is no slot (1978000), no beginning of one (2026-05-26T08:00:00Z) and no day (2026-05-26)"
+            "'{text}' is no slot (1978000), no beginning of one (2026-05-31T04:00:00Z) and no day (2026-05-31)"
         )),
     }
 }
