@@ -155,8 +155,8 @@ impl<L: FnMut(&mut Event)> Life<L> {
 }
 
 /// Tells a market's whole life, each event after `lie` may have changed it, and returns which laws do not hold.
-fn broken_by(lie: impl FnMut(&mut Event)) -> Vec<&'static str> {
-    let mut life = Life::begin(lie);
+fn broken_by(untruth: impl FnMut(&mut Event)) -> Vec<&'static str> {
+    let mut life = Life::begin(untruth);
     life.live();
     life.reporter.close(life.replica.market());
     assert!(life.reporter.problem.is_none(), "{:?}", life.reporter.problem);
