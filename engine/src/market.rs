@@ -13,9 +13,9 @@ use crate::meters::Meters;
 use crate::settled::Settled;
 use crate::slots::{Due, Slots};
 use crate::{
-    CertificateId, CertificateWithdrawal, Command, ConfigError, Energy, Event, KeyHolder, MarketConfig, NewTariffs,
-    Outcome, ParticipantId, Participants, Phase, PublicKey, Rejection, Request, Retirement, Slot, Stamp,
-    Tariffs, Timestamp, Trade, Transfer, state_hash,
+    CertificateId, CertificateWithdrawal, Command, ConfigError, Energy, Event, KeyHolder, MarketConfig,
+    NewTariffs, Outcome, ParticipantId, Participants, Phase, PublicKey, Rejection, Request, Retirement, Slot,
+    Stamp, Tariffs, Timestamp, Trade, Transfer, state_hash,
 };
 
 /// One market's whole state.
