@@ -6,6 +6,7 @@
 //! with postings; equal ledgers give equal reports, to the byte.
 
 // What is written,
+mod document;
 mod figures;
 mod files;
 mod period;
@@ -24,16 +25,13 @@ mod laws;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use parkwatt_engine::{Event, Market, Slot, Timestamp};
-use serde::Serialize;
 
 pub use self::{
     certificates::CertificateTotals,
+    document::{Document, LedgerRecord, PeriodRecord, Reported},
     figures::{Amount, Figures},
     files::FileRecord,
     laws::{Check, Place, Relation, Unit},
@@ -44,11 +42,8 @@ use self::{
     certificates::Certificates, closing::Closing, files::Files, laws::Checks, meters::Meters, money::Money,
     rows::CheckRow, slots::Slots,
 };
-use super::{Audit, KeySource, verdict::Finding};
+use super::{Audit, verdict::Finding};
 use crate::apply::{Applied, Cause};
-
-/// The form of a report; another one has another name.
-const FORMAT: &str = "parkwatt-report-1";
 
 /// What is to be reported, and where to.
 #[derive(Clone, Copy, Debug)]
@@ -57,75 +52,6 @@ pub struct ReportOrder<'a> {
     pub out: &'a Path,
     /// The slots that it is about.
     pub period: Period,
-}
-
-/// A report that was written.
-#[derive(Debug, Serialize)]
-pub struct Reported {
-    /// Its folder.
-    pub folder: PathBuf,
-    /// What its `report.json` says.
-    #[serde(flatten)]
-    pub document: Document,
-}
-
-/// What `report.json` says.
-#[derive(Debug, Serialize)]
-pub struct Document {
-    /// The form of the report.
-    pub format: &'static str,
-    /// The market's name.
-    pub market: String,
-    /// The currency's name; columns call it yuan.
-    pub currency: String,
-    /// The slots that it is about.
-    pub period: PeriodRecord,
-    /// The ledger that it follows from.
-    pub ledger: LedgerRecord,
-    /// Participants who were enrolled.
-    pub participants: usize,
-    /// Slots in which something was traded or metered.
-    pub slots: u64,
-    /// The sums of all slots' figures.
-    pub sums: Figures,
-    /// What was posted.
-    pub money: MoneyTotals,
-    /// How many certificates there are.
-    pub certificates: CertificateTotals,
-    /// What must agree, and whether it does.
-    pub checks: Vec<Check>,
-    /// The files beside this one.
-    pub files: Vec<FileRecord>,
-}
-
-/// The slots that a report is about; nothing where it is open.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PeriodRecord {
-    /// The first slot.
-    pub first_slot: Option<u32>,
-    /// When it begins.
-    pub begins_at: Option<String>,
-    /// The last slot.
-    pub last_slot: Option<u32>,
-    /// When it ends.
-    pub ends_at: Option<String>,
-}
-
-/// The ledger that a report follows from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct LedgerRecord {
-    /// The verifier key, beginning with the log's origin.
-    pub vkey: String,
-    /// Where the key comes from.
-    pub vkey_source: Option<KeySource>,
-    /// How many leaves the tree has.
-    pub tree_size: u64,
-    /// The root of the tree, in base64 as in a checkpoint.
-    pub tree_root: String,
-    /// The moment of the last leaf.
-    pub last_leaf_at: String,
-    /// The hash of the market's state behind it, 16 hexadecimal digits.
-    pub state_hash: String,
 }
 
 /// Who writes a report.
@@ -209,7 +135,7 @@ impl Reporter {
             state_hash: closed.state_hash,
         };
         let (folder, document) = self.files.publish(|files| Document {
-            format: FORMAT,
+            format: document::FORMAT,
             market: closed.market,
             currency: closed.currency,
             period: PeriodRecord::from(&self.period),
@@ -338,16 +264,4 @@ fn write_check(check: &Check, files: &mut Files) -> io::Result<()> {
         files.reconciliation.write(row(place.slot, &place.of, sides, 1))?;
     }
     Ok(())
-}
-
-impl From<&Period> for PeriodRecord {
-    fn from(period: &Period) -> PeriodRecord {
-        let moment = |at| rows::Moment(at).to_string();
-        PeriodRecord {
-            first_slot: period.from.map(|slot| slot.0),
-            begins_at: period.from.map(|slot| moment(slot.start())),
-            last_slot: period.until.map(|slot| slot.0),
-            ends_at: period.until.map(|slot| moment(slot.end())),
-        }
-    }
 }

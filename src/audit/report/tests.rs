@@ -156,11 +156,11 @@ impl<L: FnMut(&mut Event)> Life<L> {
 
 /// Tells a market's whole life, each event after `lie` may have changed it, and returns which laws do not hold.
 fn broken_by(untruth: impl FnMut(&mut Event)) -> Vec<&'static str> {
-    let mut life = Life::begin(untruth);
-    life.live();
-    life.reporter.close(life.replica.market());
-    assert!(life.reporter.problem.is_none(), "{:?}", life.reporter.problem);
-    let checks = life.reporter.checks.all();
+    let mut told = Life::begin(untruth);
+    told.live();
+    told.reporter.close(told.replica.market());
+    assert!(told.reporter.problem.is_none(), "{:?}", told.reporter.problem);
+    let checks = told.reporter.checks.all();
     checks.iter().filter(|check| check.differing > 0).map(|check| check.check).collect()
 }
 
