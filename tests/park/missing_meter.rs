@@ -39,8 +39,8 @@ fn began(day: &Day, phase: Phase) -> BTreeMap<Slot, usize> {
 fn paid_at_tariffs(day: &Day) -> BTreeSet<(Slot, ParticipantId)> {
     let paid = day.events.iter().filter_map(|event| match event {
         Event::Posted(posting) => match (posting.purpose, posting.from, posting.to) {
-            (Purpose::Retail(slot), Account::Participant(id), _) => Some((slot, id)),
-            (Purpose::FeedIn(slot), _, Account::Participant(id)) => Some((slot, id)),
+            (Purpose::Retail(slot), Account::Participant(id), _)
+            | (Purpose::FeedIn(slot), _, Account::Participant(id)) => Some((slot, id)),
             _ => None,
         },
         _ => None,
