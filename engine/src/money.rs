@@ -70,9 +70,8 @@ impl Money {
     }
 
     /// Returns the amount in whole fen, half to even, as it is paid out.
-    pub fn fen_half_even(self) -> i64 {
-        i64::try_from(divide_half_even(self.worth().0, NANOS_PER_FEN))
-            .expect("96 bits of 1e-9 yuan are 63 bits of fen")
+    pub fn fen_half_even(self) -> i128 {
+        divide_half_even(self.worth().0, NANOS_PER_FEN)
     }
 }
 
@@ -110,9 +109,15 @@ mod tests {
 
     #[test]
     fn halves_go_to_the_even_fen() {
-        for (nanos, fen) in
-            [(5_000_000, 0), (15_000_000, 2), (-5_000_000, 0), (-15_000_000, -2), (25_000_001, 3)]
-        {
+        let most = (1 << 96) - 1;
+        for (nanos, fen) in [
+            (5_000_000, 0),
+            (15_000_000, 2),
+            (-5_000_000, 0),
+            (-15_000_000, -2),
+            (25_000_001, 3),
+            (most, most / 10_000_000),
+        ] {
             assert_eq!(Money::from_worth(Worth(nanos)).unwrap().fen_half_even(), fen, "{nanos}");
         }
     }

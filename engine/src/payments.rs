@@ -47,6 +47,10 @@ impl Market {
                 Ok(Outcome::PaidOut(fen))
             }
             PayoutAmount::All => {
+                let fen = u64::try_from(balance.fen_half_even().max(0)).unwrap_or(u64::MAX);
+                if fen > AMOUNT_FEN_MAX {
+                    return Err(Rejection::AmountMustBeWithinBounds { fen, max: AMOUNT_FEN_MAX });
+                }
                 if balance < Money::zero() {
                     return Err(must_be_covered(Worth::ZERO, balance.worth()));
                 }
@@ -55,12 +59,11 @@ impl Market {
                 }
 
                 // Every check is above; from here the payout is accepted.
-                let fen = balance.fen_half_even();
-                let amount = Money::from_fen(fen).worth();
+                let amount = worth_of(fen);
                 self.pay_from(from, Account::Bank, amount, Purpose::Payout, events);
                 let rest = balance.worth().minus(amount);
                 self.pay_from(from, Account::Rounding, rest, Purpose::Rounding, events);
-                Ok(Outcome::PaidOut(u64::try_from(fen).expect("the balance is not negative")))
+                Ok(Outcome::PaidOut(fen))
             }
         }
     }
@@ -83,7 +86,12 @@ fn check_amount(fen: u64) -> Result<Worth, Rejection> {
     if fen == 0 || fen > max {
         return Err(Rejection::AmountMustBeWithinBounds { fen, max });
     }
-    Ok(Money::from_fen(i64::try_from(fen).expect("the most that is paid fits 63 bits")).worth())
+    Ok(worth_of(fen))
+}
+
+/// Returns what so many fen are worth, at most those of one payment.
+fn worth_of(fen: u64) -> Worth {
+    Money::from_fen(i64::try_from(fen).expect("the most that is paid fits 63 bits")).worth()
 }
 
 fn must_be_covered(need: Worth, available: Worth) -> Rejection {

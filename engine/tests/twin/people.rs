@@ -134,16 +134,20 @@ impl Twin {
                 Ok(Outcome::PaidOut(fen))
             }
             PayoutAmount::All => {
+                let (whole, rest) = (balance.0 / NANOS_PER_FEN, balance.0 % NANOS_PER_FEN);
+                // Half a fen goes to the even one.
+                let is_up = rest * 2 > NANOS_PER_FEN || rest * 2 == NANOS_PER_FEN && whole % 2 == 1;
+                let fen = whole + i128::from(is_up);
+                if fen > i128::from(FEN_MAX) {
+                    let fen = u64::try_from(fen).unwrap_or(u64::MAX);
+                    return Err(Rejection::AmountMustBeWithinBounds { fen, max: FEN_MAX });
+                }
                 if balance < Worth::ZERO {
                     return Err(must_be_covered(Worth::ZERO, balance));
                 }
                 if reserved != Worth::ZERO {
                     return Err(Rejection::AccountMustBeAtRest { reserved: reserved.micros_rounded_up() });
                 }
-                let (whole, rest) = (balance.0 / NANOS_PER_FEN, balance.0 % NANOS_PER_FEN);
-                // Half a fen goes to the even one.
-                let is_up = rest * 2 > NANOS_PER_FEN || rest * 2 == NANOS_PER_FEN && whole % 2 == 1;
-                let fen = whole + i128::from(is_up);
                 self.pay(from, Account::Bank, Worth(fen * NANOS_PER_FEN), Purpose::Payout);
                 self.pay(from, Account::Rounding, self.balance(from), Purpose::Rounding);
                 Ok(Outcome::PaidOut(u64::try_from(fen).unwrap()))
