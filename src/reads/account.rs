@@ -127,7 +127,13 @@ impl Account for AccountReads {
     ) -> Result<Response<v1::RetirementStatement>, Status> {
         let who = reader(&self.0, request.metadata())?;
         let number = request.into_inner().retirement;
-        Ok(Response::new(retirement::statement(&self.0, who, number).await?))
+        let checkpoint = self.0.checkpoint();
+        self.0.store_with(checkpoint.size()).await?;
+        // A certificate can have a long history, and this thread shall answer others meanwhile.
+        let market = self.0.clone();
+        let drawn =
+            tokio::task::spawn_blocking(move || retirement::statement(&market, &checkpoint, who, number));
+        Ok(Response::new(drawn.await.map_err(|_| Refused::Stopped)??))
     }
 
     type GetStatementStream = tokio_stream::Iter<std::vec::IntoIter<Result<v1::StatementPart, Status>>>;

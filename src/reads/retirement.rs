@@ -3,7 +3,7 @@
 //! Knows which leaves a claim's proof needs; what they come to, the contract's own reading says, so that a
 //! node states nothing that a reader of its proofs would not.
 
-use parkwatt_ledger::Store;
+use parkwatt_ledger::{SignedCheckpoint, Store};
 use parkwatt_proto::{
     retirement,
     v1::{self, leaf::Fact, list_entries_request::About, outcome},
@@ -16,17 +16,17 @@ use super::{
 };
 use crate::{host::Market, refusal::Refused};
 
-/// Returns the statement of the claim with this number, as of the newest checkpoint.
+/// Returns the statement of the claim with this number, as of a checkpoint that the store has all leaves of.
 ///
 /// # Errors
 /// [`Refused::NotFound`] if there is none, or `who` may not see it.
-pub(super) async fn statement(
+pub(super) fn statement(
     market: &Market,
+    checkpoint: &SignedCheckpoint,
     who: Reader,
     number: u64,
 ) -> Result<v1::RetirementStatement, Refused> {
-    let checkpoint = market.checkpoint();
-    let store = market.store_with(checkpoint.size()).await?;
+    let store = market.store()?;
     let command = if number < checkpoint.size() { claim(store, number)? } else { None };
     let sees_only = who.sees_only(market).map(|id| id.0);
     let command = command.filter(|command| sees_only.is_none() || command.participant == sees_only);
@@ -41,7 +41,7 @@ pub(super) async fn statement(
             indices.extend(ends_of_life(store, id, checkpoint.size())?);
         }
     }
-    let proved = indices.iter().map(|index| proved_leaf(store, &checkpoint, *index));
+    let proved = indices.iter().map(|index| proved_leaf(store, checkpoint, *index));
     let proved = proved.collect::<Result<Vec<_>, _>>()?;
     let stated = retirement(proved.iter().map(|leaf| (leaf.index(), leaf.leaf())));
     let (stated, _) = stated.map_err(|problem| Refused::Unreadable(problem.to_string()))?;
