@@ -281,6 +281,7 @@ fn config(people: u32) -> MarketConfig {
         schedule_len_max: 100,
         participants_max: people,
         open_orders_max: 100,
+        corrections_max: 10,
         timeline: Timeline {
             opens_before_s: 7200,
             uncross_before_s: 7200,

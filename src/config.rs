@@ -113,8 +113,10 @@ pub struct MarketFile {
     pub schedule_len_max: u16,
     /// The most participants. Default 100,000.
     pub participants_max: u32,
-    /// The most open orders of one participant in one slot.
+    /// The most open orders of one participant in one slot. Default 1,000.
     pub open_orders_max: u32,
+    /// The most corrections of a meter's reading at one slot's end. Default 10.
+    pub corrections_max: u32,
     /// Trading opens this long before delivery. Default 172,800: 48 hours.
     pub opens_before_s: u32,
     /// The auction uncrosses this long before delivery. Default 86,400: 24 hours.
@@ -202,6 +204,7 @@ impl Default for MarketFile {
             schedule_len_max: 1_000,
             participants_max: 100_000,
             open_orders_max: 1_000,
+            corrections_max: 10,
             opens_before_s: 48 * 3600,
             uncross_before_s: 24 * 3600,
             gate_before_s: 900,
@@ -244,6 +247,7 @@ impl MarketFile {
             schedule_len_max: self.schedule_len_max,
             participants_max: self.participants_max,
             open_orders_max: self.open_orders_max,
+            corrections_max: self.corrections_max,
             timeline: engine::Timeline {
                 opens_before_s: self.opens_before_s,
                 uncross_before_s: self.uncross_before_s,

@@ -23,7 +23,7 @@ mod model;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-pub(crate) use issuing::{Certifiable, Share};
+pub(crate) use issuing::{Certifiable, Measured, Share};
 
 use crate::{
     CertificateClass, CertificateId, CertificateUse, Energy, GecId, ParticipantId, Slot, Timestamp, TradeId,

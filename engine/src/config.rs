@@ -44,6 +44,8 @@ pub struct MarketConfig {
     pub participants_max: u32,
     /// The most open orders of one participant in one slot (R3).
     pub open_orders_max: u32,
+    /// The most corrections of a meter's reading at one slot's end (R10).
+    pub corrections_max: u32,
     /// When a slot's phases begin (R2).
     pub timeline: Timeline,
     /// Where in the range of clearing prices the price is taken, in thousandths from below (R6).
@@ -139,6 +141,7 @@ impl MarketConfig {
         must(self.order_energy_max.0 <= 1_000_000_000_000, "order_energy_max", "must be at most 1 TWh")?;
         must((1..=1000).contains(&self.schedule_len_max), "schedule_len_max", "must be 1 to 1000")?;
         must((1..=100_000).contains(&self.open_orders_max), "open_orders_max", "must be 1 to 100,000")?;
+        must(self.corrections_max <= 1000, "corrections_max", "must be at most 1000")?;
         let Timeline { opens_before_s, uncross_before_s, gate_before_s, settle_after_s, final_after_s } =
             self.timeline;
         let opens_first = opens_before_s >= uncross_before_s;
@@ -295,6 +298,7 @@ mod tests {
             schedule_len_max: 1000,
             participants_max: 1000,
             open_orders_max: 100,
+            corrections_max: 10,
             timeline: Timeline {
                 opens_before_s: 172_800,
                 uncross_before_s: 86_400,
@@ -340,6 +344,7 @@ mod tests {
         check("schedule_len_max", |it, _| it.schedule_len_max = 0);
         check("open_orders_max", |it, _| it.open_orders_max = 0);
         check("open_orders_max", |it, _| it.open_orders_max = 100_001);
+        check("corrections_max", |it, _| it.corrections_max = 1001);
         check("timeline", |it, _| it.timeline.uncross_before_s = 800);
         check("timeline", |it, _| it.timeline.opens_before_s = 0);
         check("timeline", |it, _| it.timeline.final_after_s = it.timeline.settle_after_s - 1);

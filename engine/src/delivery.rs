@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use crate::meters::Metered;
 use crate::{Energy, ParticipantId, Price, Trade, TradeId};
-use shares::share_out;
+pub(crate) use shares::share_out;
 
 /// What of a trade is needed until its money stands for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -177,7 +177,8 @@ impl Market {
                 self.transfer(stamp, owner, transfer, events)
             }
             (Command::BundleCertificates(bundling), KeyHolder::Owner(owner)) => {
-                self.certificates.bundle(stamp, owner, *bundling, events)
+                let measured = |slot, producer| self.settled.measured(slot, producer, &self.meters);
+                self.certificates.bundle(stamp, owner, *bundling, measured, events)
             }
             (Command::WithdrawCertificate(withdrawal), _) if self.is_operator(holder) => {
                 self.withdraw_certificate(withdrawal, events)
@@ -197,7 +198,7 @@ impl Market {
     /// Publishes the next version of the tariffs.
     fn publish_tariffs(&mut self, stamp: Stamp, new: &NewTariffs) -> Result<Outcome, Rejection> {
         let phase = self.phase(new.effective_from, stamp.at);
-        self.tariffs.publish(new, phase)?;
+        self.tariffs.publish(new, phase, stamp.at)?;
         Ok(Outcome::TariffsPublished)
     }
 
@@ -209,8 +210,9 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
         let is_settled = self.phase(retirement.slot, stamp.at) >= Phase::Settled;
-        let import = self.meters.import(retirement.slot, holder);
-        self.certificates.retire(stamp, holder, retirement, is_settled, import, events)
+        let import = is_settled.then(|| self.meters.import(retirement.slot, holder));
+        let measured = |slot, producer| self.settled.measured(slot, producer, &self.meters);
+        self.certificates.retire(stamp, holder, retirement, import, measured, events)
     }
 
     fn transfer(
@@ -222,7 +224,8 @@ impl Market {
     ) -> Result<Outcome, Rejection> {
         let to = self.participants.by_name(&transfer.to).ok_or(Rejection::ParticipantMustExist)?;
         let is_settled = self.phase(transfer.slot, stamp.at) >= Phase::Settled;
-        self.certificates.transfer(from, to, transfer, is_settled, events)
+        let measured = |slot, producer| self.settled.measured(slot, producer, &self.meters);
+        self.certificates.transfer(from, to, transfer, is_settled, measured, events)
     }
 
     fn withdraw_certificate(
@@ -292,7 +295,7 @@ impl Market {
     }
 
     /// Returns what a participant drew in a slot: what is measured now, or was at the final settlement; zero
-    /// where that is not known, or not any more.
+    /// where that is not known or not measured, or not known any more.
     pub fn metered_import(&self, slot: Slot, participant: ParticipantId) -> Energy {
         self.meters.import(slot, participant)
     }

@@ -2,8 +2,8 @@
 //!
 //! Knows the readings of each meter, and the timeline's final settlements. Does not know trades, money or
 //! certificates: a reading is taken, and says what it changed.
-//! Keeps: registers never run backwards, not by a correction either; no slot is left out. A reading is
-//! remembered as long as its slot or the next one can be corrected. Rules R10 and R13.
+//! Keeps: registers never run backwards, not by a correction either; no slot is left out; no slot is corrected
+//! without end. A reading is remembered as long as its slot or the next one can be corrected. Rules R10 and R13.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -40,7 +40,15 @@ struct Meter {
     /// The slot of the first of `readings`.
     kept_from: Slot,
     /// Its readings, slot by slot without a gap: the last one at least.
-    readings: VecDeque<Reading>,
+    readings: VecDeque<Kept>,
+}
+
+/// A reading that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Kept {
+    reading: Reading,
+    /// How often the one of this slot was corrected.
+    corrections: u32,
 }
 
 /// What a meter measured in one slot.
@@ -70,6 +78,11 @@ pub(crate) struct Change {
 pub(crate) type Changes = SmallVec<[Change; 2]>;
 
 impl Metered {
+    /// Returns whether this was measured, and not estimated or substituted.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.quality == Quality::Measured
+    }
+
     /// Returns whether anything was drawn, fed in or generated.
     pub(crate) fn is_energy(&self) -> bool {
         [self.import, self.export, self.generation].iter().any(|energy| !energy.is_zero())
@@ -89,6 +102,7 @@ impl Meters {
         reading: Reading,
         now: Timestamp,
         timeline: &Timeline,
+        corrections_max: u32,
         events: &mut Vec<Event>,
     ) -> Result<Changes, Rejection> {
         let read_at = reading.read_at;
@@ -98,7 +112,8 @@ impl Meters {
         }
         let meter = self.meter(participant);
         if let Some(meter) = meter {
-            meter.check_place(&reading, slot, timeline.final_at(slot) <= now)?;
+            meter.check_place(&reading, slot)?;
+            meter.check_correction(slot, timeline.final_at(slot) <= now, corrections_max)?;
             meter.check_neighbours(&reading, slot)?;
         }
         for register in registers(&reading) {
@@ -138,11 +153,11 @@ impl Meters {
     }
 
     /// Returns what a participant drew in a slot, as it is measured now, or was at the final settlement; zero
-    /// where that is not known.
+    /// where that is not known, or not measured.
     pub(crate) fn import(&self, slot: Slot, participant: ParticipantId) -> Energy {
         match self.final_imports.get(&slot) {
             Some(imports) => imports.get(place_of(participant)).copied().unwrap_or_default(),
-            None => self.metered(slot, participant).map_or(Energy::ZERO, |metered| metered.import),
+            None => measured_import(self.metered(slot, participant)),
         }
     }
 
@@ -156,8 +171,7 @@ impl Meters {
     /// for it.
     pub(crate) fn conclude(&mut self, slot: Slot) {
         let metered = self.metered_in(slot).into_iter();
-        let imports = metered.map(|metered| metered.map_or(Energy::ZERO, |metered| metered.import)).collect();
-        self.final_imports.insert(slot, imports);
+        self.final_imports.insert(slot, metered.map(measured_import).collect());
         while let Some((oldest, _)) = self.final_imports.first_key_value()
             && oldest.0.saturating_add(CLAIMABLE_SLOTS) < slot.0
         {
@@ -210,11 +224,15 @@ impl Meters {
 
 impl Meter {
     fn first(slot: Slot, reading: Reading) -> Meter {
-        let readings = VecDeque::from_iter([reading]);
+        let readings = VecDeque::from_iter([Kept { reading, corrections: 0 }]);
         Meter { first: slot, counter: reading.counter, kept_from: slot, readings }
     }
 
     fn at(&self, slot: Slot) -> Option<&Reading> {
+        self.kept(slot).map(|kept| &kept.reading)
+    }
+
+    fn kept(&self, slot: Slot) -> Option<&Kept> {
         self.readings.get(slot.0.checked_sub(self.kept_from.0)? as usize)
     }
 
@@ -224,8 +242,8 @@ impl Meter {
         Slot(self.kept_from.0 + behind - 1)
     }
 
-    /// Checks that a reading has the next count, and is for the next slot or for one that can be corrected.
-    fn check_place(&self, reading: &Reading, slot: Slot, is_final: bool) -> Result<(), Rejection> {
+    /// Checks that a reading has the next count, and is for the next slot or for one that was read.
+    fn check_place(&self, reading: &Reading, slot: Slot) -> Result<(), Rejection> {
         let (counter, first, last) = (reading.counter, self.first, self.last());
         if self.counter.checked_add(1) != Some(counter) {
             return Err(Rejection::CounterMustRiseByOne { counter, last: self.counter });
@@ -236,8 +254,16 @@ impl Meter {
         if slot < first {
             return Err(Rejection::ReadingMustNotPrecedeTheFirst { slot, first });
         }
-        if slot <= last && is_final {
+        Ok(())
+    }
+
+    /// Checks that a slot, if it was read, can be corrected once more, at most `max` times.
+    fn check_correction(&self, slot: Slot, is_final: bool, max: u32) -> Result<(), Rejection> {
+        if slot <= self.last() && is_final {
             return Err(Rejection::FinalSettlementMustLieAhead { slot });
+        }
+        if self.kept(slot).is_some_and(|kept| kept.corrections >= max) {
+            return Err(Rejection::CorrectionsMustNotExceedTheMaximum { slot, max });
         }
         Ok(())
     }
@@ -268,8 +294,8 @@ impl Meter {
         self.counter = reading.counter;
         let place = (slot.0 - self.kept_from.0) as usize;
         match self.readings.get_mut(place) {
-            Some(corrected) => *corrected = reading,
-            None => self.readings.push_back(reading),
+            Some(kept) => *kept = Kept { reading, corrections: kept.corrections + 1 },
+            None => self.readings.push_back(Kept { reading, corrections: 0 }),
         }
     }
 
@@ -280,6 +306,10 @@ impl Meter {
             self.kept_from.0 += 1;
         }
     }
+}
+
+fn measured_import(metered: Option<Metered>) -> Energy {
+    metered.filter(Metered::is_measured).map_or(Energy::ZERO, |metered| metered.import)
 }
 
 fn place_of(participant: ParticipantId) -> usize {
@@ -304,177 +334,4 @@ fn difference(reading: &Reading, last: &Reading) -> Metered {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OWNER: ParticipantId = ParticipantId(7);
-    const TIMELINE: Timeline = Timeline {
-        opens_before_s: 3600,
-        uncross_before_s: 3600,
-        gate_before_s: 900,
-        settle_after_s: 900,
-        final_after_s: 9000,
-    };
-
-    fn reading(slot: u32, counter: u64, import: u64, export: u64) -> Reading {
-        Reading {
-            read_at: Slot(slot).end(),
-            import_register: Energy(import),
-            export_register: Energy(export),
-            generation_register: Energy(export),
-            counter,
-            quality: Quality::Measured,
-        }
-    }
-
-    fn take(meters: &mut Meters, reading: Reading, now: Timestamp) -> Result<Changes, Rejection> {
-        meters.check_and_take(OWNER, reading, now, &TIMELINE, &mut Vec::new())
-    }
-
-    /// Takes all of `taken`, and returns the meters and what became of `last`, all at the end of slot 13.
-    fn check(taken: &[Reading], last: Reading) -> (Meters, Result<Changes, Rejection>) {
-        let (mut meters, now) = (Meters::default(), Slot(13).end());
-        for &reading in taken {
-            take(&mut meters, reading, now).unwrap();
-        }
-        let before = meters.clone();
-        let result = take(&mut meters, last, now);
-        assert!(result.is_ok() || meters == before, "a refused reading changed something");
-        (meters, result)
-    }
-
-    fn metered(import: u64, export: u64) -> Metered {
-        let [import, export] = [import, export].map(Energy);
-        Metered { import, export, generation: export, quality: Quality::Measured }
-    }
-
-    #[test]
-    fn the_first_reading_measures_nothing_and_the_next_one_its_slot() {
-        let (meters, result) = check(&[reading(10, 77, 1_000, 500)], reading(11, 78, 1_015, 508));
-        let (slot, after) = (Slot(11), Some(metered(15, 8)));
-        assert_eq!(result.unwrap()[..], [Change { slot, before: None, after }]);
-        assert_eq!(meters.metered(Slot(10), OWNER), None);
-        assert_eq!(meters.metered(slot, OWNER), after);
-        assert_eq!(meters.metered_in(slot).last(), Some(&after));
-        assert_eq!([10, 11, 12].map(|slot| meters.readings_in(Slot(slot))), [0, 0, 0], "deadlines are over");
-    }
-
-    #[test]
-    fn a_slot_is_over_at_its_end_and_not_before() {
-        let mut meters = Meters::default();
-        let end = Slot(10).end();
-        let early = Timestamp(end.0 - 1);
-        let refused = Rejection::SlotMustBeOver { slot: Slot(10), now: early };
-        assert_eq!(take(&mut meters, reading(10, 1, 0, 0), early), Err(refused));
-        assert!(take(&mut meters, reading(10, 1, 0, 0), end).is_ok());
-        assert_eq!(meters.readings_in(Slot(10)), 1);
-    }
-
-    #[test]
-    fn a_moment_that_ends_no_slot_is_refused_also_behind_all_slots() {
-        for moment in [0, 1, Slot(10).end().0 + 1, u64::MAX, u64::MAX / 900_000_000 * 900_000_000] {
-            let read_at = Timestamp(moment);
-            let refused = Rejection::ReadingMustBeAtASlotsEnd { read_at };
-            let reading = Reading { read_at, ..reading(10, 1, 0, 0) };
-            assert_eq!(take(&mut Meters::default(), reading, Timestamp(u64::MAX)), Err(refused));
-        }
-    }
-
-    #[test]
-    fn a_reading_that_does_not_fit_the_others_is_refused_by_name() {
-        let taken = [reading(10, 5, 100, 200), reading(11, 6, 110, 220), reading(12, 7, 120, 240)];
-        let backwards = |register, last| Rejection::RegistersMustNotRunBackwards {
-            register: Energy(register),
-            last: Energy(last),
-        };
-        let exceeds = |register, next| Rejection::RegistersMustNotExceedTheNext {
-            register: Energy(register),
-            next: Energy(next),
-        };
-        let [first, last] = [Slot(10), Slot(12)];
-        for (next, refused) in [
-            (reading(13, 7, 120, 240), Rejection::CounterMustRiseByOne { counter: 7, last: 7 }),
-            (reading(13, 9, 120, 240), Rejection::CounterMustRiseByOne { counter: 9, last: 7 }),
-            (reading(9, 8, 0, 0), Rejection::ReadingMustNotPrecedeTheFirst { slot: Slot(9), first }),
-            (reading(13, 8, 119, 240), backwards(119, 120)),
-            (reading(13, 8, 120, 239), backwards(239, 240)),
-            (reading(11, 8, 99, 240), backwards(99, 100)),
-            (reading(11, 8, 121, 220), exceeds(121, 120)),
-            (reading(10, 8, 111, 200), exceeds(111, 110)),
-        ] {
-            assert_eq!(check(&taken, next).1, Err(refused));
-        }
-        let refused = Rejection::ReadingMustFollowTheLast { slot: Slot(13), last: Slot(11) };
-        assert_eq!(check(&taken[..2], reading(13, 7, 120, 240)).1, Err(refused));
-        let (register, max) = (Energy(REGISTER_MAX.0 + 1), REGISTER_MAX);
-        let refused = Rejection::RegistersMustBeWithinRange { register, max };
-        assert_eq!(check(&taken, reading(13, 8, register.0, 240)).1, Err(refused));
-        assert_eq!(last, Slot(12));
-    }
-
-    #[test]
-    fn a_correction_changes_its_slot_and_the_next_one() {
-        let taken = [reading(10, 5, 0, 0), reading(11, 6, 10, 20), reading(12, 7, 20, 40)];
-        let (meters, changes) = check(&taken, reading(11, 8, 4, 25));
-        let [before, own, next] = [metered(10, 20), metered(4, 25), metered(16, 15)];
-        let change = |slot, after| Change { slot: Slot(slot), before: Some(before), after: Some(after) };
-        assert_eq!(changes.unwrap()[..], [change(11, own), change(12, next)]);
-        assert_eq!(meters.metered(Slot(12), OWNER), Some(next));
-
-        let (_, of_baseline) = check(&taken, reading(10, 8, 3, 0));
-        let baseline = Change { slot: Slot(10), before: None, after: None };
-        assert_eq!(of_baseline.unwrap()[..], [baseline, change(11, metered(7, 20))]);
-    }
-
-    #[test]
-    fn what_is_final_is_not_corrected_and_forgotten_when_no_slot_needs_it() {
-        let mut meters = Meters::default();
-        for slot in 10..=13 {
-            take(&mut meters, reading(slot, u64::from(slot), 0, 0), Slot(13).end()).unwrap();
-        }
-        let final_11 = TIMELINE.final_at(Slot(11));
-        let refused = Rejection::FinalSettlementMustLieAhead { slot: Slot(11) };
-        assert_eq!(take(&mut meters, reading(11, 14, 0, 0), final_11), Err(refused));
-        assert!(take(&mut meters, reading(12, 14, 0, 0), final_11).is_ok());
-        let kept: Vec<u32> =
-            (0..20).filter(|slot| meters.meter(OWNER).unwrap().at(Slot(*slot)).is_some()).collect();
-        assert_eq!(kept, [11, 12, 13]);
-    }
-
-    #[test]
-    fn a_reading_late_by_years_is_taken_and_only_the_last_is_kept() {
-        let (mut meters, now) = (Meters::default(), Slot(100_000).end());
-        for slot in 10..=13 {
-            take(&mut meters, reading(slot, u64::from(slot), 0, 0), now).unwrap();
-        }
-        assert_eq!(meters.meter(OWNER).unwrap().readings, [reading(13, 13, 0, 0)]);
-        assert!(meters.counts.is_empty());
-    }
-
-    #[test]
-    fn imports_are_known_behind_the_final_settlement_as_long_as_they_can_be_claimed_for() {
-        let (mut meters, _) = check(&[reading(10, 1, 0, 0)], reading(11, 2, 5, 0));
-        meters.conclude(Slot(11));
-        take(&mut meters, reading(12, 3, 5, 0), Slot(1_000).end()).unwrap();
-        assert_eq!(meters.import(Slot(11), OWNER), Energy(5));
-        meters.conclude(Slot(11 + CLAIMABLE_SLOTS));
-        assert_eq!(meters.import(Slot(11), OWNER), Energy(5));
-        meters.conclude(Slot(12 + CLAIMABLE_SLOTS));
-        assert_eq!(meters.import(Slot(11), OWNER), Energy::ZERO);
-    }
-
-    #[test]
-    fn a_slot_is_measured_only_if_both_its_ends_are_and_else_as_the_later_one_that_is_not() {
-        use Quality::{Estimated, Measured, Substituted};
-        for (first, second, quality) in [
-            (Measured, Measured, Measured),
-            (Estimated, Measured, Estimated),
-            (Measured, Estimated, Estimated),
-            (Estimated, Substituted, Substituted),
-        ] {
-            let [first, second] = [(10, first), (11, second)]
-                .map(|(slot, quality)| Reading { quality, ..reading(slot, slot.into(), 0, 0) });
-            assert_eq!(check(&[first], second).0.metered(Slot(11), OWNER).unwrap().quality, quality);
-        }
-    }
-}
+mod tests;

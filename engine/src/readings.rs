@@ -21,8 +21,8 @@ impl Market {
         reading: Reading,
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Rejection> {
-        let timeline = &self.config.timeline;
-        let changes = self.meters.check_and_take(of, reading, stamp.at, timeline, events)?;
+        let (timeline, max) = (&self.config.timeline, self.config.corrections_max);
+        let changes = self.meters.check_and_take(of, reading, stamp.at, timeline, max, events)?;
         for change in &changes {
             self.follow(stamp, of, change, events);
         }

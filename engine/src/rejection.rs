@@ -89,9 +89,9 @@ rejections! {
     /// The account is not at rest, and cannot be emptied.
     AccountMustBeAtRest { reserved: MicroYuan } = "ACCOUNT_MUST_BE_AT_REST", "R12", "amount_fen",
         "the account cannot be emptied while {reserved} are reserved for open orders and unsettled trades";
-    /// The version's number does not rise.
-    TariffVersionMustRise { version: u32, last: u32 } = "TARIFF_VERSION_MUST_RISE", "R12", "version",
-        "version {version} is not above {last}, the last one";
+    /// The version's number does not follow the last one.
+    TariffVersionMustFollowTheLast { version: u32, last: u32 } = "TARIFF_VERSION_MUST_FOLLOW_THE_LAST", "R12", "version",
+        "version {version} is not the next one behind {last}";
     /// The tariffs contradict the market's bounds.
     TariffsMustBeWellFormed { part: &'static str, must: &'static str } = "TARIFFS_MUST_BE_WELL_FORMED", "R12", "tariffs",
         "{part} {must}";
@@ -101,6 +101,9 @@ rejections! {
     /// The version would change what is traded under.
     TariffsMustBeginBeforeTrading { slot: Slot, phase: Phase } = "TARIFFS_MUST_BEGIN_BEFORE_TRADING", "R12", "effective_from_slot",
         "trading in slot {slot} has opened; its phase is {phase}";
+    /// The version would keep others out for long.
+    TariffsMustBeginWithinAYear { slot: Slot, last: Slot } = "TARIFFS_MUST_BEGIN_WITHIN_A_YEAR", "R12", "effective_from_slot",
+        "slot {slot} is behind {last}, the last one of the next 366 days";
     /// The schedule is too long.
     ScheduleMustNotBeTooLong { len: u64, max: u16 } = "SCHEDULE_MUST_NOT_BE_TOO_LONG", "R3", "orders",
         "a schedule of {len} orders exceeds the maximum of {max}";
@@ -188,6 +191,9 @@ rejections! {
     /// The correction comes too late.
     FinalSettlementMustLieAhead { slot: Slot } = "FINAL_SETTLEMENT_MUST_LIE_AHEAD", "R13", "read_at_micros",
         "the settlement of slot {slot} is final, and its reading cannot be corrected";
+    /// The reading was corrected as often as it may be.
+    CorrectionsMustNotExceedTheMaximum { slot: Slot, max: u32 } = "CORRECTIONS_MUST_NOT_EXCEED_THE_MAXIMUM", "R10", "read_at_micros",
+        "the reading of slot {slot} was corrected {max} times, which is the maximum";
     /// A register runs backwards.
     RegistersMustNotRunBackwards { register: Energy, last: Energy } = "REGISTERS_MUST_NOT_RUN_BACKWARDS", "R10", "import_register_wh, export_register_wh, generation_register_wh",
         "a register of {register} lies below {last}, its last state";
@@ -218,6 +224,9 @@ rejections! {
     /// So much is held, but was not exported.
     CertificatesMustBeTradable { energy: Energy, tradable: Energy } = "CERTIFICATES_MUST_BE_TRADABLE", "R14", "energy_wh",
         "{energy} exceed the {tradable} that are held of exported energy; self-consumed energy cannot be transferred";
+    /// So much is held, but current readings contradict some of it.
+    CertificatesMustNotBeContradicted { energy: Energy, borne_out: Energy } = "CERTIFICATES_MUST_NOT_BE_CONTRADICTED", "R14", "energy_wh",
+        "{energy} exceed the {borne_out} that are held of certificates that current readings bear out; the rest is locked until it is withdrawn, or readings bear it out again";
     /// So much was not drawn.
     ConsumptionMustCover { energy: Energy, unclaimed: Energy } = "CONSUMPTION_MUST_COVER", "R14", "energy_wh",
         "{energy} exceed the metered import of {unclaimed} that is not claimed yet";

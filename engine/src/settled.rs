@@ -6,10 +6,10 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::certificates::{Certifiable, Share};
+use crate::certificates::{Certifiable, Measured, Share};
 use crate::delivery::Deliveries;
 use crate::meters::{Metered, Meters};
-use crate::{ParticipantId, Quality, Slot};
+use crate::{ParticipantId, Slot};
 
 /// Every slot that is settled and not final, and in which something stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,17 +39,22 @@ impl Settled {
         self.slots.remove(&slot);
     }
 
-    /// Returns what current readings say of a producer's slot; nothing in a slot that is not kept.
+    /// Returns what of a producer's slot can be certified, and to whom; to no buyer in a slot that is not kept.
     pub(crate) fn certifiable(&self, slot: Slot, producer: ParticipantId, meters: &Meters) -> Certifiable {
-        let metered = meters.metered(slot, producer).filter(is_measured);
-        let (export, generation) = metered.map(|it| (it.export, it.generation)).unwrap_or_default();
         let shares = self.slots.get(&slot).map(|deliveries| shares(slot, producer, deliveries, meters));
-        Certifiable {
-            export,
-            self_consumed: generation.saturating_minus(export),
-            shares: shares.unwrap_or_default(),
-        }
+        Certifiable { measured: measured(slot, producer, meters), shares: shares.unwrap_or_default() }
     }
+
+    /// Returns what current readings say of a producer's slot; nothing in one that is not kept.
+    pub(crate) fn measured(&self, slot: Slot, producer: ParticipantId, meters: &Meters) -> Option<Measured> {
+        self.keeps(slot).then(|| measured(slot, producer, meters))
+    }
+}
+
+fn measured(slot: Slot, producer: ParticipantId, meters: &Meters) -> Measured {
+    let metered = meters.metered(slot, producer).filter(Metered::is_measured);
+    let (export, generation) = metered.map(|it| (it.export, it.generation)).unwrap_or_default();
+    Measured { export, self_consumed: generation.saturating_minus(export) }
 }
 
 /// Returns what each of a producer's trades delivered, in order of their ids.
@@ -61,12 +66,8 @@ fn shares(slot: Slot, producer: ParticipantId, deliveries: &Deliveries, meters: 
             trade: sale.id,
             buyer: sale.buyer,
             delivered: delivery.delivered,
-            is_measured: buyers.as_ref().is_some_and(is_measured),
+            is_measured: buyers.as_ref().is_some_and(Metered::is_measured),
         }
     };
     deliveries.sales_of(producer).iter().map(share).collect()
-}
-
-fn is_measured(metered: &Metered) -> bool {
-    metered.quality == Quality::Measured
 }

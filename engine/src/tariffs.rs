@@ -1,12 +1,15 @@
 //! Tariffs: what wheeling, the market's fee, import and export beyond the trades cost, version by version (R12).
 //!
-//! Knows slots and charges; does not know orders, trades or time: the market says in which phase a slot is.
-//! Keeps: numbers and first slots of versions rise, so that a slot has one version, for ever.
+//! Knows slots and charges; does not know orders or trades: the market says in which phase a slot is.
+//! Keeps: first slots of versions rise, so that a slot has one version, for ever.
 
 use alloc::vec::Vec;
 
 use crate::grid::Grid;
-use crate::{ConfigError, MarketConfig, NewTariffs, Phase, Rejection, Slot};
+use crate::{ConfigError, MarketConfig, NewTariffs, Phase, Rejection, Slot, Timestamp};
+
+/// How far ahead a version can begin: a typing error must not keep out all others for decades.
+const SLOTS_AHEAD_MAX: u32 = 366 * 96;
 
 /// Every version, in order of their first slots; the first holds from slot 0 on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,12 +61,18 @@ impl Tariffs {
         &self.versions[place]
     }
 
-    /// Adds the next version, or refuses it and changes nothing. `phase` is that of its first slot.
-    pub(crate) fn publish(&mut self, new: &NewTariffs, phase: Phase) -> Result<(), Rejection> {
+    /// Adds the next version, or refuses it and changes nothing. `phase` is that of its first slot at `now`.
+    pub(crate) fn publish(
+        &mut self,
+        new: &NewTariffs,
+        phase: Phase,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
         let last = self.versions.last().expect("the constitution's version is never taken away");
         let (version, slot) = (new.version, new.effective_from);
-        if version <= last.config.tariff_version {
-            return Err(Rejection::TariffVersionMustRise { version, last: last.config.tariff_version });
+        if last.config.tariff_version.checked_add(1) != Some(version) {
+            let last = last.config.tariff_version;
+            return Err(Rejection::TariffVersionMustFollowTheLast { version, last });
         }
         let config = last.config.with_tariffs(new).map_err(|ConfigError { field, rule }| {
             Rejection::TariffsMustBeWellFormed { part: field, must: rule }
@@ -73,6 +82,10 @@ impl Tariffs {
         }
         if phase != Phase::Scheduled {
             return Err(Rejection::TariffsMustBeginBeforeTrading { slot, phase });
+        }
+        let last = Slot(Slot::at(now).0.saturating_add(SLOTS_AHEAD_MAX));
+        if slot > last {
+            return Err(Rejection::TariffsMustBeginWithinAYear { slot, last });
         }
 
         // Every check is above; from here the version is published.

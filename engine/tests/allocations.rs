@@ -58,6 +58,7 @@ fn config() -> MarketConfig {
         schedule_len_max: 1000,
         participants_max: 100,
         open_orders_max: 100_000,
+        corrections_max: 10,
         timeline: Timeline {
             opens_before_s: 86_400,
             uncross_before_s: 86_400,

@@ -60,6 +60,7 @@ fn config() -> MarketConfig {
         schedule_len_max: 10,
         participants_max: 10,
         open_orders_max: 100,
+        corrections_max: 10,
         timeline: Timeline {
             opens_before_s: 7200,
             uncross_before_s: 3600,

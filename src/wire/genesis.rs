@@ -20,6 +20,7 @@ pub fn genesis(config: &engine::MarketConfig) -> v1::Genesis {
         schedule_len_max: u32::from(config.schedule_len_max),
         participants_max: config.participants_max,
         open_orders_max: config.open_orders_max,
+        corrections_max: config.corrections_max,
         opens_before_s: config.timeline.opens_before_s,
         uncross_before_s: config.timeline.uncross_before_s,
         gate_before_s: config.timeline.gate_before_s,
@@ -87,6 +88,7 @@ pub fn config_of(it: &v1::Genesis) -> Result<engine::MarketConfig, Malformed> {
         schedule_len_max: u16::try_from(it.schedule_len_max).map_err(too_large("schedule_len_max"))?,
         participants_max: it.participants_max,
         open_orders_max: it.open_orders_max,
+        corrections_max: it.corrections_max,
         timeline: engine::Timeline {
             opens_before_s: it.opens_before_s,
             uncross_before_s: it.uncross_before_s,

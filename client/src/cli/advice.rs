@@ -68,16 +68,24 @@ pub fn after_rejection(code: &str) -> &'static str {
             "Withdraw the participant's orders (parkwatt cancel --help), wait until his trades are settled, or \
              pay out an amount."
         }
-        "TARIFF_VERSION_MUST_RISE" => "Write a higher version in the file.",
+        "TARIFF_VERSION_MUST_FOLLOW_THE_LAST" => "Write the next version in the file.",
         "TARIFFS_MUST_BE_WELL_FORMED" => "Correct the file; parkwatt publish-tariffs --help shows one.",
         "TARIFFS_MUST_BEGIN_BEHIND_THE_LAST" | "TARIFFS_MUST_BEGIN_BEFORE_TRADING" => {
             "Write a later effective_from in the file."
         }
+        "TARIFFS_MUST_BEGIN_WITHIN_A_YEAR" => "Write an earlier effective_from in the file.",
         "SLOT_MUST_BE_SETTLED" => {
             "Wait until the quarter hour is settled; parkwatt certificates shows what you hold."
         }
         "CERTIFICATES_MUST_BE_HELD" | "CERTIFICATES_MUST_BE_TRADABLE" => {
             "Choose less --energy; parkwatt certificates shows what you hold."
+        }
+        "CERTIFICATES_MUST_NOT_BE_CONTRADICTED" => {
+            "Choose less --energy, or wait: a reading of the producer's meter was corrected, and the operator \
+             will withdraw certificates for what it does not show any more."
+        }
+        "CORRECTIONS_MUST_NOT_EXCEED_THE_MAXIMUM" => {
+            "Correct the next quarter hour instead, or ask the operator."
         }
         "CONSUMPTION_MUST_COVER" => {
             "Claim less: at most what your meter measured as import in that quarter hour and you have not \

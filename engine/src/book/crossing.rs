@@ -131,6 +131,7 @@ mod tests {
             schedule_len_max: 10,
             participants_max: 10,
             open_orders_max: 100,
+            corrections_max: 10,
             timeline: Timeline {
                 opens_before_s: 3600,
                 uncross_before_s: 1800,

@@ -27,6 +27,33 @@ pub(super) fn of_slots(slots: RangeInclusive<Slot>) -> RangeInclusive<Certificat
     *of_producer(first, ParticipantId(0)).start()..=*of_producer(last, ParticipantId(u32::MAX)).end()
 }
 
+/// Returns how much some amounts are together.
+pub(super) fn sum<T>(amounts: &[(T, Energy)]) -> Energy {
+    amounts.iter().fold(Energy::ZERO, |sum, (_, energy)| sum.plus(*energy))
+}
+
+/// Deals amounts to those who are to get so much, each in their order, until either is used up, and returns what
+/// goes to whom.
+pub(super) fn deal<T: Copy, U: Copy>(
+    amounts: &[(T, Energy)],
+    wants: &[(U, Energy)],
+) -> impl Iterator<Item = (T, U, Energy)> {
+    let mut amounts = amounts.iter().copied().filter(is_any).peekable();
+    let mut wants = wants.iter().copied().filter(is_any).peekable();
+    core::iter::from_fn(move || {
+        let ((what, there), (whom, wanted)) = (amounts.peek_mut()?, wants.peek_mut()?);
+        let dealt = (*what, *whom, (*there).min(*wanted));
+        (*there, *wanted) = (there.minus(dealt.2), wanted.minus(dealt.2));
+        amounts.next_if(|(_, left)| left.is_zero());
+        wants.next_if(|(_, left)| left.is_zero());
+        Some(dealt)
+    })
+}
+
+fn is_any<T>((_, energy): &(T, Energy)) -> bool {
+    !energy.is_zero()
+}
+
 /// Returns a certificate among all that were issued.
 fn certificate_in(
     issued: &mut BTreeMap<(Slot, ParticipantId), Vec<Certificate>>,
@@ -81,36 +108,28 @@ impl Certificates {
         held.map(|(&(_, certificate), &holding)| (certificate, holding))
     }
 
-    /// Returns how much a holder has of some certificates of a class.
+    /// Returns what a holder has of some certificates of a class, in order of their ids.
     pub(super) fn held_of(
         &self,
         holder: ParticipantId,
         class: CertificateClass,
         of: RangeInclusive<CertificateId>,
-    ) -> Energy {
+    ) -> Vec<(CertificateId, Energy)> {
         let fitting = self.holdings(holder, of).filter(|(_, holding)| holding.class == class);
-        fitting.fold(Energy::ZERO, |sum, (_, holding)| sum.plus(holding.energy))
+        fitting.map(|(certificate, holding)| (certificate, holding.energy)).collect()
     }
 
-    /// Takes so much of what a holder has of some certificates of a class, or all of it if it is less, in
-    /// order of their ids, and returns from which how much.
+    /// Takes so much of what a holder has, in the order in which `held` lists it, or all of that if it is less,
+    /// and returns from which certificate how much.
     pub(super) fn take(
         &mut self,
         holder: ParticipantId,
-        class: CertificateClass,
-        of: RangeInclusive<CertificateId>,
+        held: &[(CertificateId, Energy)],
         energy: Energy,
     ) -> Vec<(CertificateId, Energy)> {
-        let mut left = energy;
-        let mut taken = Vec::new();
-        for (certificate, holding) in self.holdings(holder, of).filter(|(_, it)| it.class == class) {
-            if left.is_zero() {
-                break;
-            }
-            let part = holding.energy.min(left);
-            left = left.minus(part);
-            taken.push((certificate, part));
-        }
+        let wanted = [((), energy)];
+        let taken: Vec<(CertificateId, Energy)> =
+            deal(held, &wanted).map(|(certificate, (), energy)| (certificate, energy)).collect();
         for (certificate, energy) in &taken {
             self.let_go(holder, *certificate, *energy);
         }

@@ -5,17 +5,24 @@
 
 use alloc::vec::Vec;
 
-use super::books::of_producer;
+use super::books::{deal, of_producer, sum};
 use super::{Certificate, Certificates, Slice};
 use crate::{CertificateClass, CertificateId, Energy, Event, ParticipantId, Slot, TradeId};
 
-/// What current readings say of a producer's slot.
+/// What current readings say that a producer's slot had; zero where it was not measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Measured {
+    /// What was fed in.
+    pub(crate) export: Energy,
+    /// What was generated and not fed in.
+    pub(crate) self_consumed: Energy,
+}
+
+/// What of a producer's slot can be certified, as current readings are, and to whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Certifiable {
-    /// What was fed in, as measured; zero where it was not.
-    pub(crate) export: Energy,
-    /// What was generated and not fed in, as measured; zero where it was not.
-    pub(crate) self_consumed: Energy,
+    /// What was measured.
+    pub(crate) measured: Measured,
     /// What his trades delivered, in order of their ids.
     pub(crate) shares: Vec<Share>,
 }
@@ -44,6 +51,16 @@ pub(super) struct Bought {
     is_measured: bool,
 }
 
+impl Measured {
+    /// Returns what certificates of a class can be issued for.
+    pub(super) fn of(self, class: CertificateClass) -> Energy {
+        match class {
+            CertificateClass::Exported => self.export,
+            CertificateClass::SelfConsumed => self.self_consumed,
+        }
+    }
+}
+
 impl Certificates {
     /// Issues for a producer's slot what can be issued more, as readings now are, and gives each buyer his
     /// slice.
@@ -59,7 +76,7 @@ impl Certificates {
         let bought = self.bought(slot, producer, certifiable);
         let unmeasured = bought.iter().filter(|it| !it.is_measured);
         let waiting = unmeasured.fold(Energy::ZERO, |sum, it| sum.plus(it.missing()));
-        let export = certifiable.export.saturating_minus(waiting);
+        let export = certifiable.measured.export.saturating_minus(waiting);
         self.certify_up_to(slot, producer, export, certifiable, events);
     }
 
@@ -75,8 +92,9 @@ impl Certificates {
         import_of: impl Fn(ParticipantId) -> Energy,
         events: &mut Vec<Event>,
     ) {
-        self.withdraw_contradicted(slot, producer, certifiable, import_of, events);
-        self.certify_up_to(slot, producer, certifiable.export, certifiable, events);
+        let moved = self.withdraw_contradicted(slot, producer, certifiable, import_of, events);
+        self.certify_up_to(slot, producer, certifiable.measured.export, certifiable, events);
+        self.move_again(slot, producer, &moved, events);
         for certificate in self.issued.get_mut(&(slot, producer)).into_iter().flatten() {
             certificate.slices = Vec::new();
         }
@@ -93,7 +111,7 @@ impl Certificates {
     ) {
         let classes = [
             (CertificateClass::Exported, export),
-            (CertificateClass::SelfConsumed, certifiable.self_consumed),
+            (CertificateClass::SelfConsumed, certifiable.measured.self_consumed),
         ];
         for (class, energy) in classes {
             let more = energy.saturating_minus(self.certified(slot, producer, class));
@@ -144,19 +162,10 @@ impl Certificates {
         events: &mut Vec<Event>,
     ) {
         let missing = self.missing(slot, producer, certifiable);
-        let all = missing.iter().fold(Energy::ZERO, |sum, (_, energy)| sum.plus(*energy));
-        let of_his_own = of_producer(slot, producer);
-        let mut taken = self.take(producer, CertificateClass::Exported, of_his_own, all).into_iter();
-        let mut rest = None;
-        for (share, mut missing) in missing {
-            while !missing.is_zero()
-                && let Some((certificate, left)) = rest.take().or_else(|| taken.next())
-            {
-                let energy = missing.min(left);
-                missing = missing.minus(energy);
-                rest = Some((certificate, left.minus(energy))).filter(|(_, left)| !left.is_zero());
-                self.give(certificate, share, energy, events);
-            }
+        let own = self.held_of(producer, CertificateClass::Exported, of_producer(slot, producer));
+        let taken = self.take(producer, &own, sum(&missing));
+        for (certificate, share, energy) in deal(&taken, &missing) {
+            self.give(certificate, share, energy, events);
         }
     }
 

@@ -135,6 +135,7 @@ fn config(drafts: &[ZoneDraft], lot: u64, point: u32) -> MarketConfig {
         schedule_len_max: 10,
         participants_max: 10,
         open_orders_max: 100,
+        corrections_max: 10,
         timeline: Timeline {
             opens_before_s: 0,
             uncross_before_s: 0,

@@ -10,7 +10,7 @@ use crate::Energy;
 /// Cuts what each wants, in order of trades, to its share in what was metered: all that is wanted if there is
 /// enough, else in proportion, in whole Wh; the Wh that rounding leaves over go to the largest remainders, of
 /// equal ones to the earlier.
-pub(super) fn share_out(metered: Energy, wants: &mut [Energy]) {
+pub(crate) fn share_out(metered: Energy, wants: &mut [Energy]) {
     let total = wants.iter().fold(Energy::ZERO, |sum, want| sum.plus(*want));
     if metered >= total {
         return;

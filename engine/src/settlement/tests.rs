@@ -87,7 +87,7 @@ impl Market {
                 counter: *counter,
                 quality: Quality::Measured,
             };
-            let taken = self.meters.check_and_take(who, reading, NOW, &TIMELINE, &mut Vec::new());
+            let taken = self.meters.check_and_take(who, reading, NOW, &TIMELINE, 10, &mut Vec::new());
             assert!(taken.is_ok());
         }
         Change { slot: SLOT, before, after: self.meters.metered(SLOT, who) }

@@ -268,6 +268,7 @@ impl<S: Subject> History<S> {
             5 => new.bands[1].from_quarter = 0,
             6 => new.bands[1].from_quarter = 96,
             7 => new.bands[1].feed_in = Price(1_000_000_000),
+            8 => new.effective_from.0 += 40_000,
             _ => {}
         }
         new

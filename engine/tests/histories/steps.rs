@@ -233,6 +233,7 @@ fn market(emphasis: Emphasis) -> impl Strategy<Value = MarketConfig> {
             schedule_len_max: 3,
             participants_max: u32::from(PEOPLE) + 1,
             open_orders_max: 6,
+            corrections_max: 3,
             timeline: Timeline {
                 opens_before_s,
                 uncross_before_s,
@@ -354,8 +355,8 @@ fn publish_step() -> impl Strategy<Value = Step> {
 fn publish() -> impl Strategy<Value = Act> {
     let who = prop_oneof![9 => Just(PEOPLE), 1 => 0..=PEOPLE];
     let charges = vec([0..2_i64, 0..2_i64, 0..3_i64], 1..4);
-    let flaw = prop_oneof![12 => Just(0), 1 => 1..8_u8];
-    (who, 6..12_u32, 0..7_u32, charges, 0..3_i64, -1..3_i64, flaw).prop_map(
+    let flaw = prop_oneof![12 => Just(0), 1 => 1..9_u8];
+    (who, 7..11_u32, 0..7_u32, charges, 0..3_i64, -1..3_i64, flaw).prop_map(
         |(who, version, slot, charges, fee, retail, flaw)| {
             Act::Publish(WishedTariffs { who, version, slot, charges, fee, retail, flaw })
         },

@@ -27,6 +27,7 @@ pub const MUST_OCCUR: &[&str] = &[
     "several national certificates at once",
     "part in two national certificates",
     "withdrawn, and others issued",
+    "withdrawn, and passed on again",
 ];
 
 /// Counts what an event says of certificates.
@@ -68,6 +69,7 @@ pub fn note_all(events: &[Event], mut count: impl FnMut(&'static str)) {
     let number = |fits: fn(&Event) -> bool| events.iter().filter(|event| fits(event)).count();
     let withdrawn = number(|it| matches!(it, Event::CertificateWithdrawn { .. }));
     let issued = number(|it| matches!(it, Event::CertificateIssued { .. }));
+    let moved = number(|it| matches!(it, Event::CertificateTransferred { .. }));
     let gecs = number(|it| matches!(it, Event::GecIssued { .. }));
     let (mut bundled, mut released, mut is_late) = (Vec::new(), Vec::new(), false);
     for event in events {
@@ -80,14 +82,12 @@ pub fn note_all(events: &[Event], mut count: impl FnMut(&'static str)) {
     }
     for (what, occurs) in [
         ("withdrawn, and others issued", withdrawn > 0 && issued > 0),
+        ("withdrawn, and passed on again", withdrawn > 0 && moved > 0),
         ("part released that has expired meanwhile", is_late),
         ("several national certificates at once", gecs > 1),
         ("part in two national certificates", bundled.windows(2).any(|pair| pair[0] == pair[1])),
         ("claim of several certificates", number(|it| matches!(it, Event::CertificateRetired { .. })) > 1),
-        (
-            "transfer of several certificates",
-            number(|it| matches!(it, Event::CertificateTransferred { .. })) > 1,
-        ),
+        ("transfer of several certificates", moved > 1),
     ] {
         if occurs {
             count(what);

@@ -7,6 +7,9 @@ use std::vec::Vec;
 
 use super::*;
 
+#[path = "certificates_used.rs"]
+mod used;
+
 /// What readings say of a producer's slot.
 #[derive(Clone, Debug, Default)]
 pub struct Said {
@@ -186,12 +189,15 @@ impl Moves {
         said: &mut Vec<Event>,
     ) {
         let of_producer = self.issued.iter().filter(|(id, ..)| id.slot == slot && id.producer == producer);
+        let mut moved = Vec::new();
         for id in of_producer.map(|it| it.0).collect::<Vec<_>>().into_iter().rev() {
             if self.is_valid(id) && self.is_contradicted(id, readings, &import_of) {
+                moved.extend(self.moved(id));
                 self.void(id, "final settlement", said);
             }
         }
         self.issue_up_to(slot, producer, readings.export, readings, said);
+        self.move_again(slot, producer, &moved, said);
     }
 
     /// Withdraws a certificate, whose slot's settlement is final where there are no readings.
@@ -209,8 +215,10 @@ impl Moves {
         match readings.filter(|readings| self.is_contradicted(id, readings, import_of)) {
             None => Err(Rejection::CorrectionMustContradictTheCertificate),
             Some(readings) => {
+                let moved = self.moved(id);
                 self.void(id, &withdrawal.reason, said);
                 self.certify(id.slot, id.producer, readings, said);
+                self.move_again(id.slot, id.producer, &moved, said);
                 Ok(Outcome::CertificateWithdrawn)
             }
         }
@@ -237,6 +245,76 @@ impl Moves {
             || claimers.any(|(_, claimer, ..)| self.claimed(claimer, slot) > import_of(claimer))
     }
 
+    /// Returns what was passed on of a certificate, in pieces: of each holder what he had of it and did not have
+    /// by its issue and slices, negative where he had less.
+    fn moved(&self, id: CertificateId) -> Vec<(ParticipantId, i128)> {
+        let energy = self.issued.iter().find(|(issued, ..)| *issued == id).unwrap().2;
+        let parts = self.parts().into_iter().filter(|(of, ..)| *of == id);
+        let mut moved: Vec<_> = parts.map(|(_, holder, _, wh)| (holder, i128::from(wh))).collect();
+        moved.push((id.producer, -i128::from(energy)));
+        for (_, _, buyer, wh) in self.slices.iter().filter(|(of, ..)| *of == id) {
+            moved.push((id.producer, i128::from(*wh)));
+            moved.push((*buyer, -i128::from(*wh)));
+        }
+        moved
+    }
+
+    /// Passes on again what was passed on of withdrawn certificates: first all is collected from those who had
+    /// passed on, then it is dealt to those who had received.
+    fn move_again(
+        &mut self,
+        slot: Slot,
+        producer: ParticipantId,
+        moved: &[(ParticipantId, i128)],
+        said: &mut Vec<Event>,
+    ) {
+        let mut people: Vec<ParticipantId> = moved.iter().map(|(who, _)| *who).collect();
+        people.sort_unstable();
+        people.dedup();
+        let in_all = |who| moved.iter().filter(|it| it.0 == who).map(|it| it.1).sum::<i128>();
+        let mut given = Vec::new();
+        for &from in people.iter().filter(|who| in_all(**who) < 0) {
+            let mut has = self.holdings(from, CertificateClass::Exported, slot);
+            has.retain(|(id, _)| id.producer == producer);
+            for (certificate, wh) in first_of(&has, u64::try_from(-in_all(from)).unwrap()) {
+                self.take(certificate, from, CertificateUse::Held, wh);
+                given.push((from, certificate, wh));
+            }
+        }
+        people.retain(|who| in_all(*who) > 0);
+        let wanted: Vec<u128> = people.iter().map(|who| u128::try_from(in_all(*who)).unwrap()).collect();
+        let all: u64 = given.iter().map(|it| it.2).sum();
+        for (to, mut left) in people.into_iter().zip(in_proportion(all, &wanted)) {
+            for (from, certificate, wh) in &mut given {
+                let passed = left.min(*wh);
+                if passed > 0 {
+                    left -= passed;
+                    *wh -= passed;
+                    self.give(*certificate, to, CertificateUse::Held, passed);
+                    let (certificate, from, energy) = (*certificate, *from, Energy(passed));
+                    said.push(Event::CertificateTransferred { certificate, from, to, energy });
+                }
+            }
+        }
+    }
+
+    /// Returns what of some holdings no reading contradicts.
+    fn borne_out(
+        &self,
+        holdings: &[(CertificateId, u64)],
+        measured: impl Fn(Slot, ParticipantId) -> Option<Said>,
+    ) -> Vec<(CertificateId, u64)> {
+        let is_borne_out = |id: CertificateId| {
+            let class = self.class(id);
+            let certified = self.certified(id.slot, id.producer, class);
+            measured(id.slot, id.producer).is_none_or(|said| match class {
+                CertificateClass::Exported => certified <= said.export,
+                CertificateClass::SelfConsumed => certified <= said.self_consumed,
+            })
+        };
+        holdings.iter().copied().filter(|(id, _)| is_borne_out(*id)).collect()
+    }
+
     fn void(&mut self, id: CertificateId, reason: &str, said: &mut Vec<Event>) {
         let energy = Energy(self.issued.iter().find(|(issued, ..)| *issued == id).unwrap().2);
         let reason: String = reason.to_string();
@@ -261,133 +339,6 @@ impl Moves {
             }
         }
     }
-
-    // What holders and time do.
-
-    pub fn transfer(
-        &mut self,
-        from: ParticipantId,
-        to: ParticipantId,
-        transfer: &Transfer,
-        is_settled: bool,
-        said: &mut Vec<Event>,
-    ) -> Result<Outcome, Rejection> {
-        let Transfer { slot, energy, .. } = *transfer;
-        let held = Energy(self.held(from, slot));
-        let slices = self.holdings(from, CertificateClass::Exported, slot);
-        let tradable = Energy(sum(&slices));
-        match () {
-            () if energy.is_zero() => return Err(Rejection::TransferMustBePositive),
-            () if from == to => return Err(Rejection::TransferMustBeToAnother),
-            () if !is_settled => return Err(Rejection::SlotMustBeSettled { slot }),
-            () if energy > held => return Err(Rejection::CertificatesMustBeHeld { energy, held }),
-            () if energy > tradable => {
-                return Err(Rejection::CertificatesMustBeTradable { energy, tradable });
-            }
-            () => {}
-        }
-
-        for (certificate, wh) in first_of(&slices, energy.0) {
-            self.take(certificate, from, CertificateUse::Held, wh);
-            self.give(certificate, to, CertificateUse::Held, wh);
-            said.push(Event::CertificateTransferred { certificate, from, to, energy: Energy(wh) });
-        }
-        Ok(Outcome::Transferred)
-    }
-
-    pub fn retire(
-        &mut self,
-        stamp: Stamp,
-        holder: ParticipantId,
-        retired: &Retirement,
-        is_settled: bool,
-        import: u64,
-        said: &mut Vec<Event>,
-    ) -> Result<Outcome, Rejection> {
-        let Retirement { slot, energy, consumption_slot, class, ref beneficiary, ref purpose } = *retired;
-        let slices = self.holdings(holder, class, slot);
-        let held = Energy(sum(&slices));
-        let is_export = class == CertificateClass::Exported;
-        let unclaimed = Energy(import.saturating_sub(self.claimed(holder, slot)));
-        match () {
-            () if energy.is_zero() => return Err(Rejection::RetirementMustBePositive),
-            () if consumption_slot != slot => {
-                return Err(Rejection::ConsumptionMustBeInTheSameSlot { slot, consumption_slot });
-            }
-            () if !is_settled => return Err(Rejection::SlotMustBeSettled { slot }),
-            () if energy > held => return Err(Rejection::CertificatesMustBeHeld { energy, held }),
-            () if is_export && energy > unclaimed => {
-                return Err(Rejection::ConsumptionMustCover { energy, unclaimed });
-            }
-            () => {}
-        }
-
-        let retirement = RetirementId(stamp.index);
-        for (certificate, wh) in first_of(&slices, energy.0) {
-            self.take(certificate, holder, CertificateUse::Held, wh);
-            self.give(certificate, holder, CertificateUse::Retired(retirement), wh);
-            let (energy, beneficiary, purpose) = (Energy(wh), beneficiary.clone(), purpose.clone());
-            said.push(Event::CertificateRetired {
-                certificate,
-                holder,
-                energy,
-                consumption_slot,
-                beneficiary,
-                purpose,
-                retirement,
-            });
-        }
-        Ok(Outcome::Retired(retirement))
-    }
-
-    pub fn bundle(
-        &mut self,
-        stamp: Stamp,
-        holder: ParticipantId,
-        bundling: Bundling,
-        said: &mut Vec<Event>,
-    ) -> Result<Outcome, Rejection> {
-        let mut slots: Vec<Slot> = self.issued.iter().map(|(id, ..)| id.slot).collect();
-        slots.retain(|slot| *slot <= bundling.until);
-        slots.sort_unstable();
-        slots.dedup();
-        let holdings = |moves: &Moves| -> Vec<(CertificateId, u64)> {
-            let of = |slot: &Slot| moves.holdings(holder, CertificateClass::Exported, *slot);
-            slots.iter().flat_map(of).collect()
-        };
-        let held = sum(&holdings(self));
-        if held < 1_000_000 {
-            return Err(Rejection::BundleMustReachOneMwh { held: Energy(held) });
-        }
-
-        let gecs = u32::try_from(held / 1_000_000).unwrap().min(100);
-        for position in 0..gecs {
-            let gec = GecId { index: stamp.index, position };
-            said.push(Event::GecIssued { gec, holder });
-            for (certificate, wh) in first_of(&holdings(self), 1_000_000) {
-                self.take(certificate, holder, CertificateUse::Held, wh);
-                self.give(certificate, holder, CertificateUse::Bundled(gec), wh);
-                said.push(Event::CertificateBundled { certificate, holder, energy: Energy(wh), gec });
-            }
-        }
-        Ok(Outcome::Bundled { gecs, left: Energy(held - u64::from(gecs) * 1_000_000) })
-    }
-
-    /// Returns when the first of what is held expires.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        let held = self.parts().into_iter().filter(|part| part.2 == CertificateUse::Held);
-        held.map(|part| expiry(part.0.slot)).min()
-    }
-
-    pub fn expire(&mut self, at: Timestamp, said: &mut Vec<Event>) {
-        let held = self.parts().into_iter().filter(|part| part.2 == CertificateUse::Held);
-        let over = held.filter(|part| expiry(part.0.slot) <= at);
-        for (certificate, holder, _, wh) in over.collect::<Vec<_>>() {
-            self.take(certificate, holder, CertificateUse::Held, wh);
-            self.give(certificate, holder, CertificateUse::Expired, wh);
-            said.push(Event::CertificateExpired { certificate, holder, energy: Energy(wh) });
-        }
-    }
 }
 
 fn unmeasured(readings: &Said) -> impl Iterator<Item = &Sale> {
@@ -402,6 +353,21 @@ fn sum(holdings: &[(CertificateId, u64)]) -> u64 {
     holdings.iter().map(|holding| holding.1).sum()
 }
 
+/// Returns the share of each of `wanted` in `all`, which is at most what they want together: in whole Wh, in
+/// proportion, and then one Wh each to the greatest remainders, of equal ones to the earlier.
+fn in_proportion(all: u64, wanted: &[u128]) -> Vec<u64> {
+    let total = wanted.iter().sum::<u128>().max(1);
+    let mut shares: Vec<u64> =
+        wanted.iter().map(|want| u64::try_from(want * u128::from(all) / total).unwrap()).collect();
+    let mut remainders: Vec<u128> = wanted.iter().map(|want| want * u128::from(all) % total).collect();
+    for _ in 0..all - shares.iter().sum::<u64>() {
+        let greatest = *remainders.iter().max().unwrap();
+        let place = remainders.iter().position(|remainder| *remainder == greatest).unwrap();
+        (shares[place], remainders[place]) = (shares[place] + 1, 0);
+    }
+    shares
+}
+
 /// Returns the first `wh` of some holdings.
 fn first_of(holdings: &[(CertificateId, u64)], wh: u64) -> Vec<(CertificateId, u64)> {
     let mut left = wh;
@@ -411,26 +377,4 @@ fn first_of(holdings: &[(CertificateId, u64)], wh: u64) -> Vec<(CertificateId, u
         (*id, wh)
     });
     taken.filter(|(_, wh)| *wh > 0).collect()
-}
-
-/// Returns when what was generated in a slot expires, by leafing through the calendar.
-fn expiry(slot: Slot) -> Timestamp {
-    let (mut year, mut month, mut day) = (1970, 1, 0);
-    let mut leaf = || {
-        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days = match month {
-            2 => 28 + u64::from(is_leap),
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        };
-        (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-        day += days;
-        day
-    };
-    while leaf() <= u64::from(slot.0) / 96 {}
-    let mut day = 0;
-    for _ in 0..24 {
-        day = leaf();
-    }
-    Timestamp(day * 86_400 * 1_000_000)
 }

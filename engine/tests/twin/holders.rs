@@ -38,7 +38,13 @@ impl Twin {
     }
 
     fn import(&self, slot: Slot, id: ParticipantId) -> u64 {
-        self.metered(slot, id).map_or(0, |metered| metered.import.0)
+        self.metered(slot, id).filter(Metered::is_measured).map_or(0, |metered| metered.import.0)
+    }
+
+    /// Returns what readings say of everybody's slots that a correction can still change.
+    fn open_readings(&self) -> Vec<((Slot, ParticipantId), Said)> {
+        let open = self.settled.iter().filter(|(_, phase)| *phase != Phase::Final);
+        open.flat_map(|(slot, _)| self.ids().map(|id| ((*slot, id), self.said_of(*slot, id)))).collect()
     }
 
     fn has_certificates(&self, slot: Slot) -> bool {
@@ -51,8 +57,9 @@ impl Twin {
         retirement: &Retirement,
     ) -> Result<Outcome, Rejection> {
         let slot = retirement.slot;
-        let (is_settled, import) = (self.has_certificates(slot), self.import(slot, holder));
-        self.certificates.retire(self.stamp, holder, retirement, is_settled, import, &mut self.said)
+        let import = self.has_certificates(slot).then(|| self.import(slot, holder));
+        let measured = found_in(self.open_readings());
+        self.certificates.retire(self.stamp, holder, retirement, import, measured, &mut self.said)
     }
 
     pub(super) fn transfer(
@@ -62,11 +69,13 @@ impl Twin {
     ) -> Result<Outcome, Rejection> {
         let to = self.by_name(&transfer.to).ok_or(Rejection::ParticipantMustExist)?;
         let is_settled = self.has_certificates(transfer.slot);
-        self.certificates.transfer(from, to, transfer, is_settled, &mut self.said)
+        let measured = found_in(self.open_readings());
+        self.certificates.transfer(from, to, transfer, is_settled, measured, &mut self.said)
     }
 
     pub(super) fn bundle(&mut self, holder: ParticipantId, bundling: Bundling) -> Result<Outcome, Rejection> {
-        self.certificates.bundle(self.stamp, holder, bundling, &mut self.said)
+        let measured = found_in(self.open_readings());
+        self.certificates.bundle(self.stamp, holder, bundling, measured, &mut self.said)
     }
 
     pub(super) fn withdraw(&mut self, withdrawal: &CertificateWithdrawal) -> Result<Outcome, Rejection> {
@@ -89,4 +98,8 @@ impl Twin {
             .map(|(id, holder, state, wh)| (id, CertificatePart { holder, state, energy: Energy(wh) }))
             .collect()
     }
+}
+
+fn found_in(readings: Vec<((Slot, ParticipantId), Said)>) -> impl Fn(Slot, ParticipantId) -> Option<Said> {
+    move |slot, producer| readings.iter().find(|it| it.0 == (slot, producer)).map(|it| it.1.clone())
 }

@@ -71,6 +71,11 @@ impl Twin {
         if was_read && self.phase(slot) == Phase::Final {
             return Err(Rejection::FinalSettlementMustLieAhead { slot });
         }
+        let max = self.config.corrections_max;
+        let same = self.readings_of(of).filter(|reading| slot_of(reading) == slot).count();
+        if same > max as usize {
+            return Err(Rejection::CorrectionsMustNotExceedTheMaximum { slot, max });
+        }
         Ok(())
     }
 

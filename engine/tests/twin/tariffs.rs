@@ -32,8 +32,9 @@ impl Twin {
     pub(super) fn publish(&mut self, new: &NewTariffs) -> Result<Outcome, Rejection> {
         let last = self.versions.last().unwrap();
         let (version, slot) = (new.version, new.effective_from);
-        if version <= last.config.tariff_version {
-            return Err(Rejection::TariffVersionMustRise { version, last: last.config.tariff_version });
+        if u64::from(version) != u64::from(last.config.tariff_version) + 1 {
+            let last = last.config.tariff_version;
+            return Err(Rejection::TariffVersionMustFollowTheLast { version, last });
         }
         if let Some((part, must)) = self.flaw(new) {
             return Err(Rejection::TariffsMustBeWellFormed { part, must });
@@ -44,6 +45,11 @@ impl Twin {
         let phase = self.phase(slot);
         if phase != Phase::Scheduled {
             return Err(Rejection::TariffsMustBeginBeforeTrading { slot, phase });
+        }
+        let number = self.stamp.at.0 / 900_000_000 + 366 * 96;
+        let last = Slot(u32::try_from(number).unwrap_or(u32::MAX));
+        if slot > last {
+            return Err(Rejection::TariffsMustBeginWithinAYear { slot, last });
         }
 
         let mut config = self.config.clone();

@@ -7,8 +7,20 @@ use crate::twin::machine::Machine;
 use crate::words::Words;
 
 /// The words that arrange a market.
-pub(super) const ARRANGING: &[&str] =
-    &["zone", "fee", "lot", "tick", "floor", "cap", "point", "uncross", "final", "tariff", "open-orders"];
+pub(super) const ARRANGING: &[&str] = &[
+    "zone",
+    "fee",
+    "lot",
+    "tick",
+    "floor",
+    "cap",
+    "point",
+    "uncross",
+    "final",
+    "tariff",
+    "open-orders",
+    "corrections",
+];
 
 impl<M: Machine> World<M> {
     pub(super) fn arrange(&mut self, word: &str, words: &mut Words) -> String {
@@ -21,6 +33,7 @@ impl<M: Machine> World<M> {
             "floor" => self.config.price_floor = words.price(),
             "cap" => self.config.price_cap = words.price(),
             "open-orders" => self.config.open_orders_max = words.number(),
+            "corrections" => self.config.corrections_max = words.number(),
             "point" => self.config.auction_point_per_mille = words.number(),
             "uncross" => {
                 let seconds = u32::try_from(-words.seconds()).expect("an auction is before delivery");
@@ -128,6 +141,7 @@ pub fn config() -> MarketConfig {
         schedule_len_max: 3,
         participants_max: 9,
         open_orders_max: 100,
+        corrections_max: 10,
         timeline: Timeline {
             opens_before_s: 48 * 3600,
             uncross_before_s: 24 * 3600,
