@@ -16,6 +16,7 @@ use parkwatt_ledger::{
     CheckpointSigner, Group, JournalOptions, Ledger, OpenError, Origin, OriginError, ReadError, ReopenError,
     SignedCheckpoint, Store, open_or_rebuild,
 };
+use parkwatt_proto::log_origin;
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -208,8 +209,7 @@ fn open_for_writing(
     let founding = config.market.constitution(keys.operator.verifying_key().to_bytes());
     let founding = founding.map_err(HostError::Zones)?;
     let dir = config.data.join(&founding.name);
-    let signer =
-        CheckpointSigner::new(Origin::new(&format!("parkwatt/{}", founding.name))?, keys.node.clone());
+    let signer = CheckpointSigner::new(Origin::new(&log_origin(&founding.name))?, keys.node.clone());
     let verifier = signer.verifier();
     let options = JournalOptions { segment_bytes: config.segment_bytes };
 

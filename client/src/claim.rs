@@ -42,7 +42,7 @@ pub fn verify_statement(
     if !is_signed(&signed) {
         return Err(UnprovedStatement::Signature);
     }
-    file.check(&proved)?;
+    file.check(&proved, verifier.origin())?;
     if file.vkey != verifier.vkey() {
         let (said, known) = (file.vkey.clone(), verifier.vkey().to_owned());
         return Err(UnprovedStatement::Key { said, known });

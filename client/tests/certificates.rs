@@ -39,8 +39,17 @@ fn an_owner_sees_what_became_of_his_certificates() {
         voided: false,
     };
     let void = v1::NationalCertificate { voided: true, ..national };
-    let certificates = vec![holding];
-    let owner = Owner::new(Script { certificates, nationals: vec![national, void], ..Script::default() });
+    let claim = v1::Claim {
+        number: 77,
+        slot: LAST_NOON,
+        class: v1::CertificateClass::Exported.into(),
+        energy_wh: 250,
+        voided_wh: 50,
+        beneficiary: "Mill No. 3".to_owned(),
+        purpose: "report of May".to_owned(),
+    };
+    let (certificates, nationals, claims) = (vec![holding], vec![national, void], vec![claim]);
+    let owner = Owner::new(Script { certificates, nationals, claims, ..Script::default() });
     let said = owner.json(&["certificates"]);
     assert_eq!(
         said["certificates"],
@@ -58,8 +67,26 @@ fn an_owner_sees_what_became_of_his_certificates() {
             "parts": 3, "voided": false,
         })
     );
+    assert_eq!(
+        said["claims"],
+        json!([{
+            "retirement": 77, "slot": LAST_NOON, "generation_start": "2026-05-31T04:00:00Z",
+            "class": "exported", "energy_wh": 250, "voided_wh": 50, "beneficiary": "Mill No. 3",
+            "purpose": "report of May",
+        }])
+    );
     let table = owner.table(&["certificates"]);
-    for word in ["self-consumed", "1.4 kWh", "0.25 kWh", "0.03 kWh", "0.007 kWh", "40.1", "locked", "void"] {
+    for word in [
+        "self-consumed",
+        "1.4 kWh",
+        "0.25 kWh",
+        "0.03 kWh",
+        "0.007 kWh",
+        "40.1",
+        "locked",
+        "void",
+        "report of May",
+    ] {
         assert!(table.contains(word), "{word}: {table}");
     }
     let none = Owner::new(Script::default()).table(&["certificates"]);

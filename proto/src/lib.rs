@@ -11,6 +11,11 @@ pub use signing::{
 };
 pub use statement::{FormError, STATEMENT_FORMAT, StatementError, StatementFile, conclusion, retirement};
 
+/// Returns the name, or origin, of a market's log.
+pub fn log_origin(market: &str) -> String {
+    format!("parkwatt/{market}")
+}
+
 /// Package `parkwatt.v1`.
 // OK because: generated code follows prost's style, and its documentation stands in the .proto files.
 #[allow(missing_docs, clippy::pedantic)]

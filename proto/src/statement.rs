@@ -9,7 +9,10 @@ use prost::Message;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::v1::{self, command::Kind, leaf::Fact, outcome};
+use crate::{
+    log_origin,
+    v1::{self, command::Kind, leaf::Fact, outcome},
+};
 
 /// The form of a statement's file, as the file says it.
 pub const STATEMENT_FORMAT: &str = "parkwatt-retirement-statement-v1";
@@ -68,6 +71,14 @@ pub enum StatementError {
     /// The issue of a certificate is missing.
     #[error("the issue of certificate {0} is not proved")]
     NoIssue(String),
+    /// The claim was made in another market than the log is of.
+    #[error("market says {market}, and the proofs are of the log {origin}")]
+    OtherMarket {
+        /// The market that the claim's signed command names.
+        market: String,
+        /// The log's origin.
+        origin: String,
+    },
     /// The file says something that does not follow from its entries.
     #[error("{field} says {said}, and the proved entries say {proved}")]
     Differs {
@@ -103,12 +114,21 @@ impl StatementFile {
         text + "\n"
     }
 
-    /// Checks that the file states what its entries prove, no more and no less.
+    /// Checks that the file states what its entries, of the log `origin`, prove, no more and no less, and that
+    /// the log is that of the claim's market.
     ///
     /// # Errors
-    /// [`StatementError::Differs`] with the first field in which they differ.
-    pub fn check(&self, proved: &v1::Retirement) -> Result<(), StatementError> {
-        difference("statement".to_owned(), &json(&self.statement), &json(proved)).map_or(Ok(()), Err)
+    /// [`StatementError::Differs`] with the first field in which they differ, or
+    /// [`StatementError::OtherMarket`].
+    pub fn check(&self, proved: &v1::Retirement, origin: &str) -> Result<(), StatementError> {
+        if let Some(differs) = difference("statement".to_owned(), &json(&self.statement), &json(proved)) {
+            return Err(differs);
+        }
+        if log_origin(&proved.market) != origin {
+            let (market, origin) = (proved.market.clone(), origin.to_owned());
+            return Err(StatementError::OtherMarket { market, origin });
+        }
+        Ok(())
     }
 }
 

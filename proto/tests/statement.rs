@@ -195,9 +195,11 @@ fn a_file_is_read_as_it_was_written_and_nothing_else_is_a_file() {
     let text = file.to_text();
     assert!(text.contains("\"class\": \"exported\"") && text.ends_with("}\n"), "{text}");
     assert_eq!(StatementFile::parse(&text), Ok(file.clone()));
-    assert_eq!(file.check(&statement), Ok(()));
+    assert_eq!(file.check(&statement, "parkwatt/park"), Ok(()));
+    let elsewhere = file.check(&statement, "parkwatt/yard").unwrap_err().to_string();
+    assert_eq!(elsewhere, "market says park, and the proofs are of the log parkwatt/yard");
     let other = v1::Retirement { energy_wh: 9, ..statement };
-    let differs = file.check(&other).unwrap_err().to_string();
+    let differs = file.check(&other, "parkwatt/park").unwrap_err().to_string();
     assert_eq!(differs, "statement.energy_wh says 1500, and the proved entries say 9");
 
     for text in ["", "{", "[]", "{}", &text.replace("-v1", "-v2")] {

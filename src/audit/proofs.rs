@@ -100,7 +100,7 @@ fn examine_statement(text: &str, given: Option<&str>, checked: &mut FileCheck) -
     let (proved, signed) =
         retirement(leaves.iter().map(|leaf| (leaf.index(), leaf.leaf()))).map_err(tampered)?;
     authenticate(COMMAND_TYPE, &signed.payload, &signed.public_key, &signed.signature).map_err(tampered)?;
-    file.check(&proved).map_err(tampered)?;
+    file.check(&proved, verifier.origin()).map_err(tampered)?;
     if file.vkey != verifier.vkey() {
         return Err(tampered(format!(
             "vkey says {}, and the proofs hold for {}",

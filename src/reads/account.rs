@@ -117,8 +117,21 @@ impl Account for AccountReads {
             parts: national.parts,
             voided: national.voided,
         });
-        let (holdings, nationals) = (holdings.collect(), nationals.collect());
-        Ok(Response::new(v1::ListCertificatesResponse { holdings, nationals }))
+        let claims = views.certificates.claims_of(id).rev().take(count);
+        let claims = claims.map(|(number, claim)| v1::Claim {
+            number: number.0.0,
+            slot: claim.slot.0,
+            class: wire::class(claim.class).into(),
+            energy_wh: claim.energy,
+            voided_wh: claim.voided,
+            beneficiary: claim.beneficiary.clone(),
+            purpose: claim.purpose.clone(),
+        });
+        Ok(Response::new(v1::ListCertificatesResponse {
+            holdings: holdings.collect(),
+            nationals: nationals.collect(),
+            claims: claims.collect(),
+        }))
     }
 
     async fn get_retirement(

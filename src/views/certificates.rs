@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use parkwatt_engine::{
-    CertificateClass, CertificateId, CertificateUse, Event, GecId, LeafIndex, ParticipantId, Slot,
+    CertificateClass, CertificateId, CertificateUse, Event, GecId, LeafIndex, ParticipantId, RetirementId,
+    Slot,
 };
 
 /// Every certificate, and who had part in it.
@@ -12,6 +13,7 @@ pub struct Certificates {
     holdings: BTreeMap<(ParticipantId, CertificateId), Holding>,
     classes: BTreeMap<CertificateId, CertificateClass>,
     nationals: BTreeMap<(ParticipantId, GecId), NationalView>,
+    claims: BTreeMap<(ParticipantId, RetirementId), ClaimView>,
 }
 
 /// What a participant has of one certificate, by its use, in Wh.
@@ -40,6 +42,23 @@ pub struct NationalView {
     pub parts: u32,
     /// Whether it is void.
     pub voided: bool,
+}
+
+/// A claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimView {
+    /// The slot of generation and consumption.
+    pub slot: Slot,
+    /// What its certificates certify.
+    pub class: CertificateClass,
+    /// How much was claimed, in Wh.
+    pub energy: u64,
+    /// How much of it is void, in Wh.
+    pub voided: u64,
+    /// For whom.
+    pub beneficiary: String,
+    /// What for.
+    pub purpose: String,
 }
 
 impl Certificates {
@@ -72,7 +91,17 @@ impl Certificates {
         his.map(|((_, gec), national)| (*gec, national))
     }
 
+    /// Returns what a participant claimed, in order of the claims' numbers.
+    pub fn claims_of(
+        &self,
+        holder: ParticipantId,
+    ) -> impl DoubleEndedIterator<Item = (RetirementId, &ClaimView)> {
+        let [first, last] = [0, u64::MAX].map(|index| RetirementId(LeafIndex(index)));
+        self.claims.range((holder, first)..=(holder, last)).map(|((_, number), claim)| (*number, claim))
+    }
+
     pub(super) fn observe(&mut self, event: &Event) {
+        self.observe_claim(event);
         match *event {
             Event::CertificateIssued { certificate, energy, class } => {
                 self.classes.insert(certificate, class);
@@ -141,6 +170,37 @@ impl Certificates {
         change(holding);
         if *holding == Holding::default() {
             self.holdings.remove(&key);
+        }
+    }
+
+    /// Draws a part of a claim, or that it is void.
+    fn observe_claim(&mut self, event: &Event) {
+        match event {
+            Event::CertificateRetired {
+                certificate,
+                holder,
+                energy,
+                consumption_slot,
+                beneficiary,
+                purpose,
+                retirement,
+            } => {
+                let claim = self.claims.entry((*holder, *retirement)).or_insert_with(|| ClaimView {
+                    slot: *consumption_slot,
+                    class: self.classes.get(certificate).copied().unwrap_or_default(),
+                    energy: 0,
+                    voided: 0,
+                    beneficiary: beneficiary.clone(),
+                    purpose: purpose.clone(),
+                });
+                claim.energy += energy.0;
+            }
+            Event::CertificateVoided { holder, energy, was: CertificateUse::Retired(retirement), .. } => {
+                if let Some(claim) = self.claims.get_mut(&(*holder, *retirement)) {
+                    claim.voided += energy.0;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -245,6 +305,16 @@ mod tests {
         check(&before, ANN, OTHER, [0, 0, 8, 0, 0]);
         assert_eq!(before.nationals_of(ANN).collect::<Vec<_>>(), [(GEC, &national(false))]);
         assert_eq!(before.nationals_of(EVE).count(), 0);
+        let claim = |voided| ClaimView {
+            slot: Slot(7),
+            class: CertificateClass::Exported,
+            energy: 4,
+            voided,
+            beneficiary: "Mill No. 3".into(),
+            purpose: String::new(),
+        };
+        assert_eq!(before.claims_of(ANN).collect::<Vec<_>>(), [(CLAIM, &claim(0))]);
+        assert_eq!(before.claims_of(EVE).count(), 0);
 
         events.extend([
             Event::CertificateWithdrawn { certificate: CERTIFICATE, energy: Energy(12), reason: "x".into() },
@@ -260,6 +330,7 @@ mod tests {
         check(&after, ANN, CERTIFICATE, [0, 0, 0, 0, 10]);
         check(&after, ANN, OTHER, [8, 0, 0, 0, 0]);
         assert_eq!(after.nationals_of(ANN).collect::<Vec<_>>(), [(GEC, &national(true))]);
+        assert_eq!(after.claims_of(ANN).collect::<Vec<_>>(), [(CLAIM, &claim(4))]);
 
         let expired = Event::CertificateExpired { certificate: CERTIFICATE, holder: EVE, energy: Energy(12) };
         let after = drawn(&[issued(CERTIFICATE, 12), expired, voided(EVE, 12, CertificateUse::Expired)]);

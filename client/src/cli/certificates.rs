@@ -2,7 +2,7 @@
 
 use parkwatt_client::v1::command::Kind;
 use parkwatt_client::v1::{
-    self, BundleCertificates, Bundled, CertificateHolding, CertificateId, GecId, NationalCertificate,
+    self, BundleCertificates, Bundled, CertificateHolding, CertificateId, Claim, GecId, NationalCertificate,
     RetireCertificates, TransferCertificates, outcome,
 };
 use serde_json::{Value, json};
@@ -38,8 +38,11 @@ pub async fn list(count: u32, options: &Options) -> Result<Report, Failure> {
         json: json!({
             "certificates": holdings.iter().map(holding_json).collect::<Vec<_>>(),
             "national_certificates": nationals.iter().map(national_json).collect::<Vec<_>>(),
+            "claims": listed.claims.iter().map(claim_json).collect::<Vec<_>>(),
         }),
-        text: holdings_text(&holdings, &desk) + &nationals_text(&nationals, &desk),
+        text: holdings_text(&holdings, &desk)
+            + &nationals_text(&nationals, &desk)
+            + &claims_text(&listed.claims, &desk, options),
         refused: false,
     })
 }
@@ -225,5 +228,46 @@ fn national_json((id, national): &(GecId, &NationalCertificate)) -> Value {
         "last_generation_start": slot_rfc3339(national.last_slot),
         "parts": national.parts,
         "voided": national.voided,
+    })
+}
+
+/// Returns the claims for people; nothing where there are none.
+fn claims_text(claims: &[Claim], desk: &Desk, options: &Options) -> String {
+    let Some(newest) = claims.first() else { return String::new() };
+    let columns = [
+        left("claim"),
+        left(format!("generated from ({})", zone_text(&desk.zone))),
+        left("class"),
+        right("claimed"),
+        right("void"),
+        left("for"),
+        left("purpose"),
+    ];
+    let row = |claim: &Claim| {
+        vec![
+            claim.number.to_string(),
+            slot_text(claim.slot, &desk.zone),
+            word(CLASS, claim.class().as_str_name()).replace('_', "-"),
+            energy_text(claim.energy_wh),
+            energy_text(claim.voided_wh),
+            claim.beneficiary.clone(),
+            claim.purpose.clone(),
+        ]
+    };
+    let table = table(&columns, claims.iter().map(row).collect(), "");
+    let next = next_command(&format!("parkwatt certificates statement {}", newest.number), options);
+    format!("\n{table}\nNext: {next}\n")
+}
+
+fn claim_json(claim: &Claim) -> Value {
+    json!({
+        "retirement": claim.number,
+        "slot": claim.slot,
+        "generation_start": slot_rfc3339(claim.slot),
+        "class": word(CLASS, claim.class().as_str_name()),
+        "energy_wh": claim.energy_wh,
+        "voided_wh": claim.voided_wh,
+        "beneficiary": claim.beneficiary,
+        "purpose": claim.purpose,
     })
 }

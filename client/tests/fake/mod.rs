@@ -45,6 +45,8 @@ pub struct Script {
     pub certificates: Vec<CertificateHolding>,
     /// His national certificates.
     pub nationals: Vec<NationalCertificate>,
+    /// What he claimed, in short.
+    pub claims: Vec<Claim>,
     /// Every claim.
     pub retirement: Option<RetirementStatement>,
     /// The parts of his statement.
@@ -241,6 +243,7 @@ impl Account for Services {
         self.private(&request, |script| ListCertificatesResponse {
             holdings: script.certificates.clone(),
             nationals: script.nationals.clone(),
+            claims: script.claims.clone(),
         })
     }
 
