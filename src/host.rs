@@ -16,7 +16,6 @@ use parkwatt_ledger::{
     CheckpointSigner, Group, JournalOptions, Ledger, OpenError, Origin, OriginError, ReadError, ReopenError,
     SignedCheckpoint, Store, open_or_rebuild,
 };
-use parkwatt_proto::log_origin;
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -31,6 +30,7 @@ use crate::{
     replay::{Divergence, Replay},
     sequence::{self, GroupLimits, Queue},
     views::Views,
+    wire::log_origin,
 };
 
 /// The file with the ledger's verification key, beside the journal.

@@ -15,6 +15,7 @@ pub use certificates::{certificate_id, class, gec_id};
 pub use events::{auction, event_fact, trade};
 pub use genesis::{config_of, genesis};
 pub use outcome::{new_order, order_id, outcome, phase, side};
+pub use parkwatt_proto::log_origin;
 pub use parse::{Malformed, parse};
 pub use rotation::check_consent;
 pub use tariffs::tariffs;

@@ -16,7 +16,7 @@ use std::{
 /// The size of the demo's ledger.
 pub const DEMO_SIZE: u64 = 80_852;
 /// The root of the demo's ledger.
-pub const DEMO_ROOT: &str = "eBmsZzGu0wP0QsTXU8DsftLO6hJKHAq0W8j87XiacFI=";
+pub const DEMO_ROOT: &str = "7x7CAlftARE9D33QInbks+/Z++XTGNwhfILEJ+mTKiY=";
 
 /// Where a node's data and its log are, and how it is started.
 pub struct Place {

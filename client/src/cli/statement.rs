@@ -147,6 +147,7 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
         total[AMOUNT_AT] = yuan(amount);
         rows.push(total);
     }
+    let (columns, rows) = without_idle(columns, rows);
     let table = table(&columns, rows, "Nothing was recorded in this period.");
     format!("{head}\n{table}\n{}\n\n{}", certificates_text(&statement.figures), gain_text(&statement.figures))
 }
@@ -161,14 +162,25 @@ const HEADINGS: [&str; 13] = [
     "to grid\nkWh",
     "energy\nyuan",
     "wheeling\nyuan",
-    "other charges\nyuan",
+    "other\nyuan",
     "grid\nyuan",
     "amount\nyuan",
-    "without market\nyuan",
-    "certificates held\nkWh",
+    "no market\nyuan",
+    "held\nkWh",
 ];
 /// The place of the amount in a row.
 const AMOUNT_AT: usize = 11;
+
+/// Leaves out the columns in which nothing but zeros stands, so that a table is as narrow as it can be.
+fn without_idle<C>(columns: Vec<C>, rows: Vec<Vec<String>>) -> (Vec<C>, Vec<Vec<String>>) {
+    let says = |cell: &String| cell.chars().any(|letter| !"0.".contains(letter));
+    let is_kept = |place: usize| [0, AMOUNT_AT].contains(&place) || rows.iter().any(|row| says(&row[place]));
+    let kept: Vec<usize> = (0..columns.len()).filter(|place| is_kept(*place)).collect();
+    let pick = |row: Vec<String>| kept.iter().map(|place| row[*place].clone()).collect();
+    let rows = rows.into_iter().map(pick).collect();
+    let columns = columns.into_iter().enumerate().filter(|(place, _)| kept.contains(place));
+    (columns.map(|(_, column)| column).collect(), rows)
+}
 
 fn row(of: String, figures: &Figures) -> Vec<String> {
     let sum = |columns: &[Column]| columns.iter().map(|column| figures.get(*column)).sum();

@@ -80,7 +80,7 @@ impl Facts {
             Purpose::Deposit => assert!(from == Account::Bank && amount > 0),
             Purpose::Payout => {
                 assert!(to == Account::Bank && amount > 0);
-                assert!(self.balances[&from] > -HALF_A_FEN, "credit was paid out");
+                assert!(self.balances[&from] >= -HALF_A_FEN, "credit was paid out");
             }
             Purpose::Rounding => {
                 assert!(to == Account::Rounding && amount.abs() <= HALF_A_FEN);
