@@ -11,16 +11,19 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use parkwatt_ledger::{Group, Ledger, SignedCheckpoint, Store};
 use parkwatt_proto::v1;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 use tracing::{error, warn};
 
 use crate::{
     apply::Applied,
     index::{BY_DIGEST, digest, index_rows},
+    metrics::MarketMetrics,
     receipt::receipt_again,
     refusal::Refused,
     sequence::{PendingCommand, Queue},
@@ -43,6 +46,8 @@ pub struct Shared {
     pub store: Option<Store>,
     /// How many leaves `store` has: it is written behind the checkpoint.
     pub stored: watch::Receiver<u64>,
+    /// What is measured of the market.
+    pub metrics: MarketMetrics,
 }
 
 /// Makes groups durable.
@@ -71,7 +76,10 @@ impl Appender {
         let (behind, work) = sync_channel(BEHIND_LEN_MAX);
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_behind(&work, &store, &stored, &queue))
+            .spawn({
+                let behind = shared.metrics.store_behind.clone();
+                move || write_behind(&work, &store, &stored, &queue, &behind)
+            })
             .expect("the system starts one thread for each store when the node starts");
         Appender { ledger, shared, behind: Some(behind), thread: Some(thread) }
     }
@@ -79,6 +87,7 @@ impl Appender {
     /// Returns when `applied` is durable and visible.
     pub fn append(&mut self, applied: &[Arc<Applied>]) {
         let leaves = applied.iter().flat_map(|applied| applied.leaves.iter().cloned()).collect();
+        let begun = Instant::now();
         let group = match self.ledger.append(leaves) {
             Ok(group) => group,
             Err(problem) => {
@@ -87,6 +96,11 @@ impl Appender {
             }
         };
         // Here a crash finds the group in the journal; its receipts may or may not have been given.
+        let metrics = &self.shared.metrics;
+        metrics.append_seconds.observe(begun.elapsed().as_secs_f64());
+        metrics.group_len.observe(f64::from(u32::try_from(applied.len()).unwrap_or(u32::MAX)));
+        metrics.leaves.set(group.end_index());
+        metrics.store_behind.inc_by(len_of(&group));
         {
             let mut views = self.shared.views.write().expect("no writer of the views panics and lives");
             for applied in applied {
@@ -124,7 +138,17 @@ impl Drop for Appender {
     }
 }
 
-fn write_behind(work: &Receiver<Behind>, store: &Store, stored: &watch::Sender<u64>, queue: &Queue) {
+fn len_of(group: &Group) -> i64 {
+    i64::try_from(group.leaves.len()).expect("a group of 4 GiB has fewer leaves")
+}
+
+fn write_behind(
+    work: &Receiver<Behind>,
+    store: &Store,
+    stored: &watch::Sender<u64>,
+    queue: &Queue,
+    behind: &Gauge,
+) {
     for work in work {
         match work {
             Behind::Group(group) => {
@@ -135,6 +159,7 @@ fn write_behind(work: &Receiver<Behind>, store: &Store, stored: &watch::Sender<u
                     return;
                 }
                 stored.send_replace(group.end_index());
+                behind.dec_by(len_of(&group));
             }
             Behind::LookUp(repeat) => look_up(store, queue, repeat.0),
         }

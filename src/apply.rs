@@ -44,6 +44,13 @@ pub enum Cause {
     Tick,
 }
 
+impl Applied {
+    /// Returns whether this is no command that was rejected.
+    pub fn is_accepted(&self) -> bool {
+        !matches!(self.cause, Cause::Command { outcome: engine::Outcome::Rejected(_), .. })
+    }
+}
+
 impl Replica {
     /// Founds a market, and returns it with the ledger's first leaf.
     ///

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use parkwatt_engine as engine;
 use serde::{Deserialize, Serialize};
 
+use crate::tls::TlsFiles;
+
 /// How a node runs. Every field may be left out of the file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -29,6 +31,23 @@ pub struct NodeConfig {
     pub segment_bytes: u64,
     /// How long a session may last, in seconds. Default 900.
     pub session_s_max: u64,
+    /// How many commands of one key come through in a second, in the long run. Default 2,000: a command can place
+    /// 1,000 orders.
+    pub key_commands_per_s: u32,
+    /// How many commands of one key come through at once. Default 20,000.
+    pub key_commands_burst: u32,
+    /// How many commands of one connection may be unauthentic in a second, in the long run; beyond, nothing of it
+    /// is verified. Default 10.
+    pub connection_unauthentic_per_s: u32,
+    /// How many commands of one connection may be unauthentic at once. Default 100.
+    pub connection_unauthentic_burst: u32,
+    /// How many connections there may be; further ones are closed at once. Default 4,096.
+    pub connections_max: usize,
+    /// How many connections one address may have. Default 1,024: a proxy is one address.
+    pub connections_per_address_max: usize,
+    /// How long a connection's handshake, TLS and the preface of HTTP/2, may take, in milliseconds. Default
+    /// 10,000.
+    pub handshake_ms: u64,
     /// How many concurrent calls one connection may have. Default 256.
     pub connection_calls_max: u32,
     /// After how long an idle connection is asked whether it lives, in seconds. Default 30.
@@ -36,6 +55,10 @@ pub struct NodeConfig {
     /// How long calls under way may take to end when the node is told to stop, in milliseconds. Default
     /// 5,000.
     pub drain_ms: u64,
+    /// Where operators' tools find `/healthz`, `/readyz` and `/metrics`, over plain HTTP. Default: nowhere.
+    pub admin_listen: Option<SocketAddr>,
+    /// TLS; without it the node speaks plain HTTP/2. Default: none.
+    pub tls: Option<TlsFiles>,
     /// The market that is founded when there is no ledger yet; later the ledger says what the market is.
     pub market: MarketFile,
 }
@@ -52,9 +75,18 @@ impl Default for NodeConfig {
             group_bytes_max: 4 << 20,
             segment_bytes: 64 << 20,
             session_s_max: 900,
+            key_commands_per_s: 2_000,
+            key_commands_burst: 20_000,
+            connection_unauthentic_per_s: 10,
+            connection_unauthentic_burst: 100,
+            connections_max: 4_096,
+            connections_per_address_max: 1_024,
+            handshake_ms: 10_000,
             connection_calls_max: 256,
             keep_alive_s: 30,
             drain_ms: 5_000,
+            admin_listen: None,
+            tls: None,
             market: MarketFile::default(),
         }
     }
@@ -77,6 +109,13 @@ impl NodeConfig {
             ("group_commands_max", self.group_commands_max as u64, 1 << 20),
             ("group_bytes_max", self.group_bytes_max as u64, 1 << 30),
             ("session_s_max", self.session_s_max, 366 * 86_400),
+            ("key_commands_per_s", self.key_commands_per_s.into(), 1 << 30),
+            ("key_commands_burst", self.key_commands_burst.into(), 1 << 30),
+            ("connection_unauthentic_per_s", self.connection_unauthentic_per_s.into(), 1 << 30),
+            ("connection_unauthentic_burst", self.connection_unauthentic_burst.into(), 1 << 30),
+            ("connections_max", self.connections_max as u64, 1 << 20),
+            ("connections_per_address_max", self.connections_per_address_max as u64, 1 << 20),
+            ("handshake_ms", self.handshake_ms, 3_600_000),
             ("connection_calls_max", self.connection_calls_max.into(), 1 << 24),
             ("keep_alive_s", self.keep_alive_s, 86_400),
             ("drain_ms", self.drain_ms, 3_600_000),

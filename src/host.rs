@@ -26,6 +26,7 @@ use crate::{
     config::NodeConfig,
     index::index_rows,
     keys::{KeyError, NodeKeys},
+    metrics::MarketMetrics,
     refusal::Refused,
     replay::{Divergence, Replay},
     sequence::{self, GroupLimits, Queue},
@@ -229,14 +230,17 @@ fn open_for_writing(
     let market_config = replica.market().config().clone();
     let checkpoint = ledger.checkpoint().expect("a founded market has a checkpoint").clone();
     let (stored, reached) = watch::channel(ledger.size());
+    let metrics = MarketMetrics::default();
+    metrics.leaves.set(ledger.size());
     let shared = Arc::new(Shared {
         views: RwLock::new(views),
         checkpoint: RwLock::new(checkpoint),
         store: Some(store.clone()),
         stored: reached,
+        metrics: metrics.clone(),
     });
     let limits = GroupLimits { commands_max: config.group_commands_max, bytes_max: config.group_bytes_max };
-    let (queue, inbox) = sequence::queue(config.queue_len_max);
+    let (queue, inbox) = sequence::queue(config.queue_len_max, &metrics);
     let appender = Appender::start(ledger, shared.clone(), store, stored, queue.clone());
     let thread = sequence::start(&market_config.name, inbox, limits, clock.clone(), replica, appender);
     let market = Market {
@@ -309,6 +313,7 @@ impl Recovery {
                 checkpoint: RwLock::new(checkpoint),
                 store: None,
                 stored: watch::channel(0).1,
+                metrics: MarketMetrics::default(),
             }),
             session_s_max: config.session_s_max,
             vkey: None,

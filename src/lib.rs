@@ -22,8 +22,15 @@ pub mod views;
 pub mod config;
 pub mod host;
 pub mod keys;
+// How strangers reach it, and operators see how it is.
+pub mod admin;
+pub mod allowance;
+pub mod connections;
+pub mod metrics;
 pub mod node;
 pub mod replay;
+pub mod settings;
+pub mod tls;
 
 // Who trusts nobody, and who shows it all.
 pub mod audit;

@@ -1,6 +1,15 @@
 //! The node: one gRPC server over one market, and how it starts and ends.
 
-use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use parkwatt_engine::{Slot, Timestamp};
 use parkwatt_proto::v1::{
@@ -11,22 +20,28 @@ use parkwatt_proto::v1::{
     market_data_server::MarketDataServer,
     simulation_server::{Simulation, SimulationServer},
 };
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use tonic::{
     Request, Response, Status,
-    transport::{Server, server::TcpIncoming},
+    transport::{Server, server::Router},
 };
-use tracing::{info, warn};
+use tower::layer::util::{Identity, Stack};
+use tracing::{error, info, warn};
 
 use crate::{
+    admin::{self, Watched},
+    allowance::Rate,
     clock::Clock,
     config::NodeConfig,
+    connections::{self, ConnectionLimits},
     host::{self, Door, HostError, Hosted, Market},
     keys::NodeKeys,
+    metrics::{CallsLayer, Metrics},
     reads::{AccountReads, LedgerReads, MarketDataReads},
     receive::{Receive, ReceiveLimits},
     refusal::Refused,
     sequence::Work,
+    tls::{Tls, TlsError},
     wire::Malformed,
 };
 
@@ -40,8 +55,12 @@ pub struct Node {
     pub address: SocketAddr,
     /// Its market.
     pub market: Arc<Market>,
+    /// Where its admin port is, if it has one.
+    pub admin_address: Option<SocketAddr>,
     hosted: Hosted,
     listener: TcpListener,
+    admin: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
     config: NodeConfig,
 }
 
@@ -52,13 +71,18 @@ pub enum NodeError {
     #[error(transparent)]
     Host(#[from] HostError),
     /// It cannot listen.
-    #[error("listen: cannot listen on {address}: {source}")]
+    #[error("{field}: cannot listen on {address}: {source}")]
     Listen {
+        /// The setting.
+        field: &'static str,
         /// Where.
         address: SocketAddr,
         /// What.
         source: std::io::Error,
     },
+    /// Its certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The server broke.
     #[error("the gRPC server ended: {0}")]
     Server(#[from] tonic::transport::Error),
@@ -74,19 +98,58 @@ impl Node {
         clock: Clock,
         program: &Path,
     ) -> Result<Node, NodeError> {
+        let tls = config.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
         let hosted = host::open(&config, keys, clock, program)?;
-        let listen = |source| NodeError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        Ok(Node { address, market: hosted.market.clone(), hosted, listener, config })
+        let (listener, address) = listen("listen", config.listen).await?;
+        let (admin, admin_address) = match config.admin_listen {
+            None => (None, None),
+            Some(address) => {
+                let (listener, address) = listen("admin_listen", address).await?;
+                (Some(listener), Some(address))
+            }
+        };
+        Ok(Node {
+            address,
+            market: hosted.market.clone(),
+            admin_address,
+            hosted,
+            listener,
+            admin,
+            tls,
+            config,
+        })
     }
 
     /// Answers until `stop` comes, then lets calls under way end until the drain's deadline, and then ends
     /// the market.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
         let (stopping, stopped) = oneshot::channel();
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
-        let server = router(&self.config, &self.market).await;
+        let metrics = Arc::new(Metrics::new(&self.market.config.name, &self.market.shared.metrics));
+        let watched = Arc::new(Watched {
+            market: self.market.clone(),
+            metrics: metrics.clone(),
+            stops: AtomicBool::new(false),
+        });
+        // They end with this call.
+        let mut beside = JoinSet::new();
+        if let Some(admin) = self.admin {
+            let watched = watched.clone();
+            beside.spawn(async move {
+                if let Err(problem) = admin::serve(admin, watched).await {
+                    error!(%problem, "the admin port ended");
+                }
+            });
+        }
+        if let Some(tls) = self.tls.clone() {
+            beside.spawn(tls.follow_files());
+        }
+        let limits = ConnectionLimits {
+            connections_max: self.config.connections_max,
+            per_address_max: self.config.connections_per_address_max,
+            handshake: Duration::from_millis(self.config.handshake_ms),
+        };
+        let incoming = connections::accept(self.listener, limits, self.tls, metrics.connections.clone());
+        let server = router(&self.config, &self.market, &metrics).await;
         let server = server.serve_with_incoming_shutdown(incoming, async {
             let _ = stopped.await;
         });
@@ -94,6 +157,7 @@ impl Node {
         let ended = tokio::select! {
             ended = &mut server => ended,
             () = stop => {
+                watched.stops.store(true, Ordering::Relaxed);
                 info!("stopping: calls under way may end, new ones are refused");
                 let _ = stopping.send(());
                 // OK because: one client that has not sent its preface would hold a graceful shutdown for
@@ -112,10 +176,26 @@ impl Node {
     }
 }
 
-async fn router(config: &NodeConfig, market: &Arc<Market>) -> tonic::transport::server::Router {
+async fn listen(field: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), NodeError> {
+    let failed = |source| NodeError::Listen { field, address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+async fn router(
+    config: &NodeConfig,
+    market: &Arc<Market>,
+    metrics: &Metrics,
+) -> Router<Stack<CallsLayer, Identity>> {
     let limits = ReceiveLimits {
         payload_bytes_max: config.payload_bytes_max,
         stream_in_flight_max: config.stream_in_flight_max,
+        commands: Rate { per_s: config.key_commands_per_s, burst: config.key_commands_burst },
+        unauthentic: Rate {
+            per_s: config.connection_unauthentic_per_s,
+            burst: config.connection_unauthentic_burst,
+        },
     };
     let exchange = ExchangeServer::new(Receive::new(market.clone(), limits))
         .max_decoding_message_size(config.payload_bytes_max + ENVELOPE_OVERHEAD_BYTES);
@@ -134,7 +214,7 @@ async fn router(config: &NodeConfig, market: &Arc<Market>) -> tonic::transport::
     Server::builder()
         .concurrency_limit_per_connection(config.connection_calls_max as usize)
         .http2_keepalive_interval(Some(Duration::from_secs(config.keep_alive_s)))
-        .tcp_nodelay(true)
+        .layer(metrics.layer())
         .add_service(exchange)
         .add_service(MarketDataServer::new(MarketDataReads(market.clone())))
         .add_service(AccountServer::new(AccountReads(market.clone())))

@@ -4,17 +4,19 @@
 //! Steps 1 to 3 share nothing, so they run on all cores; the commands of one stream keep their order all the
 //! same.
 
-use std::{pin::Pin, sync::Arc};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
 
+use parkwatt_engine::{PublicKey, Request};
 use parkwatt_proto::{
     COMMAND_TYPE,
     v1::{self, answer, exchange_server::Exchange},
 };
 use tokio::sync::oneshot;
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Response, Status, Streaming};
 
 use crate::{
+    allowance::{Allowances, Rate},
     authenticate::authenticate,
     host::Market,
     refusal::Refused,
@@ -23,9 +25,14 @@ use crate::{
 };
 
 /// The service to which commands are handed in.
+#[derive(Clone)]
 pub struct Receive {
     market: Arc<Market>,
     limits: ReceiveLimits,
+    /// What each enrolled key may hand in.
+    by_key: Arc<Allowances<PublicKey>>,
+    /// What each connection may hand in that is nobody's word: verifying it costs as much as an honest command.
+    unauthentic_by_peer: Arc<Allowances<Peer>>,
 }
 
 /// What one caller may hand in.
@@ -35,41 +42,68 @@ pub struct ReceiveLimits {
     pub payload_bytes_max: usize,
     /// How many commands of one stream are under way at once.
     pub stream_in_flight_max: usize,
+    /// How many commands of one key.
+    pub commands: Rate,
+    /// How many commands of one connection whose signature is nobody's.
+    pub unauthentic: Rate,
 }
+
+/// A connection, by where it comes from.
+type Peer = Option<SocketAddr>;
 
 type Answers = Pin<Box<dyn Stream<Item = Result<v1::Answer, Status>> + Send>>;
 
 impl Receive {
     /// Returns the service for one market.
     pub fn new(market: Arc<Market>, limits: ReceiveLimits) -> Receive {
-        Receive { market, limits }
+        Receive {
+            market,
+            limits,
+            by_key: Arc::new(Allowances::new(limits.commands)),
+            unauthentic_by_peer: Arc::new(Allowances::new(limits.unauthentic)),
+        }
     }
-}
 
-/// Takes an envelope through steps 1 to 3.
-fn admit(
-    market: &Market,
-    limits: ReceiveLimits,
-    signed: v1::SignedCommand,
-    receipt: ReceiptSender,
-) -> Result<PendingCommand, (Refused, ReceiptSender)> {
-    let admitted = || {
-        let (len, max) = (signed.payload.len(), limits.payload_bytes_max);
+    /// Takes an envelope from `peer` through steps 1 to 3.
+    fn admit(
+        &self,
+        peer: Peer,
+        signed: v1::SignedCommand,
+        receipt: ReceiptSender,
+    ) -> Result<PendingCommand, (Refused, ReceiptSender)> {
+        match self.check(peer, &signed) {
+            Ok(request) => Ok(PendingCommand { signed, request, receipt, new_as_of: None }),
+            Err(why) => Err((why, receipt)),
+        }
+    }
+
+    fn check(&self, peer: Peer, signed: &v1::SignedCommand) -> Result<Request, Refused> {
+        let (len, max) = (signed.payload.len(), self.limits.payload_bytes_max);
         if len > max {
             return Err(Refused::TooLarge { len, max });
         }
+        let too_often = |what| move |retry_after| Refused::TooOften { what, retry_after };
+        let now = Instant::now();
+        self.unauthentic_by_peer
+            .look(&peer, now)
+            .map_err(too_often("too many commands of this connection had a signature that is nobody's"))?;
+        let key = self.whose(signed).inspect_err(|_| {
+            // Whether that was the last one, the next one hears.
+            let _ = self.unauthentic_by_peer.take(peer, now);
+        })?;
+        self.by_key.take(key, now).map_err(too_often("this key has handed in too many commands"))?;
+        Ok(wire::parse(&self.market.config, &signed.payload, key)?)
+    }
+
+    /// Returns the key that has signed, if it speaks here for anybody, or did.
+    fn whose(&self, signed: &v1::SignedCommand) -> Result<PublicKey, Refused> {
         let key = authenticate(COMMAND_TYPE, &signed.payload, &signed.public_key, &signed.signature)?;
-        let request = wire::parse(&market.config, &signed.payload, key)?;
-        let views = market.views();
+        let views = self.market.views();
         // A retired key may ask again what it asked while it spoke; the sequencer looks it up.
         if views.holder_of(&key).is_none() && !views.has_retired(&key) {
-            return Err(Refused::UnknownKey { key, market: market.config.name.clone() });
+            return Err(Refused::UnknownKey { key, market: self.market.config.name.clone() });
         }
-        Ok(request)
-    };
-    match admitted() {
-        Ok(request) => Ok(PendingCommand { signed, request, receipt, new_as_of: None }),
-        Err(why) => Err((why, receipt)),
+        Ok(key)
     }
 }
 
@@ -88,9 +122,13 @@ fn hand_in(market: &Market, admitted: Result<PendingCommand, (Refused, ReceiptSe
 
 #[tonic::async_trait]
 impl Exchange for Receive {
-    async fn submit(&self, request: Request<v1::SignedCommand>) -> Result<Response<v1::Receipt>, Status> {
+    async fn submit(
+        &self,
+        request: tonic::Request<v1::SignedCommand>,
+    ) -> Result<Response<v1::Receipt>, Status> {
         let (receipt, waiting) = oneshot::channel();
-        hand_in(&self.market, admit(&self.market, self.limits, request.into_inner(), receipt));
+        let peer = request.remote_addr();
+        hand_in(&self.market, self.admit(peer, request.into_inner(), receipt));
         Ok(Response::new(waiting.await.unwrap_or(Err(Refused::Stopped))?))
     }
 
@@ -98,20 +136,21 @@ impl Exchange for Receive {
 
     async fn submit_stream(
         &self,
-        request: Request<Streaming<v1::SignedCommand>>,
+        request: tonic::Request<Streaming<v1::SignedCommand>>,
     ) -> Result<Response<Answers>, Status> {
         let (market, limits) = (self.market.clone(), self.limits);
+        let peer = request.remote_addr();
         let mut envelopes = request.into_inner();
         let (admissions, admitted) = tokio::sync::mpsc::channel(limits.stream_in_flight_max);
         let (answers, waiting) = tokio::sync::mpsc::channel(limits.stream_in_flight_max);
 
-        let admitting = market.clone();
+        let admitting = self.clone();
         tokio::spawn(async move {
             while let Some(envelope) = envelopes.next().await {
                 let admission = envelope.map(|signed| {
-                    let market = admitting.clone();
+                    let admitting = admitting.clone();
                     let (receipt, waiting) = oneshot::channel();
-                    (tokio::spawn(async move { admit(&market, limits, signed, receipt) }), waiting)
+                    (tokio::spawn(async move { admitting.admit(peer, signed, receipt) }), waiting)
                 });
                 let is_broken = admission.is_err();
                 if admissions.send(admission).await.is_err() || is_broken {

@@ -53,6 +53,14 @@ pub enum Refused {
     /// The queue is full.
     #[error("the market's queue is full; try again in {} ms", RETRY_AFTER.as_millis())]
     Busy,
+    /// The caller has come too often.
+    #[error("{what}; try again in {} ms", retry_after.as_millis().max(1))]
+    TooOften {
+        /// What he did.
+        what: &'static str,
+        /// When he may come again.
+        retry_after: Duration,
+    },
     /// The node is ending, or its market has stopped.
     #[error("the market takes no more commands: the node is stopping")]
     Stopped,
@@ -78,7 +86,7 @@ impl Refused {
             }
             Refused::NotPermitted(_) => Code::PermissionDenied,
             Refused::NotFound(_) => Code::NotFound,
-            Refused::Busy => Code::ResourceExhausted,
+            Refused::Busy | Refused::TooOften { .. } => Code::ResourceExhausted,
             Refused::Stopped => Code::Unavailable,
             Refused::ReadOnly(_) => Code::FailedPrecondition,
             Refused::Unreadable(_) => Code::Internal,
@@ -99,6 +107,7 @@ impl Refused {
             Refused::NotPermitted(_) => "NOT_PERMITTED",
             Refused::NotFound(_) => "NOT_FOUND",
             Refused::Busy => "QUEUE_FULL",
+            Refused::TooOften { .. } => "TOO_OFTEN",
             Refused::Stopped => "STOPPED",
             Refused::ReadOnly(_) => "READ_ONLY",
             Refused::Unreadable(_) => "LEDGER_UNREADABLE",
@@ -130,9 +139,11 @@ impl From<Refused> for Status {
         if let Some(field) = refused.field() {
             details.add_bad_request_violation(field, message.as_str());
         }
-        if matches!(refused, Refused::Busy) {
-            details.set_retry_info(Some(RETRY_AFTER));
-        }
+        match refused {
+            Refused::Busy => details.set_retry_info(Some(RETRY_AFTER)),
+            Refused::TooOften { retry_after, .. } => details.set_retry_info(Some(retry_after)),
+            _ => &mut details,
+        };
         Status::with_error_details(refused.code(), message, details)
     }
 }

@@ -9,15 +9,16 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Weak,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parkwatt_engine::{Request, Timestamp};
 use parkwatt_proto::v1;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     apply::{Applied, Replica},
     clock::Clock,
     index::digest,
+    metrics::MarketMetrics,
     receipt::receipt,
     refusal::Refused,
 };
@@ -71,17 +73,22 @@ impl PendingCommand {
 
 /// The queue into a market.
 #[derive(Clone)]
-pub struct Queue(SyncSender<Work>);
+pub struct Queue {
+    work: SyncSender<Work>,
+    len: Gauge,
+    /// Whether somebody takes out what is put in.
+    inbox: Weak<()>,
+}
 
 impl Queue {
     /// Hands in a command; if the queue is full or the market has ended, its caller hears so at once.
     pub fn hand_in(&self, command: PendingCommand) {
-        let refused = match self.0.try_send(Work::Command(Box::new(command))) {
+        let (work, why) = match self.try_put(Work::Command(Box::new(command))) {
             Ok(()) => return,
             Err(TrySendError::Full(work)) => (work, Refused::Busy),
             Err(TrySendError::Disconnected(work)) => (work, Refused::Stopped),
         };
-        if let (Work::Command(command), why) = refused {
+        if let Work::Command(command) = work {
             command.answer(Err(why));
         }
     }
@@ -89,17 +96,31 @@ impl Queue {
     /// Ends the market after everything that was handed in before.
     pub fn stop(&self) {
         // A market that has ended already needs no stop.
-        let _ = self.0.send(Work::Stop);
+        self.len.inc();
+        let _ = self.work.send(Work::Stop);
     }
 
-    /// Inbox something else of the market.
+    /// Returns whether the market has ended, so that nothing is taken any more.
+    pub fn has_ended(&self) -> bool {
+        self.inbox.strong_count() == 0
+    }
+
+    /// Asks something else of the market.
     ///
     /// # Errors
     /// [`Refused::Busy`] if it is full, [`Refused::Stopped`] if the market has ended.
     pub fn put(&self, work: Work) -> Result<(), Refused> {
-        self.0.try_send(work).map_err(|problem| match problem {
+        self.try_put(work).map_err(|problem| match problem {
             TrySendError::Full(_) => Refused::Busy,
             TrySendError::Disconnected(_) => Refused::Stopped,
+        })
+    }
+
+    fn try_put(&self, work: Work) -> Result<(), TrySendError<Work>> {
+        // Counted before it is taken out.
+        self.len.inc();
+        self.work.try_send(work).inspect_err(|_| {
+            self.len.dec();
         })
     }
 }
@@ -114,12 +135,18 @@ pub struct GroupLimits {
 }
 
 /// What stands in a market's queue.
-pub struct Inbox(Receiver<Work>);
+pub struct Inbox {
+    work: Receiver<Work>,
+    metrics: MarketMetrics,
+    _is_open: Arc<()>,
+}
 
 /// Returns a queue that holds at most `len_max`, and its other end.
-pub fn queue(len_max: usize) -> (Queue, Inbox) {
-    let (sender, inbox) = sync_channel(len_max);
-    (Queue(sender), Inbox(inbox))
+pub fn queue(len_max: usize, metrics: &MarketMetrics) -> (Queue, Inbox) {
+    let (sender, work) = sync_channel(len_max);
+    let is_open = Arc::new(());
+    let queue = Queue { work: sender, len: metrics.queue_len.clone(), inbox: Arc::downgrade(&is_open) };
+    (queue, Inbox { work, metrics: metrics.clone(), _is_open: is_open })
 }
 
 /// Starts a market's thread.
@@ -131,10 +158,11 @@ pub fn start(
     replica: Replica,
     appender: Appender,
 ) -> JoinHandle<()> {
-    let sequencer = Sequencer { replica, clock, limits, appender, unstored: HashMap::new() };
+    let metrics = inbox.metrics.clone();
+    let sequencer = Sequencer { replica, clock, limits, appender, metrics, unstored: HashMap::new() };
     std::thread::Builder::new()
         .name(format!("market-{name}"))
-        .spawn(move || sequencer.run(&inbox.0))
+        .spawn(move || sequencer.run(&inbox))
         .expect("the system starts one thread for each market when the node starts")
 }
 
@@ -143,6 +171,7 @@ struct Sequencer {
     clock: Clock,
     limits: GroupLimits,
     appender: Appender,
+    metrics: MarketMetrics,
     /// Commands under a used nonce that were sequenced all the same, and may not be in the store yet: their
     /// digests, and their leaves' indices.
     unstored: HashMap<[u8; 32], u64>,
@@ -160,7 +189,8 @@ struct Group {
 }
 
 impl Sequencer {
-    fn run(mut self, inbox: &Receiver<Work>) {
+    fn run(mut self, inbox: &Inbox) {
+        let inbox = &inbox.work;
         loop {
             let mut group = Group::default();
             match inbox.recv_timeout(self.until_due()) {
@@ -196,6 +226,7 @@ impl Sequencer {
     }
 
     fn take(&mut self, work: Work, group: &mut Group) {
+        self.metrics.queue_len.dec();
         match work {
             Work::Command(command) => self.sequence(*command, group),
             Work::AdvanceTo { to, done } => {
@@ -218,7 +249,9 @@ impl Sequencer {
             return;
         }
         let at = self.moment_of_a_command(group);
+        let begun = Instant::now();
         let applied = Arc::new(self.replica.command(at, command.signed, command.request));
+        self.metrics.applied(applied.is_accepted(), begun.elapsed());
         group.receipts.push((command.receipt, applied.clone()));
         group.push(applied);
     }

@@ -22,7 +22,7 @@ use parkwatt_proto::v1::{
 use prost::Message;
 use tokio_stream::{Stream, StreamExt};
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Response, Status};
 
 use crate::ClientError;
@@ -36,6 +36,15 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer that is read: a thousand entries of the ledger, each with a whole schedule.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
+/// What a connection over TLS rests on.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// The roots of the node's certificate, as PEM; those of the system where none are given.
+    pub roots: Option<Vec<u8>>,
+    /// The certificate that is shown to the node, and its private key, both as PEM, where the node asks for one.
+    pub identity: Option<[Vec<u8>; 2]>,
+}
+
 /// A connection to a node; its copies share it.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -43,18 +52,47 @@ pub struct Connection {
     channel: Channel,
 }
 
+impl Trust {
+    fn tls(&self) -> ClientTlsConfig {
+        let config = match &self.roots {
+            None => ClientTlsConfig::new().with_native_roots(),
+            Some(roots) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots)),
+        };
+        match &self.identity {
+            None => config,
+            Some([certificate, key]) => config.identity(Identity::from_pem(certificate, key)),
+        }
+    }
+}
+
 /// Commands.
 impl Connection {
-    /// Connects to the node at `url`, such as `http://127.0.0.1:7400`.
+    /// Connects to the node at `url`, such as `http://127.0.0.1:7400` or `https://park.example:7400`, whose
+    /// certificate one of the system's roots must vouch for then.
     ///
     /// # Errors
-    /// [`ClientError::Address`] if `url` is not an `http` address; [`ClientError::Unreachable`] if nobody
-    /// answers there.
+    /// [`ClientError::Address`] if `url` is no address; [`ClientError::Unreachable`] if nobody answers there, or
+    /// not with a certificate that can be trusted.
     pub async fn open(url: &str) -> Result<Self, ClientError> {
+        Connection::open_with(url, &Trust::default()).await
+    }
+
+    /// Connects to the node at `url`; over TLS with the roots and the identity that `trust` has.
+    ///
+    /// # Errors
+    /// As [`Connection::open`]; also [`ClientError::Address`] if what `trust` has is no PEM.
+    pub async fn open_with(url: &str, trust: &Trust) -> Result<Self, ClientError> {
         let malformed = |cause| ClientError::Address { url: url.to_owned(), cause };
         let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| malformed(innermost(&error)))?;
-        if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().authority().is_none() {
-            return Err(malformed("an address is http://HOST:PORT".to_owned()));
+        let endpoint = match endpoint.uri().scheme_str() {
+            Some("http") => endpoint,
+            Some("https") => {
+                endpoint.tls_config(trust.tls()).map_err(|error| malformed(innermost(&error)))?
+            }
+            _ => return Err(malformed("an address is http://HOST:PORT or https://HOST:PORT".to_owned())),
+        };
+        if endpoint.uri().authority().is_none() {
+            return Err(malformed("an address is http://HOST:PORT or https://HOST:PORT".to_owned()));
         }
         let channel =
             endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await.map_err(|error| {
@@ -312,7 +350,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_http_addresses_are_taken() {
-        for url in ["", "127.0.0.1:7400", "https://127.0.0.1:7400", "http://", "a b"] {
+        for url in ["", "127.0.0.1:7400", "ftp://127.0.0.1:7400", "http://", "a b"] {
             let error = Connection::open(url).await.unwrap_err();
             assert!(matches!(error, ClientError::Address { .. }), "{url}: {error}");
         }

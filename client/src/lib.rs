@@ -37,7 +37,7 @@ mod signing;
 mod statement;
 
 pub use claim::{UnprovedStatement, verify_statement};
-pub use connection::Connection;
+pub use connection::{Connection, Trust};
 pub use error::ClientError;
 pub use key::{
     beside, create_key, generate_key, parse_public_key, public_key_text, read_key, replace_key, write_key,

@@ -1,13 +1,8 @@
 //! `parkwattd`: the node. It serves a market, shows a day of one, and checks its own store.
 
-use std::{
-    io::IsTerminal,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
 use parkwatt::{
     EXIT_CANNOT_OPEN, audit,
@@ -17,6 +12,8 @@ use parkwatt::{
     host::Door,
     keys::NodeKeys,
     node::{Node, NodeError},
+    settings,
+    tls::Tls,
 };
 use parkwatt_engine::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,12 +35,33 @@ enum Command {
     /// Run a node: gRPC on a port, the ledger on disk, until SIGTERM or Ctrl-C.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeOptions),
+    /// Check a node's settings without starting it, or show what they come to.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Compare a ledger's store with its journal; the node runs this before it opens a store.
     CheckStore {
         /// The market's folder, such as parkwatt-data/park.
         dir: PathBuf,
     },
 }
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Say whether a node would start with these settings, and if not, which one is wrong.
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Check(Settings),
+    /// Print every setting as it would be, defaults included, in the form of a file for --config.
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Show(Settings),
+}
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  parkwattd config check --config node.toml
+  parkwattd config show --set queue_len_max=100 > node.toml
+  PARKWATT_NODE_TLS='{certificate=\"a.pem\", key=\"b.pem\"}' parkwattd config check
+
+docs/node.toml has every setting with its default and what it is for.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -55,20 +73,31 @@ Examples:
 const SERVE_EXAMPLES: &str = "\
 Examples:
   parkwattd serve                                  one market, ledger in ./parkwatt-data, 127.0.0.1:7400
-  parkwattd serve --config node.toml               any setting of src/config.rs, from a file
-  parkwattd serve --data /srv/park --listen 0.0.0.0:7400";
+  parkwattd serve --config node.toml               any setting of docs/node.toml, from a file
+  parkwattd serve --data /srv/park --listen 0.0.0.0:7400
+  parkwattd serve --set admin_listen=127.0.0.1:7401 any setting, by its name";
 
 #[derive(Args)]
-struct ServeOptions {
-    /// A TOML file with any of the node's settings; flags go before it.
+struct Settings {
+    /// A TOML file with any of the node's settings. Variables of the environment go before it, such as
+    /// `PARKWATT_NODE_QUEUE_LEN_MAX`, and flags before both.
     #[arg(long, env = "PARKWATT_CONFIG")]
     config: Option<PathBuf>,
+    /// Any setting by its name; of one within a table, with a dot: market.name=yard.
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
     /// Where keys and ledgers are kept [default: parkwatt-data].
     #[arg(long, env = "PARKWATT_DATA")]
     data: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7400].
     #[arg(long, env = "PARKWATT_LISTEN")]
     listen: Option<SocketAddr>,
+}
+
+#[derive(Args)]
+struct ServeOptions {
+    #[command(flatten)]
+    settings: Settings,
     /// Run on simulated time from this moment on (RFC 3339); clients move it. For rehearsals.
     #[arg(long, value_name = "TIME")]
     simulated_from: Option<jiff::Timestamp>,
@@ -86,7 +115,9 @@ fn main() -> ExitCode {
         .init();
     let done = match command {
         Command::Demo(options) => demo::run(&options),
-        Command::Serve(options) => serve(options),
+        Command::Serve(options) => serve(&options),
+        Command::Config(ConfigCommand::Check(settings)) => check_config(&settings),
+        Command::Config(ConfigCommand::Show(settings)) => show_config(&settings),
         Command::CheckStore { dir } => return audit::check_store(&dir),
     };
     match done {
@@ -112,13 +143,8 @@ fn in_one_line(problem: &anyhow::Error) -> String {
     })
 }
 
-fn serve(options: ServeOptions) -> anyhow::Result<()> {
-    let mut config = match &options.config {
-        Some(path) => read_config(path)?,
-        None => NodeConfig::default(),
-    };
-    config.data = options.data.unwrap_or(config.data);
-    config.listen = options.listen.unwrap_or(config.listen);
+fn serve(options: &ServeOptions) -> anyhow::Result<()> {
+    let config = options.settings.read()?;
     let clock = match options.simulated_from {
         None => Clock::System,
         Some(start) => {
@@ -143,9 +169,39 @@ fn serve(options: ServeOptions) -> anyhow::Result<()> {
     })
 }
 
-fn read_config(path: &Path) -> anyhow::Result<NodeConfig> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("--config {}", path.display()))
+impl Settings {
+    fn read(&self) -> anyhow::Result<NodeConfig> {
+        let mut config = settings::read(self.config.as_deref(), std::env::vars(), &self.set)?;
+        config.data = self.data.clone().unwrap_or(config.data);
+        config.listen = self.listen.unwrap_or(config.listen);
+        Ok(config)
+    }
+}
+
+/// Checks everything about a node's settings that does not need its ledger.
+fn check_config(settings: &Settings) -> anyhow::Result<()> {
+    let config = settings.read()?;
+    // Any key: whose it is, the market's rules do not say.
+    let market = config.market.constitution([0; 32]).map_err(|problem| anyhow!("market.{problem}"))?;
+    market.check().map_err(|problem| anyhow!("market.{problem}"))?;
+    if let Some(files) = config.tls.clone() {
+        Tls::read(files)?;
+    }
+    println!(
+        "A node would serve market '{}' on {}, with its ledger in {}.",
+        market.name,
+        config.listen,
+        config.data.join(&market.name).display()
+    );
+    println!(
+        "If there is a ledger already, it says what the market is, and the market's settings are not used."
+    );
+    Ok(())
+}
+
+fn show_config(settings: &Settings) -> anyhow::Result<()> {
+    print!("{}", toml::to_string(&settings.read()?).context("the settings cannot be written as TOML")?);
+    Ok(())
 }
 
 /// Says what runs, and what to do first.
@@ -153,11 +209,15 @@ fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
     let market = &node.market.config;
     let zones: Vec<&str> = market.zones.iter().map(|zone| zone.name.as_str()).collect();
     println!(
-        "Parkwatt serves market '{}' (zones: {}) on http://{}",
+        "Parkwatt serves market '{}' (zones: {}) on {}://{}",
         market.name,
         zones.join(", "),
+        if config.tls.is_some() { "https" } else { "http" },
         node.address
     );
+    if let Some(address) = node.admin_address {
+        println!("Operators find http://{address}/healthz, /readyz and /metrics.");
+    }
     println!("Its ledger is in {}, with {} leaves.", config.data.display(), node.market.views().tree_size);
     if let Door::ReadOnly(why) = &node.market.door {
         println!("The market is READ-ONLY: {why}.");

@@ -28,9 +28,10 @@ pub struct Place {
 pub struct Node {
     /// Where it listens.
     pub address: SocketAddr,
+    url: String,
     child: Child,
     /// Held, since a node that cannot greet would end.
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Place {
@@ -67,21 +68,37 @@ impl Place {
 
     /// Starts a node that listens at `address`, and returns when it does.
     pub fn start_at(&self, address: SocketAddr) -> Node {
-        let mut child = self.spawn_at(address);
+        self.started(self.spawn_at(address))
+    }
+
+    /// Starts a node that the system gives at most so many descriptors, and returns when it listens.
+    pub fn start_with_descriptors(&self, count: u32) -> Node {
+        let program = env!("CARGO_BIN_EXE_parkwattd");
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -n {count} && exec \"$0\" \"$@\"")).arg(program);
+        self.started(self.spawn(shell, SocketAddr::from(([127, 0, 0, 1], 0))))
+    }
+
+    fn started(&self, mut child: Child) -> Node {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
         stdout.read_line(&mut greeting).unwrap();
-        let Some((_, address)) = greeting.trim_end().rsplit_once(" on http://") else {
+        let Some((_, url)) = greeting.trim_end().rsplit_once(" on ") else {
             let status = child.wait().unwrap();
             panic!("the node did not start, {status}: {greeting}{}", self.log());
         };
-        Node { address: address.parse().unwrap(), child, _stdout: stdout }
+        let (_, address) = url.split_once("://").unwrap();
+        Node { url: url.to_owned(), address: address.parse().unwrap(), child, stdout }
     }
 
     /// Starts a node at `address` without waiting for it.
     pub fn spawn_at(&self, address: SocketAddr) -> Child {
+        self.spawn(Command::new(env!("CARGO_BIN_EXE_parkwattd")), address)
+    }
+
+    fn spawn(&self, mut program: Command, address: SocketAddr) -> Child {
         let log = File::options().create(true).append(true).open(self.root.path().join("log")).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_parkwattd"))
+        program
             .args(["serve", "--listen", &address.to_string(), "--data"])
             .arg(self.data())
             .args(&self.args)
@@ -102,7 +119,14 @@ impl Place {
 impl Node {
     /// Returns its address as clients write it.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
+    }
+
+    /// Returns the next line that it says, without its end.
+    pub fn says(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
     }
 
     /// Kills it at once, whatever it is doing.
@@ -111,10 +135,15 @@ impl Node {
         self.child.wait().unwrap();
     }
 
-    /// Inbox it to end as a service manager does, and returns how it did.
-    pub fn stop(&mut self) -> ExitStatus {
+    /// Asks it to end, as a service manager does.
+    pub fn ask_to_stop(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Asks it to end, and returns how it did.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.ask_to_stop();
         self.child.wait().unwrap()
     }
 }

@@ -134,7 +134,7 @@ async fn stream(market: &Market, commands: Vec<SignedCommand>) -> Vec<answer::Ki
 
 #[tokio::test]
 async fn a_stream_is_answered_in_its_order_with_refusals_in_their_places() {
-    let mut market = Market::found().await;
+    let mut market = Market::found_with("connection_unauthentic_burst = 600").await;
     let mut ann = market.enrol_trader("ann").await;
     let mut commands = Vec::new();
     for number in 0..600 {

@@ -6,6 +6,8 @@ use std::{io::Read, net::TcpStream, process::Command};
 use parkwatt::EXIT_CANNOT_OPEN;
 use parkwatt_client::{ClientError, Connection};
 use parkwatt_proto::v1::Side;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
 use super::{
@@ -14,12 +16,13 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_told_to_stop_ends_cleanly_though_somebody_never_sent_his_preface() {
+async fn a_node_that_is_told_to_stop_ends_cleanly_though_a_call_has_not_ended() {
     let mut market = Market::found_with("drain_ms = 200").await;
     let mut ann = market.enrol_trader("ann").await;
     market.connection.submit(ann.sign(place(&[order(Side::Offer)]))).await.unwrap();
     let size = market.size().await;
-    let silent = TcpStream::connect(market.node.address).unwrap();
+    let (_commands, handed_in) = mpsc::channel(1);
+    let stream = market.exchange().await.submit_stream(ReceiverStream::new(handed_in)).await.unwrap();
 
     let status = market.node.stop();
     assert_eq!(status.code(), Some(0), "{}", market.place.log());
@@ -27,12 +30,21 @@ async fn a_node_that_is_told_to_stop_ends_cleanly_though_somebody_never_sent_his
     assert!(said.contains("calls were still under way at the drain's deadline"), "{said}");
     assert!(said.contains("stopped: everything acknowledged is durable"), "{said}");
     assert!(market.connection.checkpoint("").await.is_err(), "nobody listens any more");
-    drop(silent);
+    drop(stream);
 
     market.node = market.place.start();
     market.connection = Connection::open(&market.node.url()).await.unwrap();
     assert_eq!(market.size().await, size);
     assert!(market.place.log().contains("store=Equal"), "{}", market.place.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_sent_his_preface_does_not_hold_a_node_up() {
+    let mut market = Market::found_with("drain_ms = 3_600_000\nhandshake_ms = 3_600_000").await;
+    let _silent = TcpStream::connect(market.node.address).unwrap();
+    market.connection.checkpoint("").await.unwrap();
+    assert_eq!(market.node.stop().code(), Some(0));
+    assert!(!market.place.log().contains("deadline"), "{}", market.place.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

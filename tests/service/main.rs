@@ -1,9 +1,12 @@
 //! One real node, asked over real sockets: what it answers, what it refuses and how, and how it ends.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod admin;
 mod commands;
+mod connections;
 mod ending;
 mod envelopes;
+mod limits;
 mod market;
 #[path = "../node/mod.rs"]
 mod node;
@@ -13,3 +16,4 @@ mod retirements;
 mod rotation;
 mod sessions;
 mod settlement;
+mod tls;

@@ -67,6 +67,15 @@ pub struct Options {
         default_value = "http://127.0.0.1:7400"
     )]
     pub node: String,
+    /// The roots of an https node's certificate, as PEM [default: the system's]
+    #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_TLS_ROOTS")]
+    pub tls_roots: Option<PathBuf>,
+    /// A certificate to show to a node that asks for one, as PEM; with --tls-key
+    #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_TLS_CERTIFICATE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of --tls-certificate, as PEM
+    #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_TLS_KEY", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
     /// Your key's file [default: ~/.parkwatt/key.pem]
     #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_KEY")]
     pub key: Option<PathBuf>,

@@ -2,13 +2,14 @@
 //!
 //! Knows how a command is signed, handed in and tried again; does not know what it asks.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use parkwatt_client::v1::command::Kind;
 use parkwatt_client::v1::{Genesis, Receipt, SignedSession, outcome};
-use parkwatt_client::{ClientError, Connection, Signer, read_key};
+use parkwatt_client::{ClientError, Connection, Signer, Trust, read_key};
 
 use super::args::Options;
 use super::report::Failure;
@@ -39,7 +40,7 @@ pub struct Desk {
 impl Desk {
     /// Connects to the node, and asks it for the market and its time.
     pub async fn open(options: &Options) -> Result<Self, Failure> {
-        let connection = Connection::open(&options.node).await?;
+        let connection = Connection::open_with(&options.node, &trust(options)?).await?;
         let market = connection.market(&options.market).await?;
         let genesis = market.genesis.ok_or_else(|| incomplete(&connection, "the market's constitution"))?;
         Ok(Desk {
@@ -129,6 +130,23 @@ pub fn key_file(options: &Options) -> Result<PathBuf, Failure> {
         next: "Name the key's file with --key FILE or in PARKWATT_KEY.".to_owned(),
     })?;
     Ok(home.join(".parkwatt").join("key.pem"))
+}
+
+/// Returns what a connection over TLS rests on.
+fn trust(options: &Options) -> Result<Trust, Failure> {
+    let read = |path: &PathBuf| {
+        fs::read(path).map_err(|problem| Failure::File {
+            path: path.clone(),
+            problem: format!("cannot be read: {problem}"),
+            next: "Name the files of TLS with --tls-roots, --tls-certificate and --tls-key.".to_owned(),
+        })
+    };
+    let roots = options.tls_roots.as_ref().map(read).transpose()?;
+    let identity = match (&options.tls_certificate, &options.tls_key) {
+        (Some(certificate), Some(key)) => Some([read(certificate)?, read(key)?]),
+        _ => None,
+    };
+    Ok(Trust { roots, identity })
 }
 
 fn incomplete(connection: &Connection, what: &'static str) -> Failure {

@@ -1,0 +1,154 @@
+//! TLS: whose certificate opens a connection, in both directions, and certificates that change while a node runs.
+
+use std::{
+    fs,
+    io::Read,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use parkwatt_client::{ClientError, Connection, Trust};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+use super::node::Place;
+
+/// How long anything may take that must happen.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// An authority, and the files of TLS in a folder.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn roots(&self) -> Vec<u8> {
+        self.0.pem().into_bytes()
+    }
+
+    /// Returns a certificate for `name`, and its key.
+    fn vouch_for(&self, name: &str) -> [Vec<u8>; 2] {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        [certificate.pem().into_bytes(), key.serialize_pem().into_bytes()]
+    }
+
+    /// Writes the files of a node.
+    fn write(&self, dir: &Path) {
+        let [certificate, key] = self.vouch_for("127.0.0.1");
+        fs::write(dir.join("node.pem"), certificate).unwrap();
+        fs::write(dir.join("node-key.pem"), key).unwrap();
+    }
+}
+
+fn settings(dir: &Path, more: &str) -> String {
+    format!("tls = {{ certificate = '{0}/node.pem', key = '{0}/node-key.pem'{more} }}", dir.display())
+}
+
+async fn asked(url: &str, trust: &Trust) -> Result<String, ClientError> {
+    let connection = Connection::open_with(url, trust).await?;
+    Ok(connection.market("").await?.genesis.unwrap().market)
+}
+
+fn trusting(authority: &Authority) -> Trust {
+    Trust { roots: Some(authority.roots()), identity: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_shows_its_certificate_and_only_who_trusts_it_speaks_with_it() {
+    let (dir, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.write(dir.path());
+    let node = Place::with_config(&settings(dir.path(), ""), &[]).start();
+    assert!(node.url().starts_with("https://"), "{}", node.url());
+    assert_eq!(asked(&node.url(), &trusting(&authority)).await.unwrap(), "park");
+    let plain = node.url().replace("https", "http");
+    for (url, trust) in
+        [(node.url(), trusting(&Authority::new())), (node.url(), Trust::default()), (plain, Trust::default())]
+    {
+        let refused = asked(&url, &trust).await.unwrap_err();
+        assert!(matches!(refused, ClientError::Unreachable { .. }), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_asks_for_certificates_lets_nobody_in_without_one() {
+    let (dir, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.write(dir.path());
+    fs::write(dir.path().join("clients.pem"), authority.roots()).unwrap();
+    let more = format!(", client_roots = '{}/clients.pem'", dir.path().display());
+    let node = Place::with_config(&settings(dir.path(), &more), &[]).start();
+    let known = Trust { identity: Some(authority.vouch_for("factory")), ..trusting(&authority) };
+    assert_eq!(asked(&node.url(), &known).await.unwrap(), "park");
+    let stranger = Trust { identity: Some(Authority::new().vouch_for("factory")), ..trusting(&authority) };
+    for trust in [trusting(&authority), stranger] {
+        let refused = asked(&node.url(), &trust).await.unwrap_err();
+        assert!(matches!(refused, ClientError::Unreachable { .. }), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_replaced_is_shown_from_then_on_and_one_that_is_none_is_not() {
+    let (dir, before, after) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    before.write(dir.path());
+    let place = Place::with_config(&settings(dir.path(), ""), &[]);
+    let node = place.start();
+    assert!(asked(&node.url(), &trusting(&before)).await.is_ok());
+
+    let begun = Instant::now();
+    fs::write(dir.path().join("node.pem"), "no certificate").unwrap();
+    while !place.log().contains("tls.certificate") {
+        assert!(begun.elapsed() < PATIENCE, "{}", place.log());
+        std::thread::yield_now();
+    }
+    assert!(asked(&node.url(), &trusting(&before)).await.is_ok(), "the one before is still shown");
+
+    let begun = Instant::now();
+    after.write(dir.path());
+    while asked(&node.url(), &trusting(&after)).await.is_err() {
+        assert!(begun.elapsed() < PATIENCE, "{}", place.log());
+    }
+    assert!(asked(&node.url(), &trusting(&before)).await.is_err());
+}
+
+#[test]
+fn a_handshake_that_goes_no_further_is_closed_at_its_deadline() {
+    let (dir, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.write(dir.path());
+    let settings = format!("handshake_ms = 150\n{}", settings(dir.path(), ""));
+    let node = Place::with_config(&settings, &[]).start();
+    let mut silent = TcpStream::connect(node.address).unwrap();
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn a_file_of_tls_that_is_not_what_it_should_be_is_named_before_anything_starts() {
+    let (dir, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.write(dir.path());
+    let [_, another_key] = authority.vouch_for("127.0.0.1");
+    let write = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
+    let path = |name: &str| -> PathBuf { dir.path().join(name) };
+    write("empty.pem", b"");
+    write("another-key.pem", &another_key);
+    for (certificate, key, word) in [
+        ("absent.pem", "node-key.pem", "tls.certificate: "),
+        ("empty.pem", "node-key.pem", "has no certificate in it"),
+        ("node.pem", "empty.pem", "tls.key: "),
+        ("node.pem", "another-key.pem", "tls: "),
+    ] {
+        let toml = format!(
+            "tls = {{ certificate = '{}', key = '{}' }}",
+            path(certificate).display(),
+            path(key).display()
+        );
+        let place = Place::with_config(&toml, &[]);
+        let mut node = place.spawn_at(([127, 0, 0, 1], 0).into());
+        assert_ne!(node.wait().unwrap().code(), Some(0));
+        assert!(place.log().contains(word), "{word}: {}", place.log());
+    }
+}
