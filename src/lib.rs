@@ -24,6 +24,7 @@ pub mod host;
 pub mod keys;
 pub mod node;
 pub mod replay;
+pub mod witnessed;
 
 // Who trusts nobody, and who shows it all.
 pub mod audit;

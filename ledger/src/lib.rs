@@ -22,12 +22,15 @@
 
 // What is proved.
 mod checkpoint;
+mod cosigned;
+mod gathering;
 mod proof;
 mod tree;
 mod witness;
 // The durable form, and who writes it.
 mod journal;
 mod ledger;
+mod mirror;
 // The queried form.
 #[cfg(feature = "store")]
 mod rebuild;
@@ -37,8 +40,11 @@ mod store;
 pub use checkpoint::{
     CheckpointError, CheckpointSigner, CheckpointVerifier, Origin, OriginError, SignedCheckpoint,
 };
+pub use cosigned::{COSIGNED_FILE, COSIGNED_UNFINISHED, Cosigned, cosigned_notes, write_cosigned};
+pub use gathering::Gathered;
 pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
 pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
+pub use mirror::{Mirror, MirrorError};
 pub use proof::{ProofFormError, ProvedLeaf, TogetherError, UnprovedError, verify_together};
 #[cfg(feature = "store")]
 pub use rebuild::{

@@ -7,13 +7,18 @@ use std::fmt;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use indicatif::HumanCount;
 
-use super::{Amount, Audit, Check, Figures, KeySource, Replayed, Reported, Verdict, totals::Decimal};
+use super::{
+    Amount, Audit, Check, Figures, Followed, KeySource, Replayed, Reported, Seen, Verdict, Witnessing,
+    totals::Decimal,
+};
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Verdict::Intact => "intact",
             Verdict::Differing => "differing",
+            Verdict::Unwitnessed => "unwitnessed",
+            Verdict::Forked => "forked",
             Verdict::Unreadable => "unreadable",
             Verdict::Diverged => "diverged",
             Verdict::Tampered => "tampered",
@@ -32,6 +37,9 @@ impl fmt::Display for Audit {
         if self.figures.leaves > 0 {
             write_figures(f, &self.figures)?;
         }
+        if let Some(seen) = &self.seen {
+            row(f, "witnesses", seen)?;
+        }
         if let Some(replayed) = &self.replayed {
             write_replayed(f, replayed)?;
         }
@@ -42,6 +50,78 @@ impl fmt::Display for Audit {
             write_reported(f, reported)?;
         }
         write!(f, "{}", Conclusion(self))
+    }
+}
+
+/// A pass over a node, as people read it.
+impl fmt::Display for Followed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "node", &self.node)?;
+        row(f, "mirror", &self.folder.display())?;
+        if let Some(source) = self.key_source {
+            row(f, "key", &self.key)?;
+            row(f, "", &key_source_text(source))?;
+        }
+        let (leaves, new) = (HumanCount(self.tree_size), HumanCount(self.leaves_new));
+        row(f, "leaves", &format_args!("{leaves}, of them {new} new"))?;
+        if !self.tree_root.is_empty() {
+            row(f, "tree root", &self.tree_root)?;
+        }
+        if let Some(seen) = &self.seen {
+            row(f, "witnesses", seen)?;
+        }
+        write!(f, "{}", Pass(self))
+    }
+}
+
+/// What a witness has signed, as people read it.
+impl fmt::Display for Witnessing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "node", &self.node)?;
+        row(f, "witness", &self.witness)?;
+        let sizes: Vec<String> = self.signed.iter().map(|size| HumanCount(*size).to_string()).collect();
+        match sizes.last() {
+            None => row(
+                f,
+                "signed",
+                &format_args!("nothing new; last over {} leaves", HumanCount(self.tree_size)),
+            )?,
+            Some(_) => row(f, "signed", &format_args!("the checkpoints over {} leaves", sizes.join(", ")))?,
+        }
+        if let Some(finding) = &self.finding {
+            row(f, "found", finding)?;
+        }
+        let meaning = match self.verdict {
+            Verdict::Intact => "the node has only added to what was signed before",
+            Verdict::Unreadable => "nothing could be seen, or handed in",
+            _ => "nothing more is signed",
+        };
+        row(f, "verdict", &format_args!("{}: {meaning}", self.verdict))
+    }
+}
+
+/// What a pass has found, and the verdict.
+pub struct Pass<'a>(pub &'a Followed);
+
+impl fmt::Display for Pass<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(finding) = &self.0.finding {
+            row(f, "found", finding)?;
+        }
+        let meaning = match self.0.verdict {
+            Verdict::Intact => "the node has only added to what it had signed",
+            Verdict::Unwitnessed => {
+                "the node has only added to what it had signed, but too few witnesses have seen it"
+            }
+            Verdict::Unreadable => "it cannot be said what the node holds",
+            Verdict::Forked => {
+                "the node has signed what contradicts, or takes back, what it had signed before"
+            }
+            Verdict::Tampered | Verdict::Diverged | Verdict::Differing => {
+                "what the node gives out is not what it has signed"
+            }
+        };
+        row(f, "verdict", &format_args!("{}: {meaning}", self.0.verdict))
     }
 }
 
@@ -62,6 +142,10 @@ fn meaning(audit: &Audit) -> &'static str {
         (Verdict::Intact, Some(_)) => "everything here follows from signed commands",
         (Verdict::Intact, None) => "everything here is as it was signed",
         (Verdict::Differing, _) => "everything here follows from signed commands, but not all sums agree",
+        (Verdict::Unwitnessed, _) => "everything that was checked holds, but too few witnesses have seen it",
+        (Verdict::Forked, _) => {
+            "the node has signed what contradicts, or takes back, what it had signed before"
+        }
         (Verdict::Unreadable, _) => "it cannot be said whether this is as it was signed",
         (Verdict::Diverged, _) => "the node has signed what does not follow from its commands",
         (Verdict::Tampered, _) => "something here is not as it was signed",
@@ -145,6 +229,9 @@ pub(super) fn key_source_text(source: KeySource) -> &'static str {
         KeySource::BesideTheJournal => {
             "taken from the file 'vkey' beside the journal; check it with --vkey if you know it"
         }
+        KeySource::FromTheNode => {
+            "as the node itself says, whose operator could choose it: ask for it by another way, and give it with --vkey"
+        }
         KeySource::InTheFile => {
             "taken from the file itself, whose writer could choose it; check it with --vkey if you know it"
         }
@@ -169,6 +256,19 @@ fn write_reported(f: &mut fmt::Formatter<'_>, reported: &Reported) -> fmt::Resul
         column.set_cell_alignment(CellAlignment::Right);
     }
     writeln!(f, "\n{table}\n")
+}
+
+/// Who has seen which checkpoint, and what lies behind it.
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.witnesses.keys().map(String::as_str).collect();
+        let names = names.join(", ");
+        write!(f, "{names} have seen the first {} leaves; ", HumanCount(self.tree_size))?;
+        match self.leaves_behind {
+            0 => f.write_str("none lie behind these"),
+            behind => write!(f, "{} lie behind these, not seen yet", HumanCount(behind)),
+        }
+    }
 }
 
 pub(super) fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display) -> fmt::Result {

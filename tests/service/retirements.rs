@@ -235,7 +235,7 @@ async fn an_entry_is_proved_alone_to_those_who_may_see_it() {
 fn judged(dir: &tempfile::TempDir, text: &str, vkey: Option<&str>) -> (Verdict, String) {
     let path = dir.path().join("claim.json");
     fs::write(&path, text).unwrap();
-    let checked = check_file(&path, vkey);
+    let checked = check_file(&path, vkey, None);
     assert_eq!(checked.verdict == Verdict::Intact, checked.conclusion.is_some());
     (checked.verdict, checked.finding.unwrap_or_default())
 }
