@@ -9,7 +9,7 @@ use prost::Message;
 
 use crate::{
     check,
-    day::{Day, MILL, files, sign},
+    day::{Day, MILL, SLOT, files, sign},
 };
 
 #[test]
@@ -86,6 +86,37 @@ fn a_rotation_is_intact_and_one_without_the_new_key_s_word_is_tampering_by_the_n
             "{said}"
         );
     }
+}
+
+#[test]
+fn a_leaf_that_breaks_the_engine_off_is_a_verdict_about_that_leaf() {
+    let mut day = Day::whole();
+    // Before any order: nothing is due.
+    day.groups.truncate(4);
+    let order =
+        v1::NewOrder { side: v1::Side::Bid.into(), slot: SLOT, energy_wh: 1, ..v1::NewOrder::default() };
+    let command = v1::Command {
+        market: "park".into(),
+        nonce: u64::MAX,
+        expires_at_micros: u64::MAX,
+        kind: Some(Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order], all_or_none: false })),
+    };
+    // A node and an owner who plot together record a moment for which there is no slot.
+    let signed = Some(sign(MILL, command.encode_to_vec()));
+    let fact = Some(Fact::Command(v1::CommandLeaf { signed, ..v1::CommandLeaf::default() }));
+    day.groups.push(vec![v1::Leaf { at_micros: u64::MAX - 1, fact }.encode_to_vec()]);
+    let dir = day.write_archive();
+    let leaf = day.groups.iter().map(Vec::len).sum::<usize>() - 1;
+    check(&["verify"], dir.path(), 0);
+    let said = check(&["replay"], dir.path(), 2);
+    assert!(said.contains(&format!("leaf {leaf}: the engine breaks off here: ")), "{said}");
+    assert!(said.contains("verdict       diverged"), "{said}");
+    let said: serde_json::Value =
+        serde_json::from_str(&check(&["replay", "--output", "json"], dir.path(), 2)).unwrap();
+    assert_eq!(said["verdict"], "diverged");
+    let report = tempfile::tempdir().unwrap();
+    check(&["report", "--out", report.path().to_str().unwrap()], dir.path(), 2);
+    assert_eq!(fs::read_dir(report.path()).unwrap().count(), 0);
 }
 
 #[test]
