@@ -3,13 +3,14 @@
 use std::fs;
 
 use parkwatt::host::VKEY_FILE;
+use parkwatt_engine::Slot;
 use parkwatt_ledger::{CheckpointSigner, Origin, SigningKey};
 use parkwatt_proto::v1::{self, command::Kind, leaf::Fact, outcome::Kind as Outcome};
 use prost::Message;
 
 use crate::{
     check,
-    day::{Day, MILL, SLOT, files, sign},
+    day::{Day, MILL, ROOF_METER, files, sign},
 };
 
 #[test]
@@ -93,18 +94,15 @@ fn a_leaf_that_breaks_the_engine_off_is_a_verdict_about_that_leaf() {
     let mut day = Day::whole();
     // Before any order: nothing is due.
     day.groups.truncate(4);
-    let order =
-        v1::NewOrder { side: v1::Side::Bid.into(), slot: SLOT, energy_wh: 1, ..v1::NewOrder::default() };
-    let command = v1::Command {
-        market: "park".into(),
-        nonce: u64::MAX,
-        expires_at_micros: u64::MAX,
-        kind: Some(Kind::PlaceOrders(v1::PlaceOrders { orders: vec![order], all_or_none: false })),
-    };
-    // A node and an owner who plot together record a moment for which there is no slot.
-    let signed = Some(sign(MILL, command.encode_to_vec()));
+    // A node and a meter that plot together record the last quarter hour that has a number.
+    let moment = Slot(u32::MAX).end().0;
+    let reading = v1::SubmitReading { read_at_micros: moment, counter: 1, ..v1::SubmitReading::default() };
+    let reading = v1::SubmitReading { quality: v1::Quality::Measured.into(), ..reading };
+    let kind = Some(Kind::SubmitReading(reading));
+    let command = v1::Command { market: "park".into(), nonce: moment, expires_at_micros: moment + 1, kind };
+    let signed = Some(sign(ROOF_METER, command.encode_to_vec()));
     let fact = Some(Fact::Command(v1::CommandLeaf { signed, ..v1::CommandLeaf::default() }));
-    day.groups.push(vec![v1::Leaf { at_micros: u64::MAX - 1, fact }.encode_to_vec()]);
+    day.groups.push(vec![v1::Leaf { at_micros: moment, fact }.encode_to_vec()]);
     let dir = day.write_archive();
     let leaf = day.groups.iter().map(Vec::len).sum::<usize>() - 1;
     check(&["verify"], dir.path(), 0);
