@@ -8,12 +8,14 @@
 //! Keeps: nothing in the folder is changed; whatever lies there, an audit ends with a verdict.
 
 mod breaking;
+mod bundle;
 mod evidence;
 mod folder;
 mod leaves;
 mod mirroring;
 mod outside;
 mod proofs;
+mod proving;
 mod remote;
 mod report;
 mod store;
@@ -27,9 +29,11 @@ use std::{collections::BTreeMap, io, path::Path, time::Instant};
 use parkwatt_ledger::{Hash, Reader, Signatures, Tail, journal_dir};
 
 pub use breaking::{broken_off, end_with_a_verdict};
+pub use bundle::{CertificateName, Subject};
 pub use mirroring::{FollowOrder, Followed, Follower};
 pub use outside::{Outside, Seen, checkpoint_note};
 pub use proofs::{FileCheck, Judgement, check_file};
+pub use proving::{ProofOrder, Proved, prove};
 pub use remote::NodeAddress;
 pub use report::{
     Amount, CertificateTotals, Check, Document, Figures as SlotFigures, FileRecord, LedgerRecord,

@@ -105,6 +105,15 @@ impl Expected {
         self.checkpoints.iter().map(|(_, checkpoint)| checkpoint.size()).collect()
     }
 
+    /// Returns the checkpoint over `size` leaves that a quorum has seen, of those that are known.
+    pub(super) fn cosigned(&self, size: u64, quorum: &Quorum) -> Result<SignedCheckpoint, Finding> {
+        let of_size =
+            self.checkpoints.iter().map(|(_, checkpoint)| checkpoint).filter(|it| it.size() == size);
+        let seen = of_size.map(|checkpoint| quorum.check(checkpoint).map(|_| checkpoint.clone()));
+        let mut seen: Vec<_> = seen.filter_map(Result::ok).collect();
+        seen.pop().ok_or_else(|| Finding::unwitnessed(format!("no quorum has seen the first {size} leaves")))
+    }
+
     /// Compares them with a ledger of `size` leaves that has these roots, and finds what contradicts it.
     pub(super) fn compare(
         &self,

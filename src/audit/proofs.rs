@@ -1,6 +1,6 @@
-//! Proofs in files: a retirement statement, or one leaf, checked without the ledger.
+//! Proofs in files: a retirement statement, a bundle, or one leaf, checked without the ledger.
 //!
-//! Knows both forms; does not know folders or nodes. What a statement's entries come to, the contract says.
+//! Knows their forms; does not know folders or nodes. What a statement's entries come to, the contract says.
 
 use std::{
     fmt, fs,
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{
     KeySource, Seen, Verdict,
+    bundle::{Bundle, FORMAT, says},
     outside::check_seen,
     summary::{key_source_text, row},
     verdict::Finding,
@@ -70,6 +71,10 @@ fn examine(file: &Path, given: Option<&str>, checked: &mut FileCheck) -> Result<
         .map_err(|_| Finding::unreadable(format!("{}: is no text", file.display())))?;
     if text.starts_with(PROOF_HEADING) {
         examine_leaf(&text, given, checked)
+    } else if let Ok(bundle) = serde_json::from_str::<Bundle>(&text)
+        && bundle.format == FORMAT
+    {
+        examine_bundle(&bundle, given, checked)
     } else {
         examine_statement(&text, given, checked)
     }
@@ -87,15 +92,42 @@ fn examine_leaf(
     let checkpoint = proved.verify(&verifier).map_err(tampered)?;
     let leaf = v1::Leaf::decode(proved.leaf());
     let index = proved.index();
-    let v1::Leaf { at_micros, fact } = leaf.map_err(|_| tampered(format!("leaf {index} is no market's")))?;
+    let v1::Leaf { at_micros, .. } = leaf.map_err(|_| tampered(format!("leaf {index} is no market's")))?;
     took(
         checked,
         &checkpoint,
         format!(
-            "Proved: the log {}, as of its checkpoint over {} entries, says at {index}, recorded at {at_micros} us: {fact:?}. \
+            "Proved: the log {}, as of its checkpoint over {} entries, says at {index}, recorded at {at_micros} us: {}. \
          Not proved: what it says elsewhere.",
             verifier.origin(),
             checkpoint.size(),
+            says(proved.leaf()),
+        ),
+    );
+    Ok(checkpoint)
+}
+
+fn examine_bundle(
+    bundle: &Bundle,
+    given: Option<&str>,
+    checked: &mut FileCheck,
+) -> Result<SignedCheckpoint, Finding> {
+    let verifier = match given {
+        Some(given) => verifier(given, KeySource::Given, checked)?,
+        None => verifier(&bundle.vkey, KeySource::InTheFile, checked)?,
+    };
+    let (checkpoint, leaves) = verify_together(&bundle.proofs, &verifier).map_err(tampered)?;
+    let said = bundle.check(&leaves)?;
+    check_vkey(&bundle.vkey, &verifier)?;
+    took(
+        checked,
+        &checkpoint,
+        format!(
+            "Proved: the log {}, as of its checkpoint over {} entries, says of {}: {said}. Not proved: that it says \
+             nothing more of it, here or later; only the ledger can say that.",
+            verifier.origin(),
+            checkpoint.size(),
+            bundle.about,
         ),
     );
     Ok(checkpoint)
@@ -119,13 +151,7 @@ fn examine_statement(
         retirement(leaves.iter().map(|leaf| (leaf.index(), leaf.leaf()))).map_err(tampered)?;
     authenticate(COMMAND_TYPE, &signed.payload, &signed.public_key, &signed.signature).map_err(tampered)?;
     file.check(&proved).map_err(tampered)?;
-    if file.vkey != verifier.vkey() {
-        return Err(tampered(format!(
-            "vkey says {}, and the proofs hold for {}",
-            file.vkey,
-            verifier.vkey()
-        )));
-    }
+    check_vkey(&file.vkey, &verifier)?;
     took(checked, &checkpoint, conclusion(&proved, verifier.origin(), checkpoint.size()));
     checked.statement = Some(proved);
     Ok(checkpoint)
@@ -141,6 +167,12 @@ fn verifier(text: &str, source: KeySource, checked: &mut FileCheck) -> Result<Ch
     verifier.vkey().clone_into(&mut checked.key);
     checked.key_source = Some(source);
     Ok(verifier)
+}
+
+fn check_vkey(said: &str, verifier: &CheckpointVerifier) -> Result<(), Finding> {
+    let holds = said == verifier.vkey();
+    let problem = || tampered(format!("vkey says {said}, and the proofs hold for {}", verifier.vkey()));
+    holds.then_some(()).ok_or_else(problem)
 }
 
 fn took(checked: &mut FileCheck, checkpoint: &SignedCheckpoint, conclusion: String) {

@@ -8,8 +8,8 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use indicatif::HumanCount;
 
 use super::{
-    Amount, Audit, Check, Figures, Followed, KeySource, Replayed, Reported, Seen, Verdict, Witnessing,
-    totals::Decimal,
+    Amount, Audit, Check, Figures, Followed, KeySource, Proved, Replayed, Reported, Seen, Verdict,
+    Witnessing, totals::Decimal,
 };
 
 impl fmt::Display for Verdict {
@@ -71,6 +71,36 @@ impl fmt::Display for Followed {
             row(f, "witnesses", seen)?;
         }
         write!(f, "{}", Pass(self))
+    }
+}
+
+/// A file of proofs, as people read it.
+impl fmt::Display for Proved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "ledger", &self.folder.display())?;
+        if let Some(source) = self.key_source {
+            row(f, "key", &self.key)?;
+            row(f, "", &key_source_text(source))?;
+        }
+        if let Some(file) = &self.file {
+            let leaves: Vec<String> = self.leaves.iter().map(u64::to_string).collect();
+            row(f, "entries", &leaves.join(", "))?;
+            row(f, "checkpoint", &format_args!("over {} leaves", HumanCount(self.tree_size)))?;
+            if let Some(seen) = &self.seen {
+                row(f, "witnesses", seen)?;
+            }
+            row(f, "proofs", &file.display())?;
+        }
+        for finding in &self.findings {
+            row(f, "found", finding)?;
+        }
+        let meaning = match self.verdict {
+            Verdict::Intact => {
+                "whoever has this file and the key can check it: parkwatt-audit check FILE --vkey KEY"
+            }
+            _ => "nothing was written",
+        };
+        row(f, "verdict", &format_args!("{}: {meaning}", self.verdict))
     }
 }
 

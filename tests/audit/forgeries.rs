@@ -175,7 +175,7 @@ fn what_cannot_be_read_is_not_called_tampered() {
 
 #[test]
 fn a_command_line_that_cannot_be_understood_is_no_verdict() {
-    for args in [&["prove"][..], &["verify", "--vkey", "a+b"], &["replay", "--output", "xml"]] {
+    for args in [&["proof"][..], &["verify", "--vkey", "a+b"], &["replay", "--output", "xml"]] {
         check(args, "somewhere".as_ref(), 64);
     }
     let help = check(&["--help"], "somewhere".as_ref(), 0);

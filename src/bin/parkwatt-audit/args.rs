@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use parkwatt::audit::{NodeAddress, Period, checkpoint_note};
+use parkwatt::audit::{CertificateName, NodeAddress, Period, Subject, checkpoint_note};
 use parkwatt_engine::Slot;
 use parkwatt_ledger::{CheckpointVerifier, Quorum, Witness};
 
@@ -43,8 +43,11 @@ pub enum Command {
     /// Watch a live node, and cosign each checkpoint to which its log has only grown.
     #[command(after_help = WITNESS_HELP)]
     Witness(WitnessOptions),
+    /// Write the proof of one entry of a folder's ledger to a file, or of all entries about a trade or a certificate.
+    #[command(after_help = PROVE_HELP)]
+    Prove(ProveOptions),
     /// Check a file that proves a part of a ledger, without the ledger: a retirement statement
-    /// (parkwatt certificates statement) or one entry (parkwatt proof).
+    /// (parkwatt certificates statement), one entry (parkwatt proof), or what `prove` has written.
     #[command(after_help = CHECK_HELP)]
     Check(CheckOptions),
     /// Compare a ledger's store with its journal; this program runs itself so, since a damaged store can
@@ -116,15 +119,35 @@ Exit codes:
   64  the command line cannot be understood
   74  the key or the result cannot be written";
 
+const PROVE_HELP: &str = "\
+Examples:
+  parkwatt-audit prove park --trade 1234 --out trade-1234.json
+  parkwatt-audit prove park --certificate 1978096.2.1 --out certificate.json
+  parkwatt-audit prove park --leaf 1234 --out leaf-1234.tlog-proof
+  parkwatt-audit check trade-1234.json --vkey park.vkey
+
+A proof holds hashes of other entries, and no other entry. With --witness it is against the newest checkpoint that
+they have cosigned, so that `check --witness` holds too.
+
+Exit codes:
+  0   intact       the file is written
+  1   tampered     the ledger is not as it was signed; nothing is written
+  3   unreadable   missing, not permitted, not a ledger, or there is no such entry
+  5   forked       the ledger contradicts a checkpoint that is known; nothing is written
+  6   unwitnessed  too few witnesses have seen it; nothing is written
+  64  the command line cannot be understood
+  74  the file or the result cannot be written";
+
 const CHECK_HELP: &str = "\
 Examples:
   parkwatt-audit check retirement-1234.json --vkey park.vkey
   parkwatt-audit check leaf-1234.tlog-proof --vkey park.vkey
+  parkwatt-audit check trade-1234.json --vkey park.vkey --witness witness.example/park+...
 
 Exit codes:
   0   intact       every proof holds, and what is stated follows from them
   1   tampered     a proof does not hold, or more, less or something else is stated; what, is named
-  3   unreadable   missing, not permitted, neither of the two, or without a key
+  3   unreadable   missing, not permitted, none of these, or without a key
   6   unwitnessed  every proof holds, but too few witnesses have seen the checkpoint
   64  the command line cannot be understood
   74  the result cannot be written";
@@ -273,6 +296,43 @@ pub struct WitnessOptions {
     pub printing: Printing,
 }
 
+/// Entries that are proved.
+#[derive(Args)]
+pub struct ProveOptions {
+    /// The market's folder, or the folder above it if that has only one market.
+    pub dir: PathBuf,
+    /// About what.
+    #[command(flatten)]
+    pub subject: SubjectOptions,
+    /// The file; it must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The ledger's verifier key, or a file with it; without it the file 'vkey' beside the journal is believed.
+    #[arg(long, value_name = "KEY", value_parser = vkey)]
+    pub vkey: Option<String>,
+    /// Who must have seen the checkpoint.
+    #[command(flatten)]
+    pub witnesses: Witnesses,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub printing: Printing,
+}
+
+/// What entries are about.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct SubjectOptions {
+    /// The entry with this index.
+    #[arg(long, value_name = "N")]
+    pub leaf: Option<u64>,
+    /// This trade: itself, what was delivered of it, what was paid for it, and which certificate went with it.
+    #[arg(long, value_name = "ID")]
+    pub trade: Option<u64>,
+    /// This certificate: its issue and every step since.
+    #[arg(long, value_name = "NAME")]
+    pub certificate: Option<CertificateName>,
+}
+
 /// A file of proofs that is checked.
 #[derive(Args)]
 pub struct CheckOptions {
@@ -304,6 +364,15 @@ impl Options {
         let url =
             self.ledger.to_str().filter(|it| it.starts_with("http://") || it.starts_with("https://"))?;
         Some(self.reading.of(url))
+    }
+}
+
+impl SubjectOptions {
+    /// Returns what is asked for.
+    pub fn subject(&self) -> Subject {
+        let leaf = self.leaf.map(Subject::Leaf);
+        let subject = leaf.or(self.trade.map(Subject::Trade)).or(self.certificate.map(Subject::Certificate));
+        subject.expect("the command line has one of them")
     }
 }
 

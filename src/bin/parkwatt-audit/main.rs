@@ -15,10 +15,10 @@ use std::{
 use clap::Parser;
 use indicatif::ProgressBar;
 use parkwatt::audit::{
-    self, Audit, Conclusion, Depth, Judgement, Outside, Period, ReportOrder, Task, Verdict,
+    self, Audit, Conclusion, Depth, Judgement, Outside, Period, ProofOrder, ReportOrder, Task, Verdict,
 };
 
-use args::{Cli, Command, Options, Printing, ReportOptions};
+use args::{Cli, Command, Options, Printing, ProveOptions, ReportOptions};
 use printing::{EXIT_USAGE, bar, finish, misused, not_written, show};
 
 fn main() -> ExitCode {
@@ -31,11 +31,12 @@ fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Verify(options) => prove(&options, Depth::Verify, cli.apart),
-        Command::Replay(options) => prove(&options, Depth::Replay, cli.apart),
+        Command::Verify(options) => audit(&options, Depth::Verify, cli.apart),
+        Command::Replay(options) => audit(&options, Depth::Replay, cli.apart),
         Command::Report(options) => report(&options, cli.apart),
         Command::Follow(options) => polling::follow(&options),
         Command::Witness(options) => polling::witness(&options),
+        Command::Prove(options) => prove_entries(&options),
         Command::Check(options) => match options.witnesses.quorum() {
             Ok(quorum) => {
                 let checked = audit::check_file(&options.file, options.vkey.as_deref(), quorum.as_ref());
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn prove(options: &Options, depth: Depth, is_apart: bool) -> ExitCode {
+fn audit(options: &Options, depth: Depth, is_apart: bool) -> ExitCode {
     run(options, is_apart, |task, bar| {
         let task = Task { depth, ..*task };
         Ok(match options.node() {
@@ -55,6 +56,24 @@ fn prove(options: &Options, depth: Depth, is_apart: bool) -> ExitCode {
             Some(node) => audit::audit_node(&node, &task, |progress| show(bar, progress)),
         })
     })
+}
+
+fn prove_entries(options: &ProveOptions) -> ExitCode {
+    let quorum = match options.witnesses.quorum() {
+        Ok(quorum) => quorum,
+        Err(problem) => return misused(&problem),
+    };
+    let proved = audit::prove(&ProofOrder {
+        dir: &options.dir,
+        vkey: options.vkey.as_deref(),
+        outside: Outside { checkpoint: None, quorum: quorum.as_ref() },
+        subject: options.subject.subject(),
+        out: &options.out,
+    });
+    match proved {
+        Ok(proved) => finish(&proved, &proved, &options.printing, proved.verdict),
+        Err(problem) => not_written(&problem),
+    }
 }
 
 fn report(options: &ReportOptions, is_apart: bool) -> ExitCode {
