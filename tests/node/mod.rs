@@ -67,15 +67,7 @@ impl Place {
 
     /// Starts a node that listens at `address`, and returns when it does.
     pub fn start_at(&self, address: SocketAddr) -> Node {
-        let mut child = self.spawn_at(address);
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut greeting = String::new();
-        stdout.read_line(&mut greeting).unwrap();
-        let Some((_, address)) = greeting.trim_end().rsplit_once(" on http://") else {
-            let status = child.wait().unwrap();
-            panic!("the node did not start, {status}: {greeting}{}", self.log());
-        };
-        Node { address: address.parse().unwrap(), child, _stdout: stdout }
+        listening(self.spawn_at(address), || self.log())
     }
 
     /// Starts a node at `address` without waiting for it.
@@ -97,6 +89,32 @@ impl Place {
     pub fn log(&self) -> String {
         fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
     }
+}
+
+/// Starts a node on a free port over the keys and ledgers that are in a folder already.
+pub fn serve(data: &Path, args: &[&str]) -> Node {
+    let child = Command::new(env!("CARGO_BIN_EXE_parkwattd"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(args)
+        .env_remove("PARKWATT_CONFIG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    listening(child.unwrap(), String::new)
+}
+
+/// Waits until a node listens.
+fn listening(mut child: Child, log: impl Fn() -> String) -> Node {
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut greeting = String::new();
+    stdout.read_line(&mut greeting).unwrap();
+    let Some((_, address)) = greeting.trim_end().rsplit_once(" on http://") else {
+        let status = child.wait().unwrap();
+        panic!("the node did not start, {status}: {greeting}{}", log());
+    };
+    Node { address: address.parse().unwrap(), child, _stdout: stdout }
 }
 
 impl Node {
