@@ -353,7 +353,7 @@ mod tests {
         let lock = File::create(dir.path().join("LOCK")).unwrap();
         lock.try_lock().unwrap();
         let refused = Folder::open(dir.path()).map(|folder| folder.path).unwrap_err();
-        assert!(refused.what.contains("a node is writing to this ledger"), "{}", refused.what);
+        assert!(refused.what.contains("is writing to this ledger"), "{}", refused.what);
         drop(lock);
         assert!(Folder::open(dir.path()).is_ok());
     }

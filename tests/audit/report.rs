@@ -39,7 +39,7 @@ const FILES: [(&str, &str); 8] = [
     ),
     (
         "reconciliation.csv",
-        "check,slot,slot_begins_at,of,unit,left_is,left,relation,right_is,right,difference,differing",
+        "check,slot,slot_begins_at,of,unit,left_is,left,relation,right_is,right,difference,differing,open,open_until",
     ),
     (
         "slots.csv",
@@ -228,10 +228,31 @@ fn the_document_names_the_ledger_and_every_file_by_its_digest() {
 }
 
 #[test]
-fn a_correction_that_nobody_has_drawn_the_consequence_of_is_the_one_difference() {
+fn a_correction_that_nobody_has_drawn_the_consequence_of_is_open_and_then_the_one_difference() {
     let mut day = Day::whole();
     day.read(ROOF_METER, SLOT, 3, 0, 1700);
     let dir = day.write_archive();
+    let report = Report::of(dir.path(), 0, &[]);
+    assert_eq!(report.differing(), Vec::<Value>::new());
+    let note = report.said["notes"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    let until = "2026-06-30T04:15:00Z";
+    assert!(note.starts_with("certified export: slot 1978000 (roof): 1800 Wh valid certificates"), "{note}");
+    assert!(
+        note.contains(&format!("1700 Wh measured export, open until {until}. This is no difference")),
+        "{note}"
+    );
+    let rows = report.rows("reconciliation.csv");
+    let open: Vec<_> = rows.iter().filter(|row| row["open"] == "1").collect();
+    assert_eq!([&open[0]["difference"], &open[1]["difference"]], ["0", "100"]);
+    assert_eq!([&open[0]["open_until"], &open[1]["open_until"]], ["", until]);
+    agrees(&report, &Leaves::read(dir.path()));
+
+    // Nobody has settled it until the settlement is final.
+    let mut late = Day::whole();
+    late.read(ROOF_METER, SLOT, 3, 0, 1700);
+    late.wait(31);
+    late.ask(OPERATOR, Kind::Deposit(v1::Deposit { participant: "mill".into(), amount_fen: 1 }));
+    let dir = late.write_archive();
     let report = Report::of(dir.path(), 4, &[]);
     assert_eq!(report.said["verdict"], "differing");
     let differing = report.differing();
@@ -256,6 +277,8 @@ fn a_correction_that_nobody_has_drawn_the_consequence_of_is_the_one_difference()
     let dir = day.write_archive();
     let report = Report::of(dir.path(), 0, &[]);
     assert_eq!(report.differing(), Vec::<Value>::new());
+    let rows = report.rows("reconciliation.csv");
+    assert!(rows.iter().all(|row| row["open"] == "0"));
     agrees(&report, &Leaves::read(dir.path()));
     assert_eq!(report.sum("certificates.csv", "withdrawn_wh"), 1800);
 }
