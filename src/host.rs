@@ -227,8 +227,8 @@ fn open_for_writing(
     std::fs::write(&vkey_file, format!("{}\n", verifier.vkey())).map_err(at(&vkey_file))?;
     let probe = &mut Command::new(program);
     let (store, reopened) = open_or_rebuild(&dir, &verifier, probe.arg("check-store").arg(&dir), index_rows)?;
-    let witnesses = config.witnesses().map_err(HostError::Setting)?;
-    let witnessed = Witnessed::open(&dir, verifier.clone(), witnesses, &store)?;
+    let known = config.witnesses().map_err(HostError::Setting)?;
+    let witnessed = Witnessed::open(&dir, verifier.clone(), known, &store)?;
     let (replica, views) = match founded {
         Some(founded) => founded,
         None => recovery.finish()?,

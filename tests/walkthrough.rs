@@ -1,8 +1,7 @@
-//! The regulator's walk-through, `docs/audit.md`, done as it is written: every command of every ```console block, with the
-//! real programs, and each line of what they print compared.
+//! The regulator's walk-through, `docs/audit.md`, done as it is written: every command of every block of
+//! the language `console`, with the real programs, and each line of what they print compared.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-#[allow(dead_code, reason = "only the program is asked for")]
 mod machine;
 mod node;
 
@@ -28,7 +27,7 @@ struct Step {
     expected: Vec<String>,
 }
 
-/// Returns the steps of all ```console blocks.
+/// Returns the steps of all blocks of the language `console`.
 fn steps(document: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut is_console = false;

@@ -31,6 +31,8 @@ mod witness;
 mod journal;
 mod ledger;
 mod mirror;
+// The form that other tools read.
+mod tiles;
 // The queried form.
 #[cfg(feature = "store")]
 mod rebuild;
@@ -52,6 +54,7 @@ pub use rebuild::{
 };
 #[cfg(feature = "store")]
 pub use store::{IndexRow, Store, StoreError};
+pub use tiles::{LongEntry, Tiles};
 pub use tree::{
     Hash, HashReader, ProofError, Tree, leaf_hash, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,

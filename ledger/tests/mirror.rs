@@ -63,7 +63,9 @@ fn what_the_log_has_not_signed_is_not_mirrored() {
         );
     }
     let mut tree = mirror.tree().clone();
-    leaves("b c").iter().for_each(|leaf| tree.append(leaf_hash(leaf), &mut Vec::new()));
+    for leaf in leaves("b c") {
+        tree.append(leaf_hash(&leaf), &mut Vec::new());
+    }
     let forged = signer(8).sign(tree.size(), tree.root());
     assert!(matches!(mirror.append(leaves("b c"), forged.note()), Err(MirrorError::Checkpoint(_))));
     // The log's own fork: signed by it, and still no continuation of what it signed before.

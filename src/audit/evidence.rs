@@ -71,14 +71,10 @@ impl Contradiction {
                 if next == size {
                     return Ok(None);
                 }
-                let their = match theirs.next() {
-                    Some(their) => Some(their),
-                    None => {
-                        theirs = node.entries(next, size)?.into_iter();
-                        theirs.next()
-                    }
-                };
-                if their.as_ref() != Some(&own) {
+                if theirs.len() == 0 {
+                    theirs = node.entries(next, size)?.into_iter();
+                }
+                if theirs.next().as_ref() != Some(&own) {
                     return self.proofs(dir, log, node, next, own).map(Some);
                 }
                 next += 1;
@@ -150,10 +146,10 @@ impl Contradiction {
             self.later.note()
         );
         if let Some([own, their]) = &self.entries {
-            text.push_str(&format!(
-                "\n---- an entry under the first note, as a C2SP tlog-proof ----\n{own}\n---- another entry in its place \
-                 ----\n{their}"
-            ));
+            text += "\n---- an entry under the first note, as a C2SP tlog-proof ----\n";
+            text += own;
+            text += "\n---- another entry in its place ----\n";
+            text += their;
         }
         text
     }

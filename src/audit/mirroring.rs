@@ -119,7 +119,7 @@ impl<'a> Follower<'a> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), Finding> {
         if self.open.is_none() {
-            self.open = Some(Open::open(&self.order)?);
+            self.open = Some(Open::connect(&self.order)?);
         }
         let Some(open) = &mut self.open else { unreachable!("it was just opened") };
         open.verifier.vkey().clone_into(&mut followed.key);
@@ -177,7 +177,8 @@ impl Stop {
 }
 
 impl Open {
-    fn open(order: &FollowOrder<'_>) -> Result<Open, Finding> {
+    /// Connects to the node, and opens its mirror.
+    fn connect(order: &FollowOrder<'_>) -> Result<Open, Finding> {
         let mut remote = Remote::open(&order.node)?;
         let kept = kept_vkey(order.dir)?;
         let (vkey, key_source) = match (order.vkey, kept) {

@@ -13,6 +13,7 @@ mod evidence;
 mod folder;
 mod leaves;
 mod mirroring;
+mod outcomes;
 mod outside;
 mod proofs;
 mod proving;
@@ -20,6 +21,7 @@ mod remote;
 mod report;
 mod store;
 mod summary;
+mod tiling;
 mod totals;
 mod verdict;
 mod witnessing;
@@ -31,6 +33,7 @@ use parkwatt_ledger::{Hash, Reader, Signatures, Tail, journal_dir};
 pub use breaking::{broken_off, end_with_a_verdict};
 pub use bundle::{CertificateName, Subject};
 pub use mirroring::{FollowOrder, Followed, Follower};
+pub use outcomes::Pass;
 pub use outside::{Outside, Seen, checkpoint_note};
 pub use proofs::{FileCheck, Judgement, check_file};
 pub use proving::{ProofOrder, Proved, prove};
@@ -40,7 +43,8 @@ pub use report::{
     MoneyTotals, Period, PeriodRecord, Place, Relation, ReportOrder, Reported, Unit,
 };
 pub use store::{check_store, verifier_of};
-pub use summary::{Conclusion, Pass};
+pub use summary::Conclusion;
+pub use tiling::{Tiled, tiles};
 pub use totals::Totals;
 pub use verdict::{Audit, Figures, KeySource, Replayed, Verdict};
 pub use witnessing::{WitnessDesk, WitnessOrder, Witnessing};
@@ -125,12 +129,12 @@ pub fn audit_node(node: &NodeAddress<'_>, task: &Task<'_>, mut progress: impl Fn
     };
     let order = FollowOrder { node: *node, dir: mirror.path(), vkey: task.vkey, quorum: None };
     let mut follower = Follower::new(order);
-    let followed = follower.pass(&mut progress);
+    let mirrored = follower.pass(&mut progress);
     // The mirror is closed, so that it can be audited.
     drop(follower);
-    (audit.key, audit.key_source) = (followed.key, followed.key_source);
-    if let Some(what) = followed.finding {
-        audit.find(Finding { verdict: followed.verdict, what });
+    (audit.key, audit.key_source) = (mirrored.key, mirrored.key_source);
+    if let Some(what) = mirrored.finding {
+        audit.find(Finding { verdict: mirrored.verdict, what });
         return audit;
     }
     let key = audit.key.clone();

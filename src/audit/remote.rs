@@ -28,7 +28,7 @@ use crate::keys::read_key;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// The largest answer that is read: some MiB of entries, of which the last may be long.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// How long a session is asked for; less than every node allows by default.

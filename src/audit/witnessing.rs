@@ -155,9 +155,10 @@ impl Open {
                 verify_consistency(&proof, last.size(), last.root(), next.size(), next.root()).is_ok();
             is_beginning.then(|| next.root())
         } else {
-            let proof = match next.size() == last.size() {
-                true => Vec::new(),
-                false => self.remote.consistency(last.size(), next.size())?,
+            let proof = if next.size() == last.size() {
+                Vec::new()
+            } else {
+                self.remote.consistency(last.size(), next.size())?
             };
             if verify_consistency(&proof, next.size(), next.root(), last.size(), last.root()).is_ok() {
                 return Ok(());

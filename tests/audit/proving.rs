@@ -79,6 +79,31 @@ fn what_is_not_there_is_not_proved_and_nothing_is_overwritten() {
 }
 
 #[test]
+fn tiles_end_with_the_ledgers_checkpoint_and_those_of_a_changed_one_have_none() {
+    let (ledger, files) = (Day::whole().write_archive(), tempfile::tempdir().unwrap());
+    let tiles = |ledger: &Path, name: &str, exit_code| {
+        let out = files.path().join(name);
+        check(&["tiles", "--out", out.to_str().unwrap()], ledger, exit_code);
+        out.join("checkpoint")
+    };
+    let kept = files.path().join("kept");
+    check(&["verify", "--keep", kept.to_str().unwrap()], ledger.path(), 0);
+    let checkpoint = tiles(ledger.path(), "tiles", 0);
+    assert_eq!(fs::read_to_string(&checkpoint).unwrap(), fs::read_to_string(kept).unwrap());
+    assert!(checkpoint.with_file_name("tile").join("entries").is_dir());
+    tiles(ledger.path(), "tiles", 74);
+
+    let segment = ledger.path().join("journal/00000000000000000000.seg");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[5000] ^= 1;
+    // The segment is finished, and so read-only.
+    fs::remove_file(&segment).unwrap();
+    fs::write(&segment, bytes).unwrap();
+    assert!(!tiles(ledger.path(), "damaged", 1).exists());
+    assert!(!tiles(&files.path().join("nowhere"), "nothing", 3).exists());
+}
+
+#[test]
 fn a_bundle_in_which_anything_was_changed_is_refused() {
     let day = Day::whole();
     let (ledger, files) = (day.write_archive(), tempfile::tempdir().unwrap());

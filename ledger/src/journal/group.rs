@@ -31,7 +31,9 @@ impl Group {
         let count = usize::try_from(size.checked_sub(self.first_index)?).ok()?;
         let leaves = self.leaves.get(..count).filter(|_| is_here && before.size() == self.first_index)?;
         let mut tree = before.clone();
-        leaves.iter().for_each(|leaf| tree.append(leaf_hash(leaf), &mut Vec::new()));
+        for leaf in leaves {
+            tree.append(leaf_hash(leaf), &mut Vec::new());
+        }
         Some(tree.root())
     }
 

@@ -3,6 +3,7 @@
 //! witnesses it, and checks what others prove from the ledger.
 
 mod args;
+mod help;
 mod polling;
 mod printing;
 
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
         Command::Follow(options) => polling::follow(&options),
         Command::Witness(options) => polling::witness(&options),
         Command::Prove(options) => prove_entries(&options),
+        Command::Tiles { dir, out, vkey, printing } => match audit::tiles(&dir, vkey.as_deref(), &out) {
+            Ok(tiled) => finish(&tiled, &tiled, &printing, tiled.verdict),
+            Err(problem) => not_written(&problem),
+        },
         Command::Check(options) => match options.witnesses.quorum() {
             Ok(quorum) => {
                 let checked = audit::check_file(&options.file, options.vkey.as_deref(), quorum.as_ref());

@@ -28,11 +28,11 @@ pub fn follow(options: &FollowOptions) -> ExitCode {
     });
     poll(&options.polling, |said| {
         let bar = bar(&options.printing);
-        let followed = follower.pass(|progress| show(&bar, progress));
+        let pass = follower.pass(|progress| show(&bar, progress));
         bar.finish_and_clear();
-        let (verdict, is_news) = (followed.verdict, followed.leaves_new > 0);
-        said.say(verdict, followed.finding.as_ref(), is_news, || {
-            finish(&followed, &Pass(&followed), &options.printing, verdict)
+        let (verdict, is_news) = (pass.verdict, pass.leaves_new > 0);
+        said.say(verdict, pass.finding.as_ref(), is_news, || {
+            finish(&pass, &Pass(&pass), &options.printing, verdict)
         })
     })
 }
