@@ -181,9 +181,9 @@ impl Open {
     fn connect(order: &FollowOrder<'_>) -> Result<Open, Finding> {
         let mut remote = Remote::open(&order.node)?;
         let kept = kept_vkey(order.dir)?;
-        let (vkey, key_source) = match (order.vkey, kept) {
+        let (vkey, key_source) = match (order.vkey, &kept) {
             (Some(given), _) => (given.trim().to_owned(), KeySource::Given),
-            (None, Some(kept)) => (kept, KeySource::BesideTheJournal),
+            (None, Some(kept)) => (kept.clone(), KeySource::BesideTheJournal),
             (None, None) => (remote.checkpoint(0)?.vkey, KeySource::FromTheNode),
         };
         let verifier = CheckpointVerifier::from_vkey(&vkey)
@@ -198,8 +198,10 @@ impl Open {
             OpenError::Io(problem) => Finding::unreadable(problem.to_string()),
             OpenError::Journal(problem) => problem.into(),
         })?;
-        let path = order.dir.join(VKEY_FILE);
-        fs::write(&path, format!("{}\n", verifier.vkey())).map_err(Finding::at(&path))?;
+        if kept.as_deref() != Some(verifier.vkey()) {
+            let path = order.dir.join(VKEY_FILE);
+            fs::write(&path, format!("{}\n", verifier.vkey())).map_err(Finding::at(&path))?;
+        }
         Ok(Open { remote, mirror, verifier, key_source })
     }
 

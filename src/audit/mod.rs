@@ -173,7 +173,7 @@ fn examine(
     if contents.has_store {
         store::examine(&folder.path, &verifier, task.program, audit)
     } else {
-        audit.notes.push("there is no store, only the journal: an archive".to_owned());
+        audit.notes.push("there is no store, only the journal: an archive or a mirror".to_owned());
         Ok(())
     }
 }

@@ -364,7 +364,7 @@ async fn the_auditor_judges_files_by_the_key_that_it_is_given() {
         (written("more.json", &more), &given, 1, "unknown field `verified`"),
         (written("twice.json", &twice), &given, 1, "duplicate field `energy_wh`"),
         (written("other.json", "{\"format\": 1}"), &given, 3, "its format is 1"),
-        (proof.clone(), &given, 0, "CertificateRetired"),
+        (proof.clone(), &given, 0, "\"mill\" claimed 1000 Wh of certificate"),
         (proof, &[], 3, "--vkey"),
         (forged, &given, 1, "is not in the tree of the checkpoint"),
     ];

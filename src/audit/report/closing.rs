@@ -192,8 +192,8 @@ impl<'a> Closing<'a> {
             let metered = self.book.people.get(&producer).and_then(|it| it.metered);
             let Metered { export, generation, .. } = metered.filter(|it| it.is_measured).unwrap_or_default();
             let of = || rows::name(market, producer).to_owned();
-            // A certificate is withdrawn after a correction downwards (R14), and a reading can be corrected again, both
-            // until the settlement is final.
+            // What a correction downwards contradicts is withdrawn by the operator, or by the final settlement (R14), and
+            // until then the reading can be corrected again.
             let place = (Some(self.slot), expected::open_until(market, self.slot));
             self.checks.note_until(Law::CertifiedExport, place, [certified_export, export], of);
             let own = self_consumed(generation, export);

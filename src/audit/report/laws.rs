@@ -293,8 +293,8 @@ impl Check {
         let said = said.join("; ");
         (*open > 0).then(|| {
             format!(
-                "{check}: {said}{more}. This is no difference yet: a corrected reading, or the operator's withdrawal of \
-                 the certificate, may still settle it"
+                "{check}: {said}{more}. This is no difference yet: a corrected reading, the operator's withdrawal of the \
+                 certificate, or the final settlement settles it"
             )
         })
     }
