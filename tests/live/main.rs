@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod following;
+mod lying;
 #[allow(dead_code, reason = "each test uses its part of it")]
 #[path = "../service/market.rs"]
 mod market;
