@@ -59,8 +59,9 @@ impl Ledger for Liar {
         let v1::ListEntriesResponse { entries, leaf_indices } = answer.get_mut();
         match self.lie {
             Lie::Entry(index) => {
-                let place = leaf_indices.iter().position(|it| *it == index);
-                place.into_iter().for_each(|place| entries[place][3] ^= 1);
+                if let Some(place) = leaf_indices.iter().position(|it| *it == index) {
+                    entries[place][3] ^= 1;
+                }
             }
             Lie::Rest(index) => {
                 leaf_indices.retain(|it| *it < index);
