@@ -17,7 +17,7 @@ use measure::{Budget, Effort, Table, nanos_each, timed};
 use park::Park;
 use parkwatt::{
     apply::Replica,
-    audit::{self, Depth, Task, Verdict},
+    audit::{self, Depth, Outside, Task, Verdict},
     authenticate::authenticate,
     clock::Clock,
     config::NodeConfig,
@@ -106,7 +106,13 @@ impl Recorded {
         let bare = least(rounds, || timed(|| verify_all(&self.commands)).0);
         let vkey = self.signer().verifier().vkey().to_owned();
         let dir = self.data.path();
-        let task = |depth| Task { dir, vkey: Some(&vkey), depth, program: Path::new(PROGRAM) };
+        let task = |depth| Task {
+            dir,
+            vkey: Some(&vkey),
+            depth,
+            outside: Outside::default(),
+            program: Path::new(PROGRAM),
+        };
         let audited = |depth| {
             least(rounds, || {
                 let audit = audit::audit(&task(depth), |_| ());

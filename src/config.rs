@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use parkwatt_engine as engine;
+use parkwatt_ledger::{Quorum, Witness};
 use serde::{Deserialize, Serialize};
 
 use crate::tls::TlsFiles;
@@ -59,6 +60,8 @@ pub struct NodeConfig {
     pub admin_listen: Option<SocketAddr>,
     /// TLS; without it the node speaks plain HTTP/2. Default: none.
     pub tls: Option<TlsFiles>,
+    /// The verifier keys of the witnesses whose signatures under checkpoints are kept and handed out. Default none.
+    pub witnesses: Vec<String>,
     /// The market that is founded when there is no ledger yet; later the ledger says what the market is.
     pub market: MarketFile,
 }
@@ -87,6 +90,7 @@ impl Default for NodeConfig {
             drain_ms: 5_000,
             admin_listen: None,
             tls: None,
+            witnesses: Vec::new(),
             market: MarketFile::default(),
         }
     }
@@ -123,7 +127,22 @@ impl NodeConfig {
         for (field, value, most) in counts {
             within(field, value, 1, most)?;
         }
-        within("segment_bytes", self.segment_bytes, 64 << 10, 1 << 40)
+        within("segment_bytes", self.segment_bytes, 64 << 10, 1 << 40)?;
+        self.witnesses().map(drop)
+    }
+
+    /// Returns the witnesses.
+    ///
+    /// # Errors
+    /// A sentence that names the key that is none, or that is there twice.
+    pub fn witnesses(&self) -> Result<Vec<Witness>, String> {
+        let named = |problem: &dyn std::fmt::Display| format!("witnesses: {problem}");
+        let witnesses = self.witnesses.iter().map(|vkey| Witness::from_vkey(vkey));
+        let witnesses: Vec<Witness> = witnesses.collect::<Result<_, _>>().map_err(|it| named(&it))?;
+        if !witnesses.is_empty() {
+            Quorum::new(witnesses.clone(), 1).map_err(|it| named(&it))?;
+        }
+        Ok(witnesses)
     }
 }
 
@@ -354,6 +373,8 @@ mod tests {
         assert_eq!(NodeConfig::default().check(), Ok(()));
         let config = NodeConfig { stream_in_flight_max: 0, ..NodeConfig::default() };
         assert_eq!(config.check().unwrap_err(), "stream_in_flight_max: 0 is not between 1 and 1048576");
+        let config = NodeConfig { witnesses: vec!["w+1+A".into()], ..NodeConfig::default() };
+        assert_eq!(config.check().unwrap_err().get(..18), Some("witnesses: \"w+1+A\""));
         let config = NodeConfig { segment_bytes: u64::MAX, ..NodeConfig::default() };
         assert!(
             config.check().unwrap_err().starts_with("segment_bytes: 18446744073709551615 is not between")

@@ -32,6 +32,7 @@ use crate::{
     sequence::{self, GroupLimits, Queue},
     views::Views,
     wire::log_origin,
+    witnessed::{Witnessed, WitnessedError},
 };
 
 /// The file with the ledger's verification key, beside the journal.
@@ -49,6 +50,8 @@ pub struct Market {
     pub shared: Arc<Shared>,
     /// How long a session may last, in seconds.
     pub session_s_max: u64,
+    /// What witnesses have signed of its ledger; nothing where the market is read-only.
+    pub witnessed: Option<Witnessed>,
     /// The ledger's verifier key; none where the ledger does not fit, since nothing is proved from it then.
     pub vkey: Option<String>,
 }
@@ -117,6 +120,9 @@ pub enum HostError {
     /// The store.
     #[error(transparent)]
     Store(#[from] ReopenError),
+    /// The cosigned checkpoints beside the journal.
+    #[error(transparent)]
+    Witnessed(#[from] WitnessedError),
     /// The journal, when the market was founded.
     #[error("the journal cannot be written: {0}")]
     Append(#[from] parkwatt_ledger::AppendError),
@@ -129,7 +135,9 @@ impl HostError {
         match self {
             HostError::Ledger(OpenError::Journal(problem))
             | HostError::Store(ReopenError::Journal(problem)) => journal(problem),
-            HostError::Store(ReopenError::JournalShorterThanStore { .. }) | HostError::Diverged(_) => true,
+            HostError::Store(ReopenError::JournalShorterThanStore { .. })
+            | HostError::Witnessed(WitnessedError::OtherHistory { .. })
+            | HostError::Diverged(_) => true,
             _ => false,
         }
     }
@@ -220,6 +228,8 @@ fn open_for_writing(
     std::fs::write(&vkey_file, format!("{}\n", verifier.vkey())).map_err(at(&vkey_file))?;
     let probe = &mut Command::new(program);
     let (store, reopened) = open_or_rebuild(&dir, &verifier, probe.arg("check-store").arg(&dir), index_rows)?;
+    let known = config.witnesses().map_err(HostError::Setting)?;
+    let witnessed = Witnessed::open(&dir, verifier.clone(), known, &store)?;
     let (replica, views) = match founded {
         Some(founded) => founded,
         None => recovery.finish()?,
@@ -249,6 +259,7 @@ fn open_for_writing(
         clock: clock.clone(),
         shared,
         session_s_max: config.session_s_max,
+        witnessed: Some(witnessed),
         vkey: Some(verifier.vkey().to_owned()),
     };
     Ok(Hosted { market: Arc::new(market), thread: Some(thread) })
@@ -316,6 +327,7 @@ impl Recovery {
                 metrics: MarketMetrics::default(),
             }),
             session_s_max: config.session_s_max,
+            witnessed: None,
             vkey: None,
         };
         Ok(Hosted { market: Arc::new(market), thread: None })

@@ -62,6 +62,11 @@ pub fn place(about: &About) -> (u8, Vec<u8>) {
     }
 }
 
+/// Returns whether a fact is about something: whether [`index_rows`] finds it there.
+pub fn is_about(fact: &Fact, about: &About) -> bool {
+    subjects(fact).contains(&place(about))
+}
+
 /// Returns the same for what a participant's meter measured in a slot.
 pub fn metered(participant: u32, slot: u32) -> (u8, Vec<u8>) {
     (BY_METERED, [participant, slot].map(u32::to_be_bytes).concat())

@@ -59,11 +59,27 @@ impl NodeKeys {
 
 fn read_or_make(path: &Path) -> Result<SigningKey, KeyError> {
     if !path.exists() {
-        let mut seed = [0; 32];
-        getrandom::getrandom(&mut seed)
-            .map_err(|problem| at(path)(std::io::Error::other(problem.to_string())))?;
-        write_key(path, &SigningKey::from_bytes(&seed))?;
+        make_key(path)?;
     }
+    read_key(path)
+}
+
+/// Makes a key in a new file.
+///
+/// # Errors
+/// [`KeyError::Io`] if the file exists or cannot be written.
+pub fn make_key(path: &Path) -> Result<(), KeyError> {
+    let mut seed = [0; 32];
+    getrandom::getrandom(&mut seed)
+        .map_err(|problem| at(path)(std::io::Error::other(problem.to_string())))?;
+    write_key(path, &SigningKey::from_bytes(&seed))
+}
+
+/// Reads a key.
+///
+/// # Errors
+/// [`KeyError`] if the file cannot be read, or is no key.
+pub fn read_key(path: &Path) -> Result<SigningKey, KeyError> {
     let pem = std::fs::read_to_string(path).map_err(at(path))?;
     SigningKey::from_pkcs8_pem(&pem)
         .map_err(|problem| KeyError::NotAKey { path: path.to_owned(), problem: problem.to_string() })

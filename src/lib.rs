@@ -31,6 +31,7 @@ pub mod node;
 pub mod replay;
 pub mod settings;
 pub mod tls;
+pub mod witnessed;
 
 // Who trusts nobody, and who shows it all.
 pub mod audit;

@@ -124,7 +124,7 @@ async fn an_owner_sells_a_factory_buys_and_what_was_delivered_is_claimed_as_gree
         said.contains("1000 Wh by mill (participant 1), signed with his key, for \"Mill No. 3\""),
         "{said}"
     );
-    for (file, words) in [(claim, "1000 Wh by mill"), (trade, "TradeMade")] {
+    for (file, words) in [(claim, "1000 Wh by mill"), (trade, "sells 1000 Wh to participant 1")] {
         let mut auditor = Command::new(env!("CARGO_BIN_EXE_parkwatt-audit"));
         let output = auditor.args(["check", file, "--vkey", &vkey]).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();

@@ -251,7 +251,7 @@ impl Connection {
 impl Connection {
     /// Returns the newest checkpoint.
     pub async fn checkpoint(&self, market: &str) -> Result<Checkpoint, ClientError> {
-        let request = GetCheckpointRequest { market: market.to_owned() };
+        let request = GetCheckpointRequest { market: market.to_owned(), tree_size_min: 0 };
         self.answer(self.ledger().get_checkpoint(call(request)).await)
     }
 

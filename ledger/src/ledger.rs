@@ -7,12 +7,12 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::{CheckpointSigner, SignedCheckpoint};
+use crate::checkpoint::{CheckpointSigner, CheckpointVerifier, SignedCheckpoint};
 use crate::journal::{
     Group, JournalOptions, PathError, ReadError, Reader, Signatures, Tail, WriteError, Writer, encode_group,
     has_segments, sync_dir,
 };
-use crate::tree::{Tree, leaf_hash};
+use crate::tree::{Hash, Tree, leaf_hash};
 
 /// Returns where in a ledger's directory the journal lies.
 pub fn journal_dir(dir: &Path) -> PathBuf {
@@ -62,12 +62,17 @@ impl From<WriteError> for AppendError {
 
 /// A log that is open for writing.
 pub struct Ledger {
-    tree: Tree,
     signer: CheckpointSigner,
+    opened: Opened,
+}
+
+/// A journal that is open for writing, whoever signs what is written to it.
+pub(crate) struct Opened {
+    pub tree: Tree,
+    pub checkpoint: Option<SignedCheckpoint>,
     writer: Writer,
-    checkpoint: Option<SignedCheckpoint>,
     tail: Tail,
-    /// Held for as long as the ledger is open; the system frees it when the process ends, however it ends.
+    /// Held for as long as the journal is open; the system frees it when the process ends, however it ends.
     _lock: File,
 }
 
@@ -81,25 +86,10 @@ impl Ledger {
         dir: &Path,
         signer: CheckpointSigner,
         options: &JournalOptions,
-        mut replay: impl FnMut(Group) -> Result<(), E>,
+        replay: impl FnMut(Group) -> Result<(), E>,
     ) -> Result<Ledger, E> {
-        let lock = lock(dir)?;
-        let journal = journal_dir(dir);
-        let verifier = signer.verifier();
-        if !has_segments(&journal).map_err(OpenError::from)? {
-            let writer = Writer::create(&journal, options, verifier.vkey()).map_err(OpenError::from)?;
-            let (tree, tail) = (Tree::default(), Tail::Clean);
-            return Ok(Ledger { tree, signer, writer, checkpoint: None, tail, _lock: lock });
-        }
-
-        let mut reader = Reader::open(&journal, &verifier, Signatures::Last).map_err(OpenError::from)?;
-        for group in &mut reader {
-            replay(group.map_err(OpenError::from)?)?;
-        }
-        let scanned = reader.finish().map_err(OpenError::from)?;
-        let writer = Writer::resume(&journal, options, verifier.vkey(), &scanned).map_err(OpenError::from)?;
-        let (tree, checkpoint, tail) = (scanned.tree, scanned.checkpoint, scanned.tail);
-        Ok(Ledger { tree, signer, writer, checkpoint, tail, _lock: lock })
+        let opened = Opened::open(dir, &signer.verifier(), options, replay)?;
+        Ok(Ledger { signer, opened })
     }
 
     /// Appends leaves as one group, and signs the checkpoint over the log with them. All of it is durable
@@ -112,12 +102,72 @@ impl Ledger {
     /// After [`AppendError::Io`] every further call is refused as [`AppendError::Poisoned`].
     pub fn append(&mut self, leaves: Vec<Vec<u8>>) -> Result<Group, AppendError> {
         assert!(!leaves.is_empty(), "a group has at least one leaf");
+        let (tree, hashes) = self.opened.with_leaves(&leaves);
+        let checkpoint = self.signer.sign(tree.size(), tree.root());
+        self.opened.append(leaves, tree, hashes, checkpoint)
+    }
+
+    /// Returns the number of leaves.
+    pub fn size(&self) -> u64 {
+        self.opened.tree.size()
+    }
+
+    /// Returns the last checkpoint, if there is any leaf.
+    pub fn checkpoint(&self) -> Option<&SignedCheckpoint> {
+        self.opened.checkpoint.as_ref()
+    }
+
+    /// Returns what opening has found behind the last whole group.
+    pub fn tail_when_opened(&self) -> &Tail {
+        &self.opened.tail
+    }
+}
+
+impl Opened {
+    /// Opens the journal in `dir` or makes one, see [`Ledger::open`].
+    pub fn open<E: From<OpenError>>(
+        dir: &Path,
+        verifier: &CheckpointVerifier,
+        options: &JournalOptions,
+        mut replay: impl FnMut(Group) -> Result<(), E>,
+    ) -> Result<Opened, E> {
+        let lock = lock(dir)?;
+        let journal = journal_dir(dir);
+        if !has_segments(&journal).map_err(OpenError::from)? {
+            let writer = Writer::create(&journal, options, verifier.vkey()).map_err(OpenError::from)?;
+            let (tree, tail) = (Tree::default(), Tail::Clean);
+            return Ok(Opened { tree, checkpoint: None, writer, tail, _lock: lock });
+        }
+
+        let mut reader = Reader::open(&journal, verifier, Signatures::Last).map_err(OpenError::from)?;
+        for group in &mut reader {
+            replay(group.map_err(OpenError::from)?)?;
+        }
+        let scanned = reader.finish().map_err(OpenError::from)?;
+        let writer = Writer::resume(&journal, options, verifier.vkey(), &scanned).map_err(OpenError::from)?;
+        let (tree, checkpoint, tail) = (scanned.tree, scanned.checkpoint, scanned.tail);
+        Ok(Opened { tree, checkpoint, writer, tail, _lock: lock })
+    }
+
+    /// Returns the tree with these leaves at its end, and the hashes that they complete.
+    pub fn with_leaves(&self, leaves: &[Vec<u8>]) -> (Tree, Vec<Hash>) {
         let mut tree = self.tree.clone();
         let mut hashes = Vec::with_capacity(2 * leaves.len());
-        for leaf in &leaves {
+        for leaf in leaves {
             tree.append(leaf_hash(leaf), &mut hashes);
         }
-        let checkpoint = self.signer.sign(tree.size(), tree.root());
+        (tree, hashes)
+    }
+
+    /// Appends leaves, after which the tree is `tree`, under the checkpoint over it. All of it is durable when
+    /// this returns.
+    pub fn append(
+        &mut self,
+        leaves: Vec<Vec<u8>>,
+        tree: Tree,
+        hashes: Vec<Hash>,
+        checkpoint: SignedCheckpoint,
+    ) -> Result<Group, AppendError> {
         let first_index = self.tree.size();
         let payload = encode_group(first_index, &leaves, checkpoint.note())
             .ok_or(AppendError::TooLarge { leaves: leaves.len() })?;
@@ -127,21 +177,6 @@ impl Ledger {
         self.tree = tree;
         self.checkpoint = Some(checkpoint.clone());
         Ok(Group { first_index, leaves, hashes, checkpoint })
-    }
-
-    /// Returns the number of leaves.
-    pub fn size(&self) -> u64 {
-        self.tree.size()
-    }
-
-    /// Returns the last checkpoint, if there is any leaf.
-    pub fn checkpoint(&self) -> Option<&SignedCheckpoint> {
-        self.checkpoint.as_ref()
-    }
-
-    /// Returns what opening has found behind the last whole group.
-    pub fn tail_when_opened(&self) -> &Tail {
-        &self.tail
     }
 }
 

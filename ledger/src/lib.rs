@@ -22,12 +22,17 @@
 
 // What is proved.
 mod checkpoint;
+mod cosigned;
+mod gathering;
 mod proof;
 mod tree;
 mod witness;
 // The durable form, and who writes it.
 mod journal;
 mod ledger;
+mod mirror;
+// The form that other tools read.
+mod tiles;
 // The queried form.
 #[cfg(feature = "store")]
 mod rebuild;
@@ -37,8 +42,11 @@ mod store;
 pub use checkpoint::{
     CheckpointError, CheckpointSigner, CheckpointVerifier, Origin, OriginError, SignedCheckpoint,
 };
+pub use cosigned::{COSIGNED_FILE, COSIGNED_UNFINISHED, Cosigned, cosigned_notes, write_cosigned};
+pub use gathering::Gathered;
 pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
 pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
+pub use mirror::{Mirror, MirrorError};
 pub use proof::{ProofFormError, ProvedLeaf, TogetherError, UnprovedError, verify_together};
 #[cfg(feature = "store")]
 pub use rebuild::{
@@ -46,6 +54,7 @@ pub use rebuild::{
 };
 #[cfg(feature = "store")]
 pub use store::{IndexRow, Store, StoreError};
+pub use tiles::{LongEntry, Tiles};
 pub use tree::{
     Hash, HashReader, ProofError, Tree, leaf_hash, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,

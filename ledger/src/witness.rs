@@ -262,10 +262,14 @@ fn tagged(key: &VerifyingKey) -> Vec<u8> {
 
 /// Returns the bytes of a witness's signature under a note.
 fn cosignature_of(note: &Note, witness: &Witness) -> Option<Vec<u8>> {
+    let own = signatures_of(note).into_iter().find(|it| it.name() == witness.name && it.id() == witness.id);
+    own.map(|signature| signature.signature().to_vec())
+}
+
+/// Returns all signatures under a note.
+pub(crate) fn signatures_of(note: &Note) -> Vec<signed_note::Signature> {
     let signatures = note.to_bytes();
     let lines =
         signatures[note.text().len() + 1..].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let signatures = lines.map(|line| signed_note::Signature::from_bytes(line).expect("the note was read"));
-    let mut own = signatures.filter(|it| it.name() == witness.name && it.id() == witness.id);
-    own.next().map(|signature| signature.signature().to_vec())
+    lines.map(|line| signed_note::Signature::from_bytes(line).expect("the note was read")).collect()
 }

@@ -9,9 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use parkwatt_ledger::{CheckpointVerifier, Store, journal_dir};
+use parkwatt_ledger::{COSIGNED_FILE, COSIGNED_UNFINISHED, CheckpointVerifier, Store, journal_dir};
 
-use super::verdict::{Audit, Finding, KeySource};
+use super::{
+    evidence::EVIDENCE,
+    verdict::{Audit, Finding, KeySource},
+};
 use crate::host::VKEY_FILE;
 
 /// How much of a file is read at once.
@@ -66,7 +69,13 @@ impl Folder {
                     contents.has_store = true;
                     look_at_store(&path, audit, &mut contents)?;
                 }
-                (VKEY_FILE | LOCK_FILE, Kind::File) => {}
+                (VKEY_FILE | LOCK_FILE | COSIGNED_FILE | COSIGNED_UNFINISHED, Kind::File) => {}
+                (evidence, Kind::File) if evidence.starts_with(EVIDENCE) => {
+                    let path = path.display();
+                    audit.notes.push(format!(
+                        "{path}: evidence against the node, written by who follows it; read it"
+                    ));
+                }
                 (aside, Kind::Folder) if aside.starts_with(ASIDE) => {
                     let path = path.display();
                     audit
@@ -104,7 +113,7 @@ impl Folder {
         };
         let verifier = CheckpointVerifier::from_vkey(&text).map_err(|problem| match source {
             KeySource::Given => Finding::unreadable(format!("the key that was given: {problem}")),
-            KeySource::BesideTheJournal | KeySource::InTheFile => {
+            KeySource::BesideTheJournal | KeySource::FromTheNode | KeySource::InTheFile => {
                 Finding::tampered(format!("{}: {problem}", path.display()))
             }
         })?;
@@ -152,7 +161,8 @@ fn lock(folder: &Path) -> Result<Option<File>, Finding> {
     match file.try_lock_shared() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(Finding::unreadable(format!(
-            "{}: a node is writing to this ledger; stop it first, or audit a copy made while it stood still",
+            "{}: a node or a follower is writing to this ledger; stop it first, or audit a copy made while it stood \
+             still, or follow the node into another folder",
             folder.display()
         ))),
         Err(TryLockError::Error(problem)) => Err(Finding::at(&path)(problem)),
@@ -343,7 +353,7 @@ mod tests {
         let lock = File::create(dir.path().join("LOCK")).unwrap();
         lock.try_lock().unwrap();
         let refused = Folder::open(dir.path()).map(|folder| folder.path).unwrap_err();
-        assert!(refused.what.contains("a node is writing to this ledger"), "{}", refused.what);
+        assert!(refused.what.contains("is writing to this ledger"), "{}", refused.what);
         drop(lock);
         assert!(Folder::open(dir.path()).is_ok());
     }

@@ -5,6 +5,7 @@
 //! only a few blocks of it are in memory.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     num::NonZero,
     sync::{
         Arc, Mutex, PoisonError,
@@ -14,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use parkwatt_ledger::{ReadError, Reader, Scanned};
+use parkwatt_ledger::{Hash, ReadError, Reader, Scanned};
 use parkwatt_proto::{
     COMMAND_TYPE,
     v1::{self, leaf::Fact},
@@ -67,6 +68,8 @@ pub(super) struct ReadThrough {
     pub(super) scanned: Result<Scanned, ReadError>,
     /// The groups that were read.
     pub(super) groups: u64,
+    /// The roots at the sizes that were asked for, as far as it was read.
+    pub(super) roots: BTreeMap<u64, Hash>,
 }
 
 struct Job {
@@ -80,8 +83,12 @@ struct Pending {
 }
 
 /// Reads a journal to its end, or to its first fault, and hands each block with what was found in it to
-/// `each`.
-pub(super) fn read_through(reader: Reader, mut each: impl FnMut(&Block, Checked)) -> ReadThrough {
+/// `each`; notes the roots at these `sizes`.
+pub(super) fn read_through(
+    reader: Reader,
+    sizes: &BTreeSet<u64>,
+    mut each: impl FnMut(&Block, Checked),
+) -> ReadThrough {
     let cores = cores();
     let (jobs, queue) = sync_channel(BLOCKS_PER_CORE * cores);
     let (in_order, blocks) = sync_channel::<Pending>(2 * BLOCKS_PER_CORE * cores);
@@ -90,7 +97,7 @@ pub(super) fn read_through(reader: Reader, mut each: impl FnMut(&Block, Checked)
         for _ in 0..cores {
             scope.spawn(|| check_all(&queue));
         }
-        let reading = scope.spawn(move || read_all(reader, &jobs, &in_order));
+        let reading = scope.spawn(move || read_all(reader, sizes, &jobs, &in_order));
         for pending in blocks {
             let checked = pending.answer.recv().expect("each job is answered before its worker ends");
             each(&pending.block, checked);
@@ -114,16 +121,24 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-fn read_all(mut reader: Reader, jobs: &SyncSender<Job>, in_order: &SyncSender<Pending>) -> ReadThrough {
+fn read_all(
+    mut reader: Reader,
+    sizes: &BTreeSet<u64>,
+    jobs: &SyncSender<Job>,
+    in_order: &SyncSender<Pending>,
+) -> ReadThrough {
     let mut block = Block::default();
-    let mut groups = 0;
+    let (mut groups, mut roots) = (0, BTreeMap::new());
     let fault = loop {
+        let before = reader.tree().clone();
         let group = match reader.next() {
             None => break None,
             Some(Err(fault)) => break Some(fault),
             Some(Ok(group)) => group,
         };
         groups += 1;
+        let here = sizes.range(group.first_index + 1..=group.end_index());
+        roots.extend(here.filter_map(|&size| Some((size, group.root_at(&before, size)?))));
         for leaf in group.leaves {
             block.bytes += leaf.len();
             block.leaves.push(leaf);
@@ -133,7 +148,7 @@ fn read_all(mut reader: Reader, jobs: &SyncSender<Job>, in_order: &SyncSender<Pe
         }
     };
     hand_over(block, reader.bytes_read(), jobs, in_order);
-    ReadThrough { scanned: fault.map_or_else(|| reader.finish(), Err), groups }
+    ReadThrough { scanned: fault.map_or_else(|| reader.finish(), Err), groups, roots }
 }
 
 /// Hands a block to whichever core is free, and to who waits for it in the log's order; returns the next
@@ -242,7 +257,7 @@ mod tests {
         }
         let reader = Reader::open(&journal_dir(dir.path()), &verifier, Signatures::Every).unwrap();
         let (mut leaves, mut faults, mut commands) = (Vec::new(), Vec::new(), 0);
-        let read = read_through(reader, |block, checked| {
+        let read = read_through(reader, &BTreeSet::new(), |block, checked| {
             assert_eq!(block.first_index, leaves.len() as u64);
             leaves.extend(block.leaves.iter().cloned());
             faults.extend(checked.faults);

@@ -1,37 +1,58 @@
 //! The auditor: what can be proved from a ledger's files alone, without trusting who wrote them.
 //!
-//! Knows the journal, the store and the engine; does not know keys that sign, or networks.
+//! Knows the journal, the store and the engine, and in `remote` how a live node is read; does not know keys that
+//! sign for a market.
 //! [`Depth::Verify`] checks every frame, hash, checkpoint and signature, and that the store is the journal's;
 //! [`Depth::Replay`] also runs the engine over the signed commands and compares every leaf; [`report()`] also
 //! writes down what the market did. Of files that prove a part of a ledger [`check_file`] says whether they do.
 //! Keeps: nothing in the folder is changed; whatever lies there, an audit ends with a verdict.
 
+mod breaking;
+mod bundle;
+mod evidence;
 mod folder;
 mod leaves;
+mod mirroring;
+mod outcomes;
+mod outside;
 mod proofs;
+mod proving;
+mod remote;
 mod report;
 mod store;
 mod summary;
+mod tiling;
 mod totals;
 mod verdict;
+mod witnessing;
 
-use std::{io, path::Path, time::Instant};
+use std::{collections::BTreeMap, io, path::Path, time::Instant};
 
-use parkwatt_ledger::{Reader, Signatures, Tail, journal_dir};
+use parkwatt_ledger::{Hash, Reader, Signatures, Tail, journal_dir};
 
+pub use breaking::{broken_off, end_with_a_verdict};
+pub use bundle::{CertificateName, Subject};
+pub use mirroring::{FollowOrder, Followed, Follower};
+pub use outcomes::Pass;
+pub use outside::{Outside, Seen, checkpoint_note};
 pub use proofs::{FileCheck, Judgement, check_file};
+pub use proving::{ProofOrder, Proved, prove};
+pub use remote::NodeAddress;
 pub use report::{
     Amount, CertificateTotals, Check, Document, Figures as SlotFigures, FileRecord, LedgerRecord,
     MoneyTotals, Period, PeriodRecord, Place, Relation, ReportOrder, Reported, Unit,
 };
 pub use store::{check_store, verifier_of};
 pub use summary::Conclusion;
+pub use tiling::{Tiled, tiles};
 pub use totals::Totals;
 pub use verdict::{Audit, Figures, KeySource, Replayed, Verdict};
+pub use witnessing::{WitnessDesk, WitnessOrder, Witnessing};
 
 use crate::replay::Replay;
 use folder::Folder;
 use leaves::{Block, Checked, bare_signatures_per_s, read_through};
+use outside::Expected;
 use report::Reporter;
 use verdict::Finding;
 
@@ -47,6 +68,8 @@ pub struct Task<'a> {
     pub vkey: Option<&'a str>,
     /// How deep.
     pub depth: Depth,
+    /// What else is known of it.
+    pub outside: Outside<'a>,
     /// A program whose `check-store` is [`check_store`]: it opens a copy of the store, since that can crash.
     pub program: &'a Path,
 }
@@ -91,6 +114,34 @@ pub fn report(task: &Task<'_>, order: &ReportOrder<'_>, progress: impl FnMut(Pro
     Ok(audit)
 }
 
+/// Audits what a live node hands out: its ledger, mirrored into a folder that is gone afterwards. The task's
+/// folder is where that folder may be made.
+///
+/// There is no store among it, since nobody sees a node's store.
+pub fn audit_node(node: &NodeAddress<'_>, task: &Task<'_>, mut progress: impl FnMut(Progress)) -> Audit {
+    let mut audit = Audit { folder: node.url.into(), ..Audit::default() };
+    let mirror = match tempfile::Builder::new().prefix("parkwatt-audit-").tempdir_in(task.dir) {
+        Ok(mirror) => mirror,
+        Err(problem) => {
+            audit.find(Finding::at(task.dir)(problem));
+            return audit;
+        }
+    };
+    let order = FollowOrder { node: *node, dir: mirror.path(), vkey: task.vkey, quorum: None };
+    let mut follower = Follower::new(order);
+    let mirrored = follower.pass(&mut progress);
+    // The mirror is closed, so that it can be audited.
+    drop(follower);
+    (audit.key, audit.key_source) = (mirrored.key, mirrored.key_source);
+    if let Some(what) = mirrored.finding {
+        audit.find(Finding { verdict: mirrored.verdict, what });
+        return audit;
+    }
+    let key = audit.key.clone();
+    let task = Task { dir: mirror.path(), vkey: Some(&key), ..*task };
+    Audit { folder: audit.folder, key_source: audit.key_source, ..run(&task, None, progress) }
+}
+
 fn run(task: &Task<'_>, reporter: Option<&mut Reporter>, progress: impl FnMut(Progress)) -> Audit {
     let mut audit = Audit { folder: task.dir.to_owned(), ..Audit::default() };
     if let Err(finding) = examine(task, &mut audit, reporter, progress) {
@@ -113,30 +164,33 @@ fn examine(
     if !contents.is_plain {
         return Ok(());
     }
+    let expected = Expected::gather(&folder.path, &verifier, &task.outside, audit)?;
     let reader = Reader::open(&journal_dir(&folder.path), &verifier, Signatures::Every)?;
     let replay = (task.depth == Depth::Replay).then(Replay::default);
     let replaying = Replaying { replay, totals: Totals::default(), reporter };
-    examine_journal(reader, contents.journal_bytes, replaying, audit, progress)?;
+    let roots = examine_journal(reader, (contents.journal_bytes, &expected), replaying, audit, progress)?;
+    expected.compare(audit.figures.leaves, &roots, &task.outside, audit);
     if contents.has_store {
         store::examine(&folder.path, &verifier, task.program, audit)
     } else {
-        audit.notes.push("there is no store, only the journal: an archive".to_owned());
+        audit.notes.push("there is no store, only the journal: an archive or a mirror".to_owned());
         Ok(())
     }
 }
 
-/// Reads the journal through, once; returns its first fault, behind which nothing can be read.
+/// Reads the journal through, once, and returns the roots at the sizes that were `expected`; or its first fault,
+/// behind which nothing can be read.
 fn examine_journal(
     reader: Reader,
-    bytes_total: u64,
+    (bytes_total, expected): (u64, &Expected),
     mut replaying: Replaying<'_>,
     audit: &mut Audit,
     mut progress: impl FnMut(Progress),
-) -> Result<(), Finding> {
+) -> Result<BTreeMap<u64, Hash>, Finding> {
     let begin = Instant::now();
     let mut sample = Vec::new();
     let mut faults = 0;
-    let read = read_through(reader, |block, checked| {
+    let read = read_through(reader, &expected.sizes(), |block, checked| {
         let Checked { commands, authentic, faults: found, sample: more } = checked;
         audit.figures.commands += commands;
         audit.figures.signatures += authentic;
@@ -161,6 +215,7 @@ fn examine_journal(
 
     let scanned = read.scanned?;
     audit.figures.segments = scanned.segments;
+    audit.checkpoint = scanned.checkpoint.map(|checkpoint| checkpoint.note().to_owned());
     audit.figures.tree_root = scanned.tree.root().to_string();
     if scanned.tree.size() == 0 {
         audit.find(Finding::tampered("the journal has no leaf: no market was founded, or all of it is gone"));
@@ -175,7 +230,7 @@ fn examine_journal(
         ));
     }
     replaying.finish(audit);
-    Ok(())
+    Ok(read.roots)
 }
 
 /// The engine, run over the commands until it contradicts a leaf.
@@ -188,8 +243,9 @@ struct Replaying<'a> {
 
 impl Replaying<'_> {
     fn take(&mut self, block: &Block, audit: &mut Audit) {
-        for leaf in &block.leaves {
+        for (index, leaf) in (block.first_index..).zip(&block.leaves) {
             let Some(replay) = &mut self.replay else { return };
+            breaking::replaying(index);
             match replay.take(leaf) {
                 Ok(None) => {}
                 Ok(Some(applied)) => {
@@ -204,6 +260,7 @@ impl Replaying<'_> {
                 }
             }
         }
+        breaking::replayed();
     }
 
     fn finish(mut self, audit: &mut Audit) {

@@ -1,26 +1,28 @@
-//! Proofs in files: a retirement statement, or one leaf, checked without the ledger.
+//! Proofs in files: a retirement statement, a bundle, or one leaf, checked without the ledger.
 //!
-//! Knows both forms; does not know folders or nodes. What a statement's entries come to, the contract says.
+//! Knows their forms; does not know folders or nodes. What a statement's entries come to, the contract says.
 
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
 };
 
-use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf, SignedCheckpoint, verify_together};
+use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf, Quorum, SignedCheckpoint, verify_together};
 use parkwatt_proto::{COMMAND_TYPE, FormError, StatementFile, conclusion, retirement, v1};
 use prost::Message;
 use serde::Serialize;
 
 use super::{
-    KeySource, Verdict,
+    KeySource, Seen, Verdict,
+    bundle::{Bundle, FORMAT, says},
+    outside::check_seen,
     summary::{key_source_text, row},
     verdict::Finding,
 };
 use crate::authenticate::authenticate;
 
 /// How the file of a single leaf begins.
-const PROOF_HEADING: &str = "c2sp.org/tlog-proof@";
+pub(super) const PROOF_HEADING: &str = "c2sp.org/tlog-proof@";
 
 /// What a file of proofs has come to.
 #[derive(Debug, Default, Serialize)]
@@ -37,6 +39,9 @@ pub struct FileCheck {
     pub key_source: Option<KeySource>,
     /// Over how many leaves the checkpoint is.
     pub tree_size: Option<u64>,
+    /// Which witnesses have cosigned that checkpoint, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
     /// The claim that is stated; none if it is not proved, or the file is about one leaf.
     pub statement: Option<v1::Retirement>,
     /// What is proved, and what is not.
@@ -45,27 +50,41 @@ pub struct FileCheck {
 
 /// Checks the file of a retirement statement, or of one leaf with its proof; by the key `given`, or by the one
 /// in a statement.
-pub fn check_file(file: &Path, given: Option<&str>) -> FileCheck {
+///
+/// With a quorum, enough witnesses must have cosigned the checkpoint that the proofs are against.
+pub fn check_file(file: &Path, given: Option<&str>, quorum: Option<&Quorum>) -> FileCheck {
     let mut checked = FileCheck { file: file.to_owned(), ..FileCheck::default() };
-    if let Err(Finding { verdict, what }) = examine(file, given, &mut checked) {
+    let examined = examine(file, given, &mut checked).and_then(|checkpoint| match quorum {
+        None => Ok(()),
+        Some(quorum) => check_seen(&checkpoint, quorum).map(|seen| checked.seen = Some(seen)),
+    });
+    if let Err(Finding { verdict, what }) = examined {
         checked.verdict = verdict;
         checked.finding = Some(what);
     }
     checked
 }
 
-fn examine(file: &Path, given: Option<&str>, checked: &mut FileCheck) -> Result<(), Finding> {
+fn examine(file: &Path, given: Option<&str>, checked: &mut FileCheck) -> Result<SignedCheckpoint, Finding> {
     let bytes = fs::read(file).map_err(Finding::at(file))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Finding::unreadable(format!("{}: is no text", file.display())))?;
     if text.starts_with(PROOF_HEADING) {
         examine_leaf(&text, given, checked)
+    } else if let Ok(bundle) = serde_json::from_str::<Bundle>(&text)
+        && bundle.format == FORMAT
+    {
+        examine_bundle(&bundle, given, checked)
     } else {
         examine_statement(&text, given, checked)
     }
 }
 
-fn examine_leaf(text: &str, given: Option<&str>, checked: &mut FileCheck) -> Result<(), Finding> {
+fn examine_leaf(
+    text: &str,
+    given: Option<&str>,
+    checked: &mut FileCheck,
+) -> Result<SignedCheckpoint, Finding> {
     let given = given
         .ok_or_else(|| Finding::unreadable("there is no key in a proof; give the one you know (--vkey)"))?;
     let verifier = verifier(given, KeySource::Given, checked)?;
@@ -73,21 +92,52 @@ fn examine_leaf(text: &str, given: Option<&str>, checked: &mut FileCheck) -> Res
     let checkpoint = proved.verify(&verifier).map_err(tampered)?;
     let leaf = v1::Leaf::decode(proved.leaf());
     let index = proved.index();
-    let v1::Leaf { at_micros, fact } = leaf.map_err(|_| tampered(format!("leaf {index} is no market's")))?;
+    let v1::Leaf { at_micros, .. } = leaf.map_err(|_| tampered(format!("leaf {index} is no market's")))?;
     took(
         checked,
         &checkpoint,
         format!(
-            "Proved: the log {}, as of its checkpoint over {} entries, says at {index}, recorded at {at_micros} us: {fact:?}. \
+            "Proved: the log {}, as of its checkpoint over {} entries, says at {index}, recorded at {at_micros} us: {}. \
          Not proved: what it says elsewhere.",
             verifier.origin(),
             checkpoint.size(),
+            says(proved.leaf()),
         ),
     );
-    Ok(())
+    Ok(checkpoint)
 }
 
-fn examine_statement(text: &str, given: Option<&str>, checked: &mut FileCheck) -> Result<(), Finding> {
+fn examine_bundle(
+    bundle: &Bundle,
+    given: Option<&str>,
+    checked: &mut FileCheck,
+) -> Result<SignedCheckpoint, Finding> {
+    let verifier = match given {
+        Some(given) => verifier(given, KeySource::Given, checked)?,
+        None => verifier(&bundle.vkey, KeySource::InTheFile, checked)?,
+    };
+    let (checkpoint, leaves) = verify_together(&bundle.proofs, &verifier).map_err(tampered)?;
+    let said = bundle.check(&leaves)?;
+    check_vkey(&bundle.vkey, &verifier)?;
+    took(
+        checked,
+        &checkpoint,
+        format!(
+            "Proved: the log {}, as of its checkpoint over {} entries, says of {}: {said}. Not proved: that it says \
+             nothing more of it, here or later; only the ledger can say that.",
+            verifier.origin(),
+            checkpoint.size(),
+            bundle.about,
+        ),
+    );
+    Ok(checkpoint)
+}
+
+fn examine_statement(
+    text: &str,
+    given: Option<&str>,
+    checked: &mut FileCheck,
+) -> Result<SignedCheckpoint, Finding> {
     let file = StatementFile::parse(text).map_err(|problem| match problem {
         FormError::SomethingElse(_) => Finding::unreadable(format!("it {problem}")),
         FormError::Malformed(_) => tampered(format!("it {problem}")),
@@ -101,26 +151,28 @@ fn examine_statement(text: &str, given: Option<&str>, checked: &mut FileCheck) -
         retirement(leaves.iter().map(|leaf| (leaf.index(), leaf.leaf()))).map_err(tampered)?;
     authenticate(COMMAND_TYPE, &signed.payload, &signed.public_key, &signed.signature).map_err(tampered)?;
     file.check(&proved, verifier.origin()).map_err(tampered)?;
-    if file.vkey != verifier.vkey() {
-        return Err(tampered(format!(
-            "vkey says {}, and the proofs hold for {}",
-            file.vkey,
-            verifier.vkey()
-        )));
-    }
+    check_vkey(&file.vkey, &verifier)?;
     took(checked, &checkpoint, conclusion(&proved, verifier.origin(), checkpoint.size()));
     checked.statement = Some(proved);
-    Ok(())
+    Ok(checkpoint)
 }
 
 fn verifier(text: &str, source: KeySource, checked: &mut FileCheck) -> Result<CheckpointVerifier, Finding> {
     let verifier = CheckpointVerifier::from_vkey(text.trim()).map_err(|problem| match source {
         KeySource::Given => Finding::unreadable(format!("the key that was given: {problem}")),
-        KeySource::InTheFile | KeySource::BesideTheJournal => tampered(format!("vkey: {problem}")),
+        KeySource::InTheFile | KeySource::BesideTheJournal | KeySource::FromTheNode => {
+            tampered(format!("vkey: {problem}"))
+        }
     })?;
     verifier.vkey().clone_into(&mut checked.key);
     checked.key_source = Some(source);
     Ok(verifier)
+}
+
+fn check_vkey(said: &str, verifier: &CheckpointVerifier) -> Result<(), Finding> {
+    let holds = said == verifier.vkey();
+    let problem = || tampered(format!("vkey says {said}, and the proofs hold for {}", verifier.vkey()));
+    holds.then_some(()).ok_or_else(problem)
 }
 
 fn took(checked: &mut FileCheck, checkpoint: &SignedCheckpoint, conclusion: String) {
@@ -138,6 +190,9 @@ impl fmt::Display for FileCheck {
         if let Some(source) = self.key_source {
             row(f, "key", &self.key)?;
             row(f, "", &key_source_text(source))?;
+        }
+        if let Some(seen) = &self.seen {
+            row(f, "witnesses", seen)?;
         }
         if let Some(conclusion) = &self.conclusion {
             row(f, "conclusion", conclusion)?;
@@ -157,7 +212,10 @@ impl fmt::Display for Judgement<'_> {
         let meaning = match self.0.verdict {
             Verdict::Intact => "every proof holds, and what is stated follows from them",
             Verdict::Unreadable => "it cannot be said whether this is proved",
-            Verdict::Diverged | Verdict::Tampered | Verdict::Differing => "this is not what the log holds",
+            Verdict::Unwitnessed => "the log has signed it, but too few witnesses have seen that",
+            Verdict::Diverged | Verdict::Tampered | Verdict::Forked | Verdict::Differing => {
+                "this is not what the log holds"
+            }
         };
         row(f, "verdict", &format_args!("{}: {meaning}", self.0.verdict))
     }

@@ -14,6 +14,8 @@ impl fmt::Display for Verdict {
         f.write_str(match self {
             Verdict::Intact => "intact",
             Verdict::Differing => "differing",
+            Verdict::Unwitnessed => "unwitnessed",
+            Verdict::Forked => "forked",
             Verdict::Unreadable => "unreadable",
             Verdict::Diverged => "diverged",
             Verdict::Tampered => "tampered",
@@ -31,6 +33,9 @@ impl fmt::Display for Audit {
         }
         if self.figures.leaves > 0 {
             write_figures(f, &self.figures)?;
+        }
+        if let Some(seen) = &self.seen {
+            row(f, "witnesses", seen)?;
         }
         if let Some(replayed) = &self.replayed {
             write_replayed(f, replayed)?;
@@ -62,6 +67,10 @@ fn meaning(audit: &Audit) -> &'static str {
         (Verdict::Intact, Some(_)) => "everything here follows from signed commands",
         (Verdict::Intact, None) => "everything here is as it was signed",
         (Verdict::Differing, _) => "everything here follows from signed commands, but not all sums agree",
+        (Verdict::Unwitnessed, _) => "everything that was checked holds, but too few witnesses have seen it",
+        (Verdict::Forked, _) => {
+            "the node has signed what contradicts, or takes back, what it had signed before"
+        }
         (Verdict::Unreadable, _) => "it cannot be said whether this is as it was signed",
         (Verdict::Diverged, _) => "the node has signed what does not follow from its commands",
         (Verdict::Tampered, _) => "something here is not as it was signed",
@@ -144,6 +153,9 @@ pub(super) fn key_source_text(source: KeySource) -> &'static str {
         KeySource::Given => "as given",
         KeySource::BesideTheJournal => {
             "taken from the file 'vkey' beside the journal; check it with --vkey if you know it"
+        }
+        KeySource::FromTheNode => {
+            "as the node itself says, whose operator could choose it: ask for it by another way, and give it with --vkey"
         }
         KeySource::InTheFile => {
             "taken from the file itself, whose writer could choose it; check it with --vkey if you know it"

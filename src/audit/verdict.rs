@@ -7,7 +7,7 @@ use std::{io, path::Path, path::PathBuf, time::Duration};
 use parkwatt_ledger::ReadError;
 use serde::Serialize;
 
-use super::{Reported, Totals};
+use super::{Reported, Seen, Totals};
 
 /// What an audit has come to. The later of two outweighs the earlier: what is proved outweighs what was not
 /// seen.
@@ -19,12 +19,16 @@ pub enum Verdict {
     Intact,
     /// Everything follows from its commands, but sums that must agree do not.
     Differing,
+    /// Too few witnesses have seen it.
+    Unwitnessed,
     /// It cannot be said: files are missing, may not be read, or are in use.
     Unreadable,
     /// The ledger is what its node has signed, but does not follow from its commands.
     Diverged,
     /// The files are not what the node has signed, or somebody else's command was put in.
     Tampered,
+    /// The node has signed what contradicts, or takes back, what it had signed before.
+    Forked,
 }
 
 impl Verdict {
@@ -36,6 +40,8 @@ impl Verdict {
             Verdict::Diverged => 2,
             Verdict::Unreadable => 3,
             Verdict::Differing => 4,
+            Verdict::Forked => 5,
+            Verdict::Unwitnessed => 6,
         }
     }
 }
@@ -48,6 +54,8 @@ pub enum KeySource {
     Given,
     /// It lies beside the journal: whoever could write the journal could write it.
     BesideTheJournal,
+    /// The node has said it: whoever runs the node could choose it.
+    FromTheNode,
     /// It stands in the file that is checked: whoever could write the file could write it.
     InTheFile,
 }
@@ -69,6 +77,11 @@ pub struct Audit {
     pub key_source: Option<KeySource>,
     /// How much was looked at.
     pub figures: Figures,
+    /// The newest checkpoint, as its signed note; none if the journal is not whole.
+    pub checkpoint: Option<String>,
+    /// The newest checkpoint that enough witnesses have cosigned, if that was asked for and there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
     /// What the engine says after the last leaf; none if it was not run, or not to the end.
     pub replayed: Option<Replayed>,
     /// The report that was written, if one was asked for and the ledger is intact.
@@ -130,6 +143,14 @@ impl Finding {
 
     pub(super) fn differing(what: impl Into<String>) -> Finding {
         Finding { verdict: Verdict::Differing, what: what.into() }
+    }
+
+    pub(super) fn forked(what: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Forked, what: what.into() }
+    }
+
+    pub(super) fn unwitnessed(what: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Unwitnessed, what: what.into() }
     }
 
     pub(super) fn unreadable(what: impl Into<String>) -> Finding {

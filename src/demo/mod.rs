@@ -31,7 +31,7 @@ pub use park::Park;
 pub use strategy::Strategy;
 
 use crate::{
-    audit::{self, Audit, Depth, Task, Verdict},
+    audit::{self, Audit, Depth, Outside, Task, Verdict},
     clock::Clock,
     config::{MarketFile, NodeConfig, ZoneFile},
     keys::{NodeKeys, write_key},
@@ -197,7 +197,7 @@ fn audit(ledger: &Path, program: &Path) -> Audit {
         "audit by replay                        {bar:30} {percent:>3} %  {elapsed}",
     );
     let progress = ProgressBar::new(0).with_style(style.expect("the template is well-formed"));
-    let task = Task { dir: ledger, vkey: None, depth: Depth::Replay, program };
+    let task = Task { dir: ledger, vkey: None, depth: Depth::Replay, outside: Outside::default(), program };
     let audited = audit::audit(&task, |done| {
         progress.set_length(done.bytes_total);
         progress.set_position(done.bytes);

@@ -6,13 +6,14 @@ use parkwatt_ledger::{
     Hash, ProofError, ProvedLeaf, SignedCheckpoint, Store, prove_consistency, prove_inclusion,
 };
 use parkwatt_proto::v1::{self, ledger_server::Ledger, list_entries_request::About};
+use tokio::task::spawn_blocking;
 use tonic::{Request, Response, Status};
 
 use super::{
     check_market, rows,
     session::{Reader, reader},
 };
-use crate::{host::Market, index, refusal::Refused, wire::Malformed};
+use crate::{host::Market, index, refusal::Refused, wire::Malformed, witnessed::Witnessed};
 
 /// After how many bytes of leaves an answer ends: half of what clients take by default.
 const ENTRIES_BYTES_MAX: usize = 2 << 20;
@@ -26,12 +27,22 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::Checkpoint>, Status> {
-        check_market(&self.0, &request.into_inner().market)?;
-        let checkpoint = self.0.checkpoint();
+        let request = request.into_inner();
+        check_market(&self.0, &request.market)?;
+        let checkpoint = match request.tree_size_min {
+            0 => self.0.checkpoint(),
+            size => {
+                let store = self.store_with("tree_size_min", size).await?;
+                let found = store.checkpoint_at_least(size).map_err(Refused::from)?;
+                found.ok_or_else(|| Refused::Unreadable(format!("the checkpoint over {size} is missing")))?
+            }
+        };
         Ok(Response::new(v1::Checkpoint {
             tree_size: checkpoint.size(),
             root: checkpoint.root().0.to_vec(),
             note: checkpoint.note().to_string(),
+            cosigned_notes: self.0.witnessed.as_ref().map(Witnessed::notes).unwrap_or_default(),
+            vkey: self.0.vkey.clone().unwrap_or_default(),
         }))
     }
 
@@ -98,6 +109,23 @@ impl Ledger for LedgerReads {
         check_market(&self.0, &request.market)?;
         let store = self.store_with("new_size", request.new_size).await?;
         Ok(Response::new(proof("old_size", prove_consistency(store, request.new_size, request.old_size))?))
+    }
+
+    async fn add_cosignature(
+        &self,
+        request: Request<v1::AddCosignatureRequest>,
+    ) -> Result<Response<v1::AddCosignatureResponse>, Status> {
+        let request = request.into_inner();
+        check_market(&self.0, &request.market)?;
+        let market = self.0.clone();
+        let store = self.0.store_with(self.0.checkpoint().size()).await?.clone();
+        // It waits for the disk, which others must not.
+        let added = spawn_blocking(move || {
+            let witnessed = market.witnessed.as_ref().expect("a market with a store keeps cosignatures");
+            witnessed.add(&request.note, &store)
+        });
+        let cosigned_notes = added.await.map_err(|_| Refused::Stopped)??;
+        Ok(Response::new(v1::AddCosignatureResponse { cosigned_notes }))
     }
 }
 

@@ -3,13 +3,14 @@
 use std::fs;
 
 use parkwatt::host::VKEY_FILE;
+use parkwatt_engine::Slot;
 use parkwatt_ledger::{CheckpointSigner, Origin, SigningKey};
 use parkwatt_proto::v1::{self, command::Kind, leaf::Fact, outcome::Kind as Outcome};
 use prost::Message;
 
 use crate::{
     check,
-    day::{Day, MILL, files, sign},
+    day::{Day, MILL, ROOF_METER, files, sign},
 };
 
 #[test]
@@ -89,6 +90,34 @@ fn a_rotation_is_intact_and_one_without_the_new_key_s_word_is_tampering_by_the_n
 }
 
 #[test]
+fn a_leaf_that_breaks_the_engine_off_is_a_verdict_about_that_leaf() {
+    let mut day = Day::whole();
+    // Before any order: nothing is due.
+    day.groups.truncate(4);
+    // A node and a meter that plot together record the last quarter hour that has a number.
+    let moment = Slot(u32::MAX).end().0;
+    let reading = v1::SubmitReading { read_at_micros: moment, counter: 1, ..v1::SubmitReading::default() };
+    let reading = v1::SubmitReading { quality: v1::Quality::Measured.into(), ..reading };
+    let kind = Some(Kind::SubmitReading(reading));
+    let command = v1::Command { market: "park".into(), nonce: moment, expires_at_micros: moment + 1, kind };
+    let signed = Some(sign(ROOF_METER, command.encode_to_vec()));
+    let fact = Some(Fact::Command(v1::CommandLeaf { signed, ..v1::CommandLeaf::default() }));
+    day.groups.push(vec![v1::Leaf { at_micros: moment, fact }.encode_to_vec()]);
+    let dir = day.write_archive();
+    let leaf = day.groups.iter().map(Vec::len).sum::<usize>() - 1;
+    check(&["verify"], dir.path(), 0);
+    let said = check(&["replay"], dir.path(), 2);
+    assert!(said.contains(&format!("leaf {leaf}: the engine breaks off here: ")), "{said}");
+    assert!(said.contains("verdict       diverged"), "{said}");
+    let said: serde_json::Value =
+        serde_json::from_str(&check(&["replay", "--output", "json"], dir.path(), 2)).unwrap();
+    assert_eq!(said["verdict"], "diverged");
+    let report = tempfile::tempdir().unwrap();
+    check(&["report", "--out", report.path().to_str().unwrap()], dir.path(), 2);
+    assert_eq!(fs::read_dir(report.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn the_key_that_is_known_by_another_way_decides() {
     let dir = Day::whole().write_archive();
     let own = fs::read_to_string(dir.path().join(VKEY_FILE)).unwrap();
@@ -146,7 +175,7 @@ fn what_cannot_be_read_is_not_called_tampered() {
 
 #[test]
 fn a_command_line_that_cannot_be_understood_is_no_verdict() {
-    for args in [&["prove"][..], &["verify", "--vkey", "a+b"], &["replay", "--output", "xml"]] {
+    for args in [&["proof"][..], &["verify", "--vkey", "a+b"], &["replay", "--output", "xml"]] {
         check(args, "somewhere".as_ref(), 64);
     }
     let help = check(&["--help"], "somewhere".as_ref(), 0);

@@ -4,6 +4,7 @@
 mod day;
 mod flips;
 mod forgeries;
+mod proving;
 mod report;
 mod sums;
 

@@ -39,7 +39,7 @@ const FILES: [(&str, &str); 8] = [
     ),
     (
         "reconciliation.csv",
-        "check,slot,slot_begins_at,of,unit,left_is,left,relation,right_is,right,difference,differing",
+        "check,slot,slot_begins_at,of,unit,left_is,left,relation,right_is,right,difference,differing,open,open_until",
     ),
     (
         "slots.csv",
@@ -228,34 +228,43 @@ fn the_document_names_the_ledger_and_every_file_by_its_digest() {
 }
 
 #[test]
-fn a_correction_that_nobody_has_drawn_the_consequence_of_is_the_one_difference() {
+fn a_correction_that_nobody_has_drawn_the_consequence_of_is_open_until_it_is_final() {
     let mut day = Day::whole();
     day.read(ROOF_METER, SLOT, 3, 0, 1700);
     let dir = day.write_archive();
-    let report = Report::of(dir.path(), 4, &[]);
-    assert_eq!(report.said["verdict"], "differing");
-    let differing = report.differing();
-    assert_eq!(differing.len(), 1);
-    let found = ["check", "left", "right", "difference", "differing"].map(|field| &differing[0][field]);
-    assert_eq!(found, [&json!("certified export"), &json!(1800), &json!(1700), &json!(100), &json!(1)]);
-    let place = json!({ "slot": SLOT, "of": "roof", "left": 1800, "right": 1700, "difference": 100 });
-    assert_eq!(differing[0]["first"], json!([place]));
-    let rows = report.rows("reconciliation.csv");
-    let differing: Vec<_> = rows.iter().filter(|row| row["difference"] == "100").collect();
-    assert_eq!([&differing[0]["slot"], &differing[1]["slot"]], ["", "1978000"]);
-    agrees(&report, &Leaves::read(dir.path()));
-    let out = report.folder.path().join("text");
-    let said = check(&["report", "--quiet", "--out", out.to_str().unwrap()], dir.path(), 4);
+    let report = Report::of(dir.path(), 0, &[]);
+    assert_eq!(report.differing(), Vec::<Value>::new());
+    let note = report.said["notes"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    let until = "2026-06-30T04:15:00Z";
+    assert!(note.starts_with("certified export: slot 1978000 (roof): 1800 Wh valid certificates"), "{note}");
     assert!(
-        said.starts_with("found         certified export: 1800 Wh valid certificates of export"),
-        "{said}"
+        note.contains(&format!("1700 Wh measured export, open until {until}. This is no difference")),
+        "{note}"
     );
-    assert!(said.contains("100 Wh of difference: slot 1978000 (roof)\nverdict       differing: "), "{said}");
+    let rows = report.rows("reconciliation.csv");
+    let open: Vec<_> = rows.iter().filter(|row| row["open"] == "1").collect();
+    assert_eq!([&open[0]["difference"], &open[1]["difference"]], ["0", "100"]);
+    assert_eq!([&open[0]["open_until"], &open[1]["open_until"]], ["", until]);
+    agrees(&report, &Leaves::read(dir.path()));
+
+    // Nobody settles it: then the final settlement does (R14), and nothing is open behind it.
+    let mut late = Day::whole();
+    late.read(ROOF_METER, SLOT, 3, 0, 1700);
+    late.wait(31);
+    late.ask(OPERATOR, Kind::Deposit(v1::Deposit { participant: "mill".into(), amount_fen: 1 }));
+    let dir = late.write_archive();
+    let report = Report::of(dir.path(), 0, &[]);
+    assert_eq!(report.differing(), Vec::<Value>::new());
+    assert!(report.rows("reconciliation.csv").iter().all(|row| row["open"] == "0"));
+    assert_eq!(report.sum("certificates.csv", "withdrawn_wh"), 1800);
+    agrees(&report, &Leaves::read(dir.path()));
 
     day.withdraw();
     let dir = day.write_archive();
     let report = Report::of(dir.path(), 0, &[]);
     assert_eq!(report.differing(), Vec::<Value>::new());
+    let rows = report.rows("reconciliation.csv");
+    assert!(rows.iter().all(|row| row["open"] == "0"));
     agrees(&report, &Leaves::read(dir.path()));
     assert_eq!(report.sum("certificates.csv", "withdrawn_wh"), 1800);
 }

@@ -24,7 +24,7 @@ pub struct Machine {
 ///
 /// `cargo test --workspace` builds it; a test of this package alone does not, so it is built here if it is
 /// missing.
-fn parkwatt() -> PathBuf {
+pub fn parkwatt() -> PathBuf {
     let beside = Path::new(env!("CARGO_BIN_EXE_parkwattd")).parent().unwrap();
     let program = beside.join("parkwatt");
     if !program.exists() {

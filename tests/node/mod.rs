@@ -68,7 +68,7 @@ impl Place {
 
     /// Starts a node that listens at `address`, and returns when it does.
     pub fn start_at(&self, address: SocketAddr) -> Node {
-        self.started(self.spawn_at(address))
+        listening(self.spawn_at(address), || self.log())
     }
 
     /// Starts a node that the system gives at most so many descriptors, and returns when it listens.
@@ -76,19 +76,7 @@ impl Place {
         let program = env!("CARGO_BIN_EXE_parkwattd");
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(format!("ulimit -n {count} && exec \"$0\" \"$@\"")).arg(program);
-        self.started(self.spawn(shell, SocketAddr::from(([127, 0, 0, 1], 0))))
-    }
-
-    fn started(&self, mut child: Child) -> Node {
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut greeting = String::new();
-        stdout.read_line(&mut greeting).unwrap();
-        let Some((_, url)) = greeting.trim_end().rsplit_once(" on ") else {
-            let status = child.wait().unwrap();
-            panic!("the node did not start, {status}: {greeting}{}", self.log());
-        };
-        let (_, address) = url.split_once("://").unwrap();
-        Node { url: url.to_owned(), address: address.parse().unwrap(), child, stdout }
+        listening(self.spawn(shell, SocketAddr::from(([127, 0, 0, 1], 0))), || self.log())
     }
 
     /// Starts a node at `address` without waiting for it.
@@ -114,6 +102,33 @@ impl Place {
     pub fn log(&self) -> String {
         fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
     }
+}
+
+/// Starts a node on a free port over the keys and ledgers that are in a folder already.
+pub fn serve(data: &Path, args: &[&str]) -> Node {
+    let child = Command::new(env!("CARGO_BIN_EXE_parkwattd"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(args)
+        .env_remove("PARKWATT_CONFIG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    listening(child.unwrap(), String::new)
+}
+
+/// Waits until a node listens.
+fn listening(mut child: Child, log: impl Fn() -> String) -> Node {
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut greeting = String::new();
+    stdout.read_line(&mut greeting).unwrap();
+    let Some((_, url)) = greeting.trim_end().rsplit_once(" on ") else {
+        let status = child.wait().unwrap();
+        panic!("the node did not start, {status}: {greeting}{}", log());
+    };
+    let (_, address) = url.split_once("://").unwrap();
+    Node { url: url.to_owned(), address: address.parse().unwrap(), child, stdout }
 }
 
 impl Node {

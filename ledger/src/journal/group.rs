@@ -3,7 +3,7 @@
 //! Knows how a group's payload is laid out; does not know files.
 
 use crate::checkpoint::SignedCheckpoint;
-use crate::tree::{Hash, stored_count};
+use crate::tree::{Hash, Tree, leaf_hash, stored_count};
 
 /// Leaves that were made durable together, and what follows from them.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,19 @@ impl Group {
     /// Returns the index behind the last leaf, which is the size of the log with this group.
     pub fn end_index(&self) -> u64 {
         self.first_index + self.leaves.len() as u64
+    }
+
+    /// Returns the root of the tree of the first `size` leaves, if the last of them is in this group; `before` is
+    /// the tree of all leaves before it.
+    pub fn root_at(&self, before: &Tree, size: u64) -> Option<Hash> {
+        let is_here = (self.first_index + 1..=self.end_index()).contains(&size);
+        let count = usize::try_from(size.checked_sub(self.first_index)?).ok()?;
+        let leaves = self.leaves.get(..count).filter(|_| is_here && before.size() == self.first_index)?;
+        let mut tree = before.clone();
+        for leaf in leaves {
+            tree.append(leaf_hash(leaf), &mut Vec::new());
+        }
+        Some(tree.root())
     }
 
     /// Returns each leaf with its index.

@@ -134,6 +134,11 @@ impl Reader {
         self.bytes_before + self.frames.as_ref().map_or(0, Frames::offset)
     }
 
+    /// Returns the tree of the leaves that have been read so far.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// Reads what is left, and says what the journal as a whole is.
     pub fn finish(mut self) -> Result<Scanned, ReadError> {
         for group in &mut self {

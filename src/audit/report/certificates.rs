@@ -15,6 +15,7 @@ use parkwatt_engine::{
 use serde::Serialize;
 
 use super::{
+    expected::open_until,
     figures::{Figure, Figures},
     files::Files,
     laws::{Checks, Law},
@@ -150,7 +151,8 @@ impl Certificates {
         }
         for (&(slot, holder), claim) in self.claims.iter().filter(|((slot, _), _)| period.has(*slot)) {
             let of = || rows::name(market, holder).to_owned();
-            checks.note(Law::Claimed, Some(slot), [claim.claimed, claim.import], of);
+            let place = (Some(slot), open_until(market, slot));
+            checks.note_until(Law::Claimed, place, [claim.claimed, claim.import], of);
         }
         self.nationals(market, period, checks, files)
     }

@@ -192,8 +192,12 @@ impl<'a> Closing<'a> {
             let metered = self.book.people.get(&producer).and_then(|it| it.metered);
             let Metered { export, generation, .. } = metered.filter(|it| it.is_measured).unwrap_or_default();
             let of = || rows::name(market, producer).to_owned();
-            self.note(Law::CertifiedExport, [certified_export, export], of);
-            self.note(Law::CertifiedOwn, [certified_own, self_consumed(generation, export)], of);
+            // What a correction downwards contradicts is withdrawn by the operator, or by the final settlement (R14), and
+            // until then the reading can be corrected again.
+            let place = (Some(self.slot), expected::open_until(market, self.slot));
+            self.checks.note_until(Law::CertifiedExport, place, [certified_export, export], of);
+            let own = self_consumed(generation, export);
+            self.checks.note_until(Law::CertifiedOwn, place, [certified_own, own], of);
         }
     }
 

@@ -5,7 +5,9 @@
 
 use std::iter;
 
-use parkwatt_engine::{Market, MarketConfig, Price, SECONDS_PER_SLOT, Slot, TariffBand, Trade, Zone, ZoneId};
+use parkwatt_engine::{
+    Market, MarketConfig, Price, SECONDS_PER_SLOT, Slot, TariffBand, Timestamp, Trade, Zone, ZoneId,
+};
 
 use super::slots::{Delivery, Paid};
 
@@ -37,6 +39,12 @@ pub(super) fn tariff(market: &Market, slot: Slot) -> TariffBand {
     let quarter = slot.0 % 96;
     let begun = bands.iter().take_while(|band| u32::from(band.from_quarter) <= quarter);
     *begun.last().expect("the first band begins at quarter 0")
+}
+
+/// Returns when the settlement of a slot is final, if it is not yet: until then readings are corrected.
+pub(super) fn open_until(market: &Market, slot: Slot) -> Option<Timestamp> {
+    let until = market.config().timeline.final_at(slot);
+    (market.now() < until).then_some(until)
 }
 
 /// Returns what was generated and not exported.

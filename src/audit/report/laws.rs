@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use parkwatt_engine::{Slot, Worth};
+use parkwatt_engine::{Slot, Timestamp, Worth};
 use serde::Serialize;
 
-use super::figures::Amount;
+use super::{figures::Amount, rows::Moment};
 
 /// How many places are named in which a law does not hold.
 const NAMED_MAX: usize = 20;
@@ -121,7 +121,9 @@ pub struct Check {
     pub difference: Amount,
     /// In how many places, such as slots, trades or accounts, there is a difference.
     pub differing: u64,
-    /// The first of them.
+    /// In how many places it does not hold yet, and a correction or a withdrawal may still settle it: no differences.
+    pub open: u64,
+    /// The first of both.
     pub first: Vec<Place>,
 }
 
@@ -136,8 +138,11 @@ pub struct Place {
     pub left: Amount,
     /// The right side.
     pub right: Amount,
-    /// The difference.
+    /// The difference; of what is open, what it will be if nobody settles it.
     pub difference: Amount,
+    /// Until when it is open, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_until: Option<String>,
 }
 
 /// All laws, and how they stand so far.
@@ -174,6 +179,7 @@ impl Default for Checks {
                 right: nothing,
                 difference: nothing,
                 differing: 0,
+                open: 0,
                 first: Vec::new(),
             }
         };
@@ -188,6 +194,17 @@ impl Checks {
         &mut self,
         law: Law,
         slot: Option<Slot>,
+        sides: [i128; 2],
+        of: impl FnOnce() -> String,
+    ) {
+        self.note_until(law, (slot, None), sides, of);
+    }
+
+    /// Does the same for a place in which the sides may differ until a moment, if one is given.
+    pub(super) fn note_until(
+        &mut self,
+        law: Law,
+        (slot, open_until): (Option<Slot>, Option<Timestamp>),
         [left, right]: [i128; 2],
         of: impl FnOnce() -> String,
     ) {
@@ -199,15 +216,20 @@ impl Checks {
         };
         check.left = amount(check.left.value() + left);
         check.right = amount(check.right.value() + right);
-        check.difference = amount(check.difference.value() + difference);
         if difference == 0 {
             return;
         }
-        check.differing += 1;
+        if open_until.is_some() {
+            check.open += 1;
+        } else {
+            check.differing += 1;
+            check.difference = amount(check.difference.value() + difference);
+        }
         if check.first.len() < NAMED_MAX {
             let (slot, of) = (slot.map(|slot| slot.0), of());
             let [left, right, difference] = [left, right, difference].map(amount);
-            check.first.push(Place { slot, of, left, right, difference });
+            let open_until = open_until.map(|until| Moment(until).to_string());
+            check.first.push(Place { slot, of, left, right, difference, open_until });
         }
     }
 
@@ -244,12 +266,37 @@ impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Check { check, unit, left_is, left, right_is, right, difference, differing, first, .. } = self;
         write!(f, "{check}: {left} {unit} {left_is}, {right} {unit} {right_is}; ")?;
-        let named: Vec<String> = first.iter().take(SAID_MAX).map(Place::to_string).collect();
+        let named = first.iter().filter(|place| place.open_until.is_none()).take(SAID_MAX);
+        let named: Vec<String> = named.map(Place::to_string).collect();
         write!(f, "{difference} {unit} of difference: {}", named.join(", "))?;
         match differing - named.len() as u64 {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }
+    }
+}
+
+impl Check {
+    /// Says what is open, if anything is.
+    pub(super) fn what_is_open(&self) -> Option<String> {
+        let Check { check, unit, left_is, right_is, open, first, .. } = self;
+        let said = |place: &Place| {
+            let until = place.open_until.as_ref()?;
+            let Place { left, right, .. } = place;
+            Some(format!("{place}: {left} {unit} {left_is}, {right} {unit} {right_is}, open until {until}"))
+        };
+        let said: Vec<String> = first.iter().filter_map(said).take(SAID_MAX).collect();
+        let more = match open - said.len() as u64 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let said = said.join("; ");
+        (*open > 0).then(|| {
+            format!(
+                "{check}: {said}{more}. This is no difference yet: a corrected reading, the operator's withdrawal of the \
+                 certificate, or the final settlement settles it"
+            )
+        })
     }
 }
 
@@ -288,5 +335,23 @@ mod tests {
         checks.note(Law::Claimed, None, [9, 5], String::new);
         let check = &checks.all()[Law::Claimed as usize];
         assert_eq!((check.difference, check.differing), (Amount::Whole(4), 1));
+    }
+
+    #[test]
+    fn what_may_still_be_settled_is_told_apart_from_a_difference() {
+        let mut checks = Checks::default();
+        let until = Some(Timestamp::from_seconds(86_400));
+        checks.note_until(Law::CertifiedExport, (Some(Slot(7)), until), [9, 5], || "roof".into());
+        let check = &checks.all()[Law::CertifiedExport as usize];
+        assert_eq!((check.difference, check.differing, check.open), (Amount::Whole(0), 0, 1));
+        let said = check.what_is_open().unwrap();
+        assert!(
+            said.contains("slot 7 (roof): 9 Wh") && said.contains("until 1970-01-02T00:00:00Z"),
+            "{said}"
+        );
+        checks.note(Law::CertifiedExport, Some(Slot(8)), [9, 5], String::new);
+        let check = &checks.all()[Law::CertifiedExport as usize];
+        assert_eq!((check.differing, check.open), (1, 1));
+        assert!(check.to_string().ends_with("4 Wh of difference: slot 8"), "{check}");
     }
 }

@@ -126,6 +126,7 @@ impl Reporter {
         for check in checks.iter().filter(|check| check.differing > 0) {
             audit.find(Finding::differing(check.to_string()));
         }
+        audit.notes.extend(checks.iter().filter_map(Check::what_is_open));
         let ledger = LedgerRecord {
             vkey: audit.key.clone(),
             vkey_source: audit.key_source,
@@ -243,7 +244,11 @@ fn slot_row(slot: Slot, figures: &Figures, market: &Market) -> Vec<String> {
 
 /// Writes how a law stands, and where first it does not hold.
 fn write_check(check: &Check, files: &mut Files) -> io::Result<()> {
-    let row = |slot: Option<u32>, of, [left, right, difference]: [Amount; 3], differing| CheckRow {
+    let row = |slot: Option<u32>,
+               of,
+               [left, right, difference]: [Amount; 3],
+               [differing, open]: [u64; 2],
+               open_until| CheckRow {
         check: check.check,
         slot,
         slot_begins_at: slot.map(|slot| rows::begin(Slot(slot))),
@@ -256,12 +261,16 @@ fn write_check(check: &Check, files: &mut Files) -> io::Result<()> {
         right,
         difference,
         differing,
+        open,
+        open_until,
     };
     let sides = [check.left, check.right, check.difference];
-    files.reconciliation.write(row(None, "", sides, check.differing))?;
+    files.reconciliation.write(row(None, "", sides, [check.differing, check.open], None))?;
     for place in &check.first {
         let sides = [place.left, place.right, place.difference];
-        files.reconciliation.write(row(place.slot, &place.of, sides, 1))?;
+        let open_until = place.open_until.as_deref();
+        let counts = if open_until.is_some() { [0, 1] } else { [1, 0] };
+        files.reconciliation.write(row(place.slot, &place.of, sides, counts, open_until))?;
     }
     Ok(())
 }

@@ -145,6 +145,8 @@ rows! {
         right: Amount,
         difference: Amount,
         differing: u64,
+        open: u64,
+        open_until: Option<&'a str>,
     }
 }
 
