@@ -6,17 +6,24 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::checkpoint::{CheckpointSigner, SignedCheckpoint};
 use crate::journal::{
-    Group, JournalOptions, PathError, ReadError, Reader, Signatures, Tail, WriteError, Writer, encode_group,
-    has_segments, sync_dir,
+    Disk, Group, JournalOptions, PathError, ReadError, Reader, RealDisk, Signatures, Tail, WriteError,
+    Writer, encode_group, has_segments,
 };
 use crate::tree::{Tree, leaf_hash};
 
 /// Returns where in a ledger's directory the journal lies.
 pub fn journal_dir(dir: &Path) -> PathBuf {
     dir.join("journal")
+}
+
+/// Returns whether there is any segment of a journal in a ledger's directory `dir`.
+pub fn has_journal(dir: &Path) -> Result<bool, PathError> {
+    let journal = journal_dir(dir);
+    if journal.exists() { has_segments(&journal) } else { Ok(false) }
 }
 
 /// Why a ledger cannot be opened for writing.
@@ -81,13 +88,24 @@ impl Ledger {
         dir: &Path,
         signer: CheckpointSigner,
         options: &JournalOptions,
+        replay: impl FnMut(Group) -> Result<(), E>,
+    ) -> Result<Ledger, E> {
+        Ledger::open_on(Arc::new(RealDisk), dir, signer, options, replay)
+    }
+
+    /// Does what [`open`](Self::open) does, and writes by the calls of `disk`.
+    pub fn open_on<E: From<OpenError>>(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        signer: CheckpointSigner,
+        options: &JournalOptions,
         mut replay: impl FnMut(Group) -> Result<(), E>,
     ) -> Result<Ledger, E> {
-        let lock = lock(dir)?;
+        let lock = lock(&*disk, dir)?;
         let journal = journal_dir(dir);
         let verifier = signer.verifier();
         if !has_segments(&journal).map_err(OpenError::from)? {
-            let writer = Writer::create(&journal, options, verifier.vkey()).map_err(OpenError::from)?;
+            let writer = Writer::create(disk, &journal, options, verifier.vkey()).map_err(OpenError::from)?;
             let (tree, tail) = (Tree::default(), Tail::Clean);
             return Ok(Ledger { tree, signer, writer, checkpoint: None, tail, _lock: lock });
         }
@@ -97,7 +115,8 @@ impl Ledger {
             replay(group.map_err(OpenError::from)?)?;
         }
         let scanned = reader.finish().map_err(OpenError::from)?;
-        let writer = Writer::resume(&journal, options, verifier.vkey(), &scanned).map_err(OpenError::from)?;
+        let writer =
+            Writer::resume(disk, &journal, options, verifier.vkey(), &scanned).map_err(OpenError::from)?;
         let (tree, checkpoint, tail) = (scanned.tree, scanned.checkpoint, scanned.tail);
         Ok(Ledger { tree, signer, writer, checkpoint, tail, _lock: lock })
     }
@@ -146,12 +165,12 @@ impl Ledger {
 }
 
 /// Makes the directory if it is missing, and locks it against other processes.
-fn lock(dir: &Path) -> Result<File, OpenError> {
+fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, OpenError> {
     let journal = journal_dir(dir);
     fs::create_dir_all(&journal).map_err(PathError::at(&journal))?;
     let whole = fs::canonicalize(dir).map_err(PathError::at(dir))?;
     for made in [Some(whole.as_path()), whole.parent()].into_iter().flatten() {
-        sync_dir(made)?;
+        disk.sync_dir(made).map_err(PathError::at(made))?;
     }
     let path = dir.join("LOCK");
     let file = OpenOptions::new()

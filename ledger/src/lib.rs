@@ -37,8 +37,10 @@ mod store;
 pub use checkpoint::{
     CheckpointError, CheckpointSigner, CheckpointVerifier, Origin, OriginError, SignedCheckpoint,
 };
-pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
-pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
+pub use journal::{
+    Disk, Group, JournalOptions, PathError, ReadError, Reader, RealDisk, Scanned, Signatures, Tail, scan,
+};
+pub use ledger::{AppendError, Ledger, OpenError, has_journal, journal_dir};
 pub use proof::{ProofFormError, ProvedLeaf, TogetherError, UnprovedError, verify_together};
 #[cfg(feature = "store")]
 pub use rebuild::{

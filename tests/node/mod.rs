@@ -50,6 +50,11 @@ impl Place {
         place
     }
 
+    /// Returns another place, whose nodes are configured like those of this one.
+    pub fn another(&self) -> Place {
+        Place { args: self.args.clone(), ..Place::new(&[]) }
+    }
+
     /// Returns the folder of keys and ledgers.
     pub fn data(&self) -> PathBuf {
         self.root.path().join("data")
@@ -67,21 +72,30 @@ impl Place {
 
     /// Starts a node that listens at `address`, and returns when it does.
     pub fn start_at(&self, address: SocketAddr) -> Node {
-        let mut child = self.spawn_at(address);
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut greeting = String::new();
-        stdout.read_line(&mut greeting).unwrap();
-        let Some((_, address)) = greeting.trim_end().rsplit_once(" on http://") else {
-            let status = child.wait().unwrap();
-            panic!("the node did not start, {status}: {greeting}{}", self.log());
-        };
-        Node { address: address.parse().unwrap(), child, _stdout: stdout }
+        let started = greeted(self.spawn_at(address));
+        started.unwrap_or_else(|status| panic!("the node did not start, {status}: {}", self.log()))
+    }
+
+    /// Starts a node, and returns when it listens, or how it ended before it did.
+    pub fn try_start(&self) -> Result<Node, ExitStatus> {
+        greeted(self.spawn_at(SocketAddr::from(([127, 0, 0, 1], 0))))
+    }
+
+    /// The same with a command that runs the node's: the name of a program, and its arguments before those of
+    /// the node.
+    pub fn try_start_by(&self, command: &mut Command) -> Result<Node, ExitStatus> {
+        command.arg(env!("CARGO_BIN_EXE_parkwattd"));
+        greeted(self.spawn(command, SocketAddr::from(([127, 0, 0, 1], 0))))
     }
 
     /// Starts a node at `address` without waiting for it.
     pub fn spawn_at(&self, address: SocketAddr) -> Child {
+        self.spawn(&mut Command::new(env!("CARGO_BIN_EXE_parkwattd")), address)
+    }
+
+    fn spawn(&self, command: &mut Command, address: SocketAddr) -> Child {
         let log = File::options().create(true).append(true).open(self.root.path().join("log")).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_parkwattd"))
+        command
             .args(["serve", "--listen", &address.to_string(), "--data"])
             .arg(self.data())
             .args(&self.args)
@@ -99,7 +113,23 @@ impl Place {
     }
 }
 
+/// Returns a node when it listens, or how it ended before it did.
+fn greeted(mut child: Child) -> Result<Node, ExitStatus> {
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut greeting = String::new();
+    stdout.read_line(&mut greeting).unwrap();
+    match greeting.trim_end().rsplit_once(" on http://") {
+        Some((_, address)) => Ok(Node { address: address.parse().unwrap(), child, _stdout: stdout }),
+        None => Err(child.wait().unwrap()),
+    }
+}
+
 impl Node {
+    /// Waits until it ends by itself, and returns how it did.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// Returns its address as clients write it.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
