@@ -87,7 +87,12 @@ fn append(effort: Effort, dir: &Path) {
             took[3].push(timed(|| sqlite.append(&group)).0);
         }
         let medians = took.map(median);
-        let said = ["bare write and fdatasync", "the ledger", "sled, batch and flush", "SQLite, WAL, synchronous=FULL"];
+        let said = [
+            "bare write and fdatasync",
+            "the ledger",
+            "sled, batch and flush",
+            "SQLite, WAL, synchronous=FULL",
+        ];
         for (what, median) in said.iter().zip(medians) {
             let figure = format!(
                 "{:.0}, {:.0}",
@@ -115,7 +120,9 @@ struct Memory {
 
 impl HashReader for Memory {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::tlog::Error> {
-        let hash = |index: &u64| self.hashes[usize::try_from(*index).expect("what is in memory has an index in memory")];
+        let hash = |index: &u64| {
+            self.hashes[usize::try_from(*index).expect("what is in memory has an index in memory")]
+        };
         Ok(indexes.iter().map(hash).collect())
     }
 }
@@ -136,7 +143,10 @@ fn proofs(effort: Effort, dir: &Path) {
             table.row(
                 &format!("{size} leaves: {what}"),
                 format!("{:.0}", nanos_each(took, rounds)),
-                format!("{:.1}", f64::from(u32::try_from(hashes).expect("proofs are short")) / f64::from(rounds)),
+                format!(
+                    "{:.1}",
+                    f64::from(u32::try_from(hashes).expect("proofs are short")) / f64::from(rounds)
+                ),
                 None,
             );
         };
@@ -147,8 +157,11 @@ fn proofs(effort: Effort, dir: &Path) {
         };
         let proves = "the leaf is in the tree";
         made("inclusion, from the store", &|place| prove_inclusion(&store, size, place).expect(proves));
-        let included = made("inclusion, from memory", &|place| prove_inclusion(&memory, size, place).expect(proves));
-        made("consistency, from the store", &|place| prove_consistency(&store, size, place + 1).expect(proves));
+        let included =
+            made("inclusion, from memory", &|place| prove_inclusion(&memory, size, place).expect(proves));
+        made("consistency, from the store", &|place| {
+            prove_consistency(&store, size, place + 1).expect(proves)
+        });
         made("consistency, from memory", &|place| prove_consistency(&memory, size, place + 1).expect(proves));
         let root = memory.tree.root();
         let (took, ()) = timed(|| {
@@ -175,14 +188,17 @@ fn log(dir: &Path, size: u64) -> (Memory, Store, Hash) {
     let mut half_root = memory.tree.root();
     let step = size.min(4096) / 2;
     for first_index in (0..size).step_by(usize::try_from(step).expect("a group fits into memory")) {
-        let leaves: Vec<Vec<u8>> = (first_index..first_index + step).map(|leaf| leaf.to_le_bytes().to_vec()).collect();
+        let leaves: Vec<Vec<u8>> =
+            (first_index..first_index + step).map(|leaf| leaf.to_le_bytes().to_vec()).collect();
         let mut hashes = Vec::new();
         for leaf in &leaves {
             memory.tree.append(leaf_hash(leaf), &mut hashes);
         }
         memory.hashes.extend(&hashes);
         let checkpoint = signer().sign(memory.tree.size(), memory.tree.root());
-        store.apply(&Group { first_index, leaves, hashes, checkpoint }, &[]).expect("there is room on the disk");
+        store
+            .apply(&Group { first_index, leaves, hashes, checkpoint }, &[])
+            .expect("there is room on the disk");
         if memory.tree.size() == size / 2 {
             half_root = memory.tree.root();
         }
@@ -198,7 +214,12 @@ fn bytes_on_disk(effort: Effort, dir: &Path) {
         let ledger = Counted::of(dir);
         let each = |bytes: u64| bytes / ledger.leaves;
         let figure = format!("{}, {}", each(ledger.journal_bytes), each(ledger.store_bytes));
-        table.row(&format!("{what}: {} leaves", ledger.leaves), figure, each(ledger.leaf_bytes).to_string(), None);
+        table.row(
+            &format!("{what}: {} leaves", ledger.leaves),
+            figure,
+            each(ledger.leaf_bytes).to_string(),
+            None,
+        );
     };
     type Next = fn(&mut Park, Timestamp) -> v1::SignedCommand;
     for (what, count, group_len, next) in [
@@ -239,7 +260,8 @@ fn record(dir: &Path, count: usize, group_len: usize, next: fn(&mut Park, Timest
     for group in commands.chunks(group_len) {
         let leaves = group.iter().flat_map(|signed| {
             let key = signed.public_key.as_slice().try_into().expect("a key has 32 bytes");
-            let request = wire::parse(replica.market().config(), &signed.payload, key).expect("is well-formed");
+            let request =
+                wire::parse(replica.market().config(), &signed.payload, key).expect("is well-formed");
             replica.command(Timestamp(replica.last_at().0 + 1), signed.clone(), request).leaves
         });
         keep(leaves.collect());

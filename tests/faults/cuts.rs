@@ -23,7 +23,7 @@ fn next_group(ledger: &Ledger, half: &Ledger) -> (String, u64, Vec<u8>) {
     (name, begin, bytes)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_nobody_has_heard_of_is_dropped_wherever_a_disk_can_cut_it() {
     let ledger = Ledger::new().await;
     let half = ledger.half();
@@ -35,7 +35,8 @@ async fn a_write_that_nobody_has_heard_of_is_dropped_wherever_a_disk_can_cut_it(
             let mut torn = vec![0; group.len()];
             torn[kept.clone()].copy_from_slice(&group[kept]);
             let sectors = torn.chunks(SECTOR).zip(group.chunks(SECTOR));
-            let is_of_whole_sectors = sectors.clone().all(|(torn, whole)| torn == whole || torn == [0; SECTOR]);
+            let is_of_whole_sectors =
+                sectors.clone().all(|(torn, whole)| torn == whole || torn == [0; SECTOR]);
             if torn == group {
                 continue;
             }
@@ -51,7 +52,7 @@ async fn a_write_that_nobody_has_heard_of_is_dropped_wherever_a_disk_can_cut_it(
     assert!(counts.whole > 8);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_was_acknowledged_is_missed_wherever_it_is_cut() {
     let ledger = Ledger::new().await;
     let last = ledger.segments().pop().unwrap();

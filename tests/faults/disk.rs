@@ -46,6 +46,13 @@ impl Stopped {
         stopped
     }
 
+    /// Returns the same in another place.
+    fn copy(&self) -> Stopped {
+        let place = self.place.another();
+        copy_dir(&self.place.data(), &place.data());
+        Stopped { place, ann: self.ann.clone(), acknowledged: self.acknowledged.clone() }
+    }
+
     /// Places orders until the node ends, but not more than so many.
     async fn trade(&mut self, node: &Node, orders: usize) {
         let connection = Connection::open(&node.url()).await.unwrap();
@@ -97,7 +104,7 @@ const fn short(nth: u32, file: &'static str, short_bytes: u32) -> Fault {
     Fault { call: "pwrite", nth, error: ENOSPC, file, short_bytes }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_disk_fails_says_so_and_ends_and_nothing_is_lost() {
     let mut acknowledged = 0;
     let cases = [
@@ -111,7 +118,7 @@ async fn a_node_whose_disk_fails_says_so_and_ends_and_nothing_is_lost() {
         (When::Running, fault("pwrite", 2, EIO, ".seg")),
         (When::Running, fault("pwrite", 6, ENOSPC, ".seg")),
         (When::Running, short(3, ".seg", 512)),
-        (When::Running, short(4, ".seg", 1)),
+        (When::Running, short(4, ".seg", 1024)),
         (When::Running, short(5, ".seg", 4096)),
         (When::Running, fault("fdatasync", 1, EIO, ".seg")),
         (When::Running, fault("fdatasync", 5, EIO, ".seg")),
@@ -128,8 +135,9 @@ async fn a_node_whose_disk_fails_says_so_and_ends_and_nothing_is_lost() {
         (When::Running, fault("fchmod", 1, EIO, ".seg")),
         (When::Running, fault("fsync", 2, EIO, ".seg")),
     ];
+    let begun = Stopped::new(65_536).await;
     for (when, fault) in cases {
-        let mut stopped = Stopped::new(65_536).await;
+        let mut stopped = begun.copy();
         let ended = match stopped.place.try_start_by(&mut fault.command()) {
             Ok(node) => {
                 assert_eq!(when, When::Running, "{fault:?}");
@@ -147,14 +155,38 @@ async fn a_node_whose_disk_fails_says_so_and_ends_and_nothing_is_lost() {
         println!("  {fault:?}: {} acknowledged; {}", stopped.acknowledged.len(), ended.said);
         assert_eq!(ended.code, Some(i32::from(code)), "{fault:?}: {}", ended.said);
         let name = fault.file.trim_start_matches('/');
-        assert!(ended.said.contains(name) && ended.said.contains(&format!("os error {error}")), "{}", ended.said);
+        assert!(
+            ended.said.contains(name) && ended.said.contains(&format!("os error {error}")),
+            "{}",
+            ended.said
+        );
         acknowledged += stopped.acknowledged.len();
         stopped.check_nothing_is_lost().await;
     }
     println!("{} disks failed, {acknowledged} commands were acknowledged, 0 lost", cases.len());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_a_failing_disk_ends_within_a_sector_leaves_the_market_read_only() {
+    let mut stopped = Stopped::new(65_536).await;
+    let node = stopped.place.try_start_by(&mut short(4, ".seg", 700).command()).unwrap();
+    let ended = stopped.trade_to_the_end(node).await;
+    assert_eq!(ended.code, Some(i32::from(EXIT_DISK)), "{}", ended.said);
+
+    let mut node = stopped.place.start();
+    let connection = Connection::open(&node.url()).await.unwrap();
+    let (last, index) = stopped.acknowledged.last().unwrap();
+    assert_eq!(
+        connection.checkpoint("").await.unwrap().tree_size,
+        index + 1,
+        "everything acknowledged is shown"
+    );
+    let refused = connection.submit(last.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("neither unwritten nor as it was written"), "{refused}");
+    assert_eq!(node.stop().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_market_whose_founding_fails_is_founded_by_the_next_start() {
     let cases = [
         fault("open", 1, ENOSPC, "/next.seg.new"),
@@ -175,7 +207,7 @@ async fn a_market_whose_founding_fails_is_founded_by_the_next_start() {
     println!("{} disks failed while a market was founded", cases.len());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_files_may_not_grow_says_so_and_ends_and_nothing_is_lost() {
     // In blocks of 512 bytes: the journal's segment of 4 MiB is there already, and cannot be written to its end.
     for blocks in ["2200", "2211"] {
@@ -191,7 +223,7 @@ async fn a_node_whose_files_may_not_grow_says_so_and_ends_and_nothing_is_lost() 
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_disk_is_full_says_so_and_ends_and_nothing_is_lost() {
     let alone = ["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let can_mount = Command::new("unshare").args(alone).arg("true").status();

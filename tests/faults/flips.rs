@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How many bits are flipped in each file where nobody says otherwise.
-const FLIPS_DEFAULT: usize = 8;
+const FLIPS_DEFAULT: usize = 20;
 
 fn flips() -> usize {
     env::var("PARKWATT_FLIPS").map_or(FLIPS_DEFAULT, |said| said.parse().unwrap())
@@ -47,7 +47,7 @@ async fn check(what: &str, is_meant: impl Fn(&Path) -> bool, may_be: impl Fn(&st
     assert!(counts.print(&format!("bits flipped in {what}, {} files", files.len())) > 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_in_the_journal_is_found_and_its_file_named() {
     check(
         "the journal",
@@ -57,12 +57,12 @@ async fn a_flipped_bit_in_the_journal_is_found_and_its_file_named() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_in_the_store_is_harmless_or_repaired() {
     check("the store", |path| path.starts_with("sled"), |_, opened| opened.is_whole()).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_in_any_other_file_is_harmless_or_found() {
     check(
         "the other files",

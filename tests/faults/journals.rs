@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    ledger::{BLOCK, Ledger, SEGMENT_BYTES, copy_dir, dir, overwrite, segments, set_len, store, used},
+    ledger::{BLOCK, Harm, Ledger, SEGMENT_BYTES, copy_dir, dir, overwrite, segments, set_len, store, used},
     opened::{Counts, Opened, open},
 };
 
@@ -34,7 +34,7 @@ fn exchange(a: &Path, b: &Path) {
     fs::write(b, of_a).unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more() {
     let ledger = Ledger::new().await;
     let stranger = Ledger::new().await;
@@ -42,8 +42,8 @@ async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more()
     let gone = "the journal is gone";
     let lost = "the journal has lost acknowledged leaves";
     let cut = "bytes long, but was made with";
-    for (what, words, harm) in [
-        ("loses its last group", lost, &(|dir| lose_blocks(dir, 1)) as &dyn Fn(&Path)),
+    let cases: [(&str, &str, Harm); 17] = [
+        ("loses its last group", lost, &|dir| lose_blocks(dir, 1)),
         ("loses its last three groups", lost, &|dir| lose_blocks(dir, 3)),
         ("is an older copy", lost, &|dir| lay_older_journal(&ledger, dir)),
         ("is an older copy with a torn group", lost, &|dir| {
@@ -53,7 +53,7 @@ async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more()
         ("is cut within its last segment", cut, &|dir| {
             set_len(&from_end(dir, 0), 3 * BLOCK);
         }),
-        ("is cut within a finished segment", "expected", &|dir| {
+        ("is cut within a finished segment", "the segments before it end with", &|dir| {
             let path = from_end(dir, 1);
             set_len(&path, fs::metadata(&path).unwrap().len() - BLOCK);
         }),
@@ -64,7 +64,7 @@ async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more()
         ("misses a segment between others", "the segments before it end with", &|dir| {
             fs::remove_file(from_end(dir, 1)).unwrap();
         }),
-        ("misses its last segment", cut, &|dir| fs::remove_file(from_end(dir, 0)).unwrap()),
+        ("misses its last segment", lost, &|dir| fs::remove_file(from_end(dir, 0)).unwrap()),
         ("misses all segments", gone, &|dir| {
             segments(dir).iter().for_each(|path| fs::remove_file(path).unwrap());
         }),
@@ -78,14 +78,17 @@ async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more()
             set_len(&segments(dir)[0], BLOCK);
             set_len(&segments(dir)[0], SEGMENT_BYTES);
         }),
-        ("has two segments exchanged", "its name says", &|dir| exchange(&from_end(dir, 1), &from_end(dir, 2))),
+        ("has two segments exchanged", "its name says", &|dir| {
+            exchange(&from_end(dir, 1), &from_end(dir, 2))
+        }),
         ("has a segment under another name", "its name says", &|dir| {
             fs::rename(from_end(dir, 0), dir.join("journal/00000000000000000999.seg")).unwrap();
         }),
         ("has another market's segment", "the journal is signed by the key", &|dir| {
             fs::copy(&stranger.segments()[0], &segments(dir)[0]).unwrap();
         }),
-    ] {
+    ];
+    for (what, words, harm) in cases {
         let place = ledger.copy();
         harm(&dir(&place));
         let opened = open(&ledger, &place).await;
@@ -98,16 +101,17 @@ async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more()
     assert!(counts.read_only > 8);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_crash_leaves_is_mended() {
     let ledger = Ledger::new().await;
-    for (what, leave) in [
-        ("nothing", &(|_| ()) as &dyn Fn(&Path)),
+    let cases: [(&str, Harm); 5] = [
+        ("nothing", &|_| ()),
         ("half of a next segment", &|dir| fs::write(dir.join("journal/next.seg.new"), b"half").unwrap()),
         ("a finished segment with zeros at its end", &|dir| set_len(&from_end(dir, 1), SEGMENT_BYTES)),
         ("no verifier key", &|dir| fs::remove_file(dir.join("vkey")).unwrap()),
         ("no lock", &|dir| fs::remove_file(dir.join("LOCK")).unwrap()),
-    ] {
+    ];
+    for (what, leave) in cases {
         let place = ledger.copy();
         leave(&dir(&place));
         let opened = open(&ledger, &place).await;

@@ -21,6 +21,9 @@ pub const SEGMENT_BYTES: u64 = 65_536;
 /// How many orders are placed, each in a group of its own.
 const ORDERS: u64 = 40;
 
+/// What is done to the market in a folder.
+pub type Harm<'a> = &'a dyn Fn(&Path);
+
 /// A ledger, and what a node must know that is started on it.
 pub struct Ledger {
     pub place: Place,
@@ -114,7 +117,8 @@ pub fn dir(place: &Place) -> PathBuf {
 
 /// Returns the segments of the journal in a market's folder, in order.
 pub fn segments(dir: &Path) -> Vec<PathBuf> {
-    let mut files = files(&journal_dir(dir));
+    let journal = journal_dir(dir);
+    let mut files = if journal.exists() { files(&journal) } else { Vec::new() };
     files.retain(|path| path.extension().is_some_and(|extension| extension == "seg"));
     files
 }

@@ -2,7 +2,7 @@
 //! no harm, or repairs what can be repaired, or says what is wrong and stays read-only. Never is it silently wrong.
 //!
 //! Each test prints how many cases it had, and what became of them (`--nocapture` shows it). `PARKWATT_FLIPS` is how
-//! many bits are flipped in each file, 8 where it is not set: `PARKWATT_FLIPS=400` takes about an hour.
+//! many bits are flipped in each file, 20 where it is not set; `PARKWATT_FLIPS=1000` takes some minutes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod cuts;

@@ -115,7 +115,9 @@ async fn check_whole(ledger: &Ledger, connection: &Connection) {
         assert!(left.zip(&page.entries).all(|(expected, found)| expected == found));
     }
     let middle = ledger.acknowledged.len() / 2;
-    for (signed, index) in [&ledger.acknowledged[0], &ledger.acknowledged[middle], ledger.acknowledged.last().unwrap()] {
+    for (signed, index) in
+        [&ledger.acknowledged[0], &ledger.acknowledged[middle], ledger.acknowledged.last().unwrap()]
+    {
         let receipt = connection.submit(signed.clone()).await.unwrap();
         assert_eq!((receipt.leaf_index, receipt.repeated_command), (*index, true));
     }

@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use crate::{
-    ledger::{Ledger, copy_dir, dir, files, store},
-    opened::{Counts, Opened, open},
+    ledger::{Harm, Ledger, copy_dir, dir, files, store},
+    opened::{Counts, open},
 };
 
 /// Returns whether a store was moved aside, and nothing in it was changed.
@@ -12,7 +12,7 @@ fn is_aside(dir: &Path) -> bool {
     dir.join("sled.damaged-1").exists()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_becomes_of_the_store_the_market_is_whole() {
     let ledger = Ledger::new().await;
     let strangers = Ledger::new().await;
@@ -28,8 +28,8 @@ async fn whatever_becomes_of_the_store_the_market_is_whole() {
     };
     let mut counts = Counts::default();
     let mut aside = 0;
-    for (what, harm) in [
-        ("deleted", &(|dir| fs::remove_dir_all(store(dir)).unwrap()) as &dyn Fn(&Path)),
+    let cases: [(&str, Harm); 13] = [
+        ("deleted", &|dir| fs::remove_dir_all(store(dir)).unwrap()),
         ("emptied", &|dir| {
             fs::remove_dir_all(store(dir)).unwrap();
             fs::create_dir(store(dir)).unwrap();
@@ -58,7 +58,8 @@ async fn whatever_becomes_of_the_store_the_market_is_whole() {
             let bytes = fs::read(&path).unwrap();
             fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
         }),
-    ] {
+    ];
+    for (what, harm) in cases {
         let place = ledger.copy();
         harm(&dir(&place));
         let opened = open(&ledger, &place).await;
