@@ -11,7 +11,10 @@ use std::{
     env, fs,
     net::SocketAddr,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -54,8 +57,14 @@ async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
     let node = place.start();
     let url = node.url();
     let moments = moments();
-    let kills = async { Ok(kill_at(&moments, place.clone(), node).await) };
-    let ended = tokio::try_join!(trade(&park, &market, strategy, &url), kills);
+    let day_is_over = AtomicBool::new(false);
+    let day = async {
+        let traded = trade(&park, &market, strategy, &url).await;
+        day_is_over.store(true, Ordering::Relaxed);
+        traded
+    };
+    let kills = async { Ok(kill_at(&moments, &day_is_over, place.clone(), node).await) };
+    let ended = tokio::try_join!(day, kills);
     let ((tally, state_hash), mut node) =
         ended.unwrap_or_else(|problem| panic!("{problem:#}\n{}", place.log()));
     assert!(tally.reconnections as usize >= moments.len(), "{} reconnections", tally.reconnections);
@@ -98,18 +107,21 @@ fn moments() -> Vec<u64> {
     let mut drawn = 42_u64;
     let moment = || {
         drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (drawn >> 33) % (DEMO_SIZE - DEMO_SIZE / 100)
+        (drawn >> 33) % (DEMO_SIZE - DEMO_SIZE / 10)
     };
     let mut moments: Vec<u64> = std::iter::repeat_with(moment).take(kills).collect();
     moments.sort_unstable();
     moments
 }
 
-/// Kills the node each time that its ledger is so large, and starts it again at the same address.
-async fn kill_at(moments: &[u64], place: Arc<Place>, mut node: Node) -> Node {
+/// Kills the node each time that its ledger is so large and has grown since it was started, and starts it again at the
+/// same address.
+async fn kill_at(moments: &[u64], day_is_over: &AtomicBool, place: Arc<Place>, mut node: Node) -> Node {
     for (kill, size) in moments.iter().enumerate() {
         let connection = Connection::open(&node.url()).await.unwrap();
-        while connection.checkpoint("").await.unwrap().tree_size < *size {
+        let started_with = connection.checkpoint("").await.unwrap().tree_size;
+        while connection.checkpoint("").await.unwrap().tree_size < *size.max(&(started_with + 1)) {
+            assert!(!day_is_over.load(Ordering::Relaxed), "the day was over after {kill} kills");
             tokio::time::sleep(LOOK).await;
         }
         let address = node.address;

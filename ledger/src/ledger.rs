@@ -7,6 +7,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use crate::checkpoint::{CheckpointSigner, SignedCheckpoint};
 use crate::journal::{
@@ -14,6 +16,12 @@ use crate::journal::{
     Writer, encode_group, has_segments,
 };
 use crate::tree::{Tree, leaf_hash};
+
+/// How long opening waits for the lock: who was killed while he started another process leaves it to that one,
+/// until it runs its own program.
+const WAIT_MS_MAX: u64 = 1000;
+/// How often it looks meanwhile.
+const WAIT_STEP_MS: u64 = 10;
 
 /// Returns where in a ledger's directory the journal lies.
 pub fn journal_dir(dir: &Path) -> PathBuf {
@@ -179,9 +187,12 @@ fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, OpenError> {
         .truncate(false)
         .open(&path)
         .map_err(PathError::at(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(PathError { path, source }.into()),
+    for _ in 0..WAIT_MS_MAX / WAIT_STEP_MS {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(WAIT_STEP_MS)),
+            Err(TryLockError::Error(source)) => return Err(PathError { path, source }.into()),
+        }
     }
+    Err(OpenError::Locked(dir.to_owned()))
 }
