@@ -207,6 +207,9 @@ fn log(dir: &Path, size: u64) -> (Memory, Store, Hash) {
     (memory, store, half_root)
 }
 
+/// What draws the next command.
+type Next = fn(&mut Park, Timestamp) -> v1::SignedCommand;
+
 /// Counts the bytes that leaves take.
 fn bytes_on_disk(effort: Effort, dir: &Path) {
     let mut table = Table::new("Disk: bytes for each leaf", "journal, store", "of the leaf itself");
@@ -221,14 +224,13 @@ fn bytes_on_disk(effort: Effort, dir: &Path) {
             None,
         );
     };
-    type Next = fn(&mut Park, Timestamp) -> v1::SignedCommand;
     for (what, count, group_len, next) in [
         ("single orders, one a group", effort.pick(5_000, 200), 1, Park::order as Next),
         ("single orders, 64 a group", effort.pick(20_000, 2_000), 64, Park::order),
         ("schedules of 96, one a group", effort.pick(500, 50), 1, Park::schedule),
         ("schedules of 96, 64 a group", effort.pick(500, 128), 64, Park::schedule),
     ] {
-        let dir = fresh(dir, &format!("{what}"));
+        let dir = fresh(dir, what);
         record(&dir, count, group_len, next);
         row(what, &dir);
     }
@@ -243,7 +245,7 @@ fn bytes_on_disk(effort: Effort, dir: &Path) {
 }
 
 /// Records commands of a park in journal and store, `group_len` of them a group.
-fn record(dir: &Path, count: usize, group_len: usize, next: fn(&mut Park, Timestamp) -> v1::SignedCommand) {
+fn record(dir: &Path, count: usize, group_len: usize, next: Next) {
     let operator = SigningKey::from_bytes(&[200; 32]);
     let mut park = Park::new();
     let mut commands = park.enrolments(&mut park::signer(operator.clone()), START);

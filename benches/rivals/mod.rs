@@ -34,7 +34,7 @@ impl Sled {
     }
 }
 
-/// SQLite with a write-ahead log that is synced at each commit.
+/// `SQLite` with a write-ahead log that is synced at each commit.
 pub struct Sqlite {
     database: Connection,
     next: i64,
