@@ -66,7 +66,9 @@ async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more()
         }),
         ("misses its last segment", lost, &|dir| fs::remove_file(from_end(dir, 0)).unwrap()),
         ("misses all segments", gone, &|dir| {
-            segments(dir).iter().for_each(|path| fs::remove_file(path).unwrap());
+            for path in segments(dir) {
+                fs::remove_file(path).unwrap();
+            }
         }),
         ("is gone", gone, &|dir| fs::remove_dir_all(dir.join("journal")).unwrap()),
         ("is gone with its store", gone, &|dir| {
@@ -74,12 +76,14 @@ async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more()
             fs::remove_dir_all(store(dir)).unwrap();
         }),
         ("has only its first segment, without groups", gone, &|dir| {
-            segments(dir)[1..].iter().for_each(|path| fs::remove_file(path).unwrap());
+            for path in &segments(dir)[1..] {
+                fs::remove_file(path).unwrap();
+            }
             set_len(&segments(dir)[0], BLOCK);
             set_len(&segments(dir)[0], SEGMENT_BYTES);
         }),
         ("has two segments exchanged", "its name says", &|dir| {
-            exchange(&from_end(dir, 1), &from_end(dir, 2))
+            exchange(&from_end(dir, 1), &from_end(dir, 2));
         }),
         ("has a segment under another name", "its name says", &|dir| {
             fs::rename(from_end(dir, 0), dir.join("journal/00000000000000000999.seg")).unwrap();

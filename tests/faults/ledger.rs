@@ -9,10 +9,10 @@ use std::{
 use parkwatt::audit::verifier_of;
 use parkwatt_client::Connection;
 use parkwatt_ledger::{Group, Reader, Signatures, Store, journal_dir};
-use parkwatt_proto::v1::{Side, SignedCommand};
+use parkwatt_proto::v1::{NewOrder, Side, SignedCommand};
 
 use crate::{
-    market::{Market, Person, order, place},
+    market::{LIMIT, Market, Person, order, place},
     node::Place,
 };
 
@@ -52,10 +52,9 @@ impl Ledger {
                 market.connection = Connection::open(&market.node.url()).await.unwrap();
             }
             let (person, side) = if n % 2 == 0 { (0, Side::Offer) } else { (1, Side::Bid) };
-            let mut order = order(side);
-            order.energy_wh = 10 + n;
-            order.limit_price_micros_per_kwh += if n % 2 == 0 { 0 } else { 100_000 };
-            let signed = people[person].sign(place(&[order]));
+            let limit_price_micros_per_kwh = LIMIT + if side == Side::Bid { 100_000 } else { 0 };
+            let asked = NewOrder { energy_wh: 10 + n, limit_price_micros_per_kwh, ..order(side) };
+            let signed = people[person].sign(place(&[asked]));
             let receipt = market.connection.submit(signed.clone()).await.unwrap();
             acknowledged.push((signed, receipt.leaf_index));
         }
