@@ -21,7 +21,11 @@ mod measure;
 mod node;
 mod park;
 
-use std::{hint::black_box, path::Path, time::Duration};
+use std::{
+    hint::black_box,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use criterion::Criterion;
 use disk::Disk;
@@ -38,6 +42,8 @@ use parkwatt_proto::{COMMAND_TYPE, pre_authentication_encoding, v1};
 const START: Timestamp = Timestamp(1_800_000_000_000_000);
 /// How many commands one market takes before a fresh one is founded, outside of what is timed.
 const BATCH: u32 = 512;
+/// A folder whose files are in memory.
+const MEMORY: &str = "/dev/shm";
 /// How often the caller and the bare disk take turns.
 const TURN: u32 = 20;
 
@@ -206,6 +212,14 @@ fn disk_alone(effort: Effort, dir: &Path) {
     table.print();
 }
 
+/// Hands in one order, and returns how long its receipt took.
+async fn order_to_receipt(node: &Node, park: &mut Park) -> Duration {
+    let command = park.order(Clock::System.now());
+    let begin = Instant::now();
+    node.submit(command).await;
+    begin.elapsed()
+}
+
 /// Times a real node.
 async fn whole(effort: Effort, dir: &Path, verify: f64) {
     let data = dir.join("node");
@@ -213,19 +227,31 @@ async fn whole(effort: Effort, dir: &Path, verify: f64) {
     let mut park = Park::new();
     let node = Node::start(&data, &park).await;
 
+    // The same node without a disk: what is left of the way is gRPC, threads and signatures.
+    let memory = tempfile::tempdir_in(MEMORY).expect("Linux has a file system in memory");
+    let mut in_memory_park = Park::new();
+    let in_memory = Node::start(memory.path(), &in_memory_park).await;
+
     let mut bare = Disk::new(dir, 1);
     let (mut bare_took, mut took) = (Vec::new(), Vec::new());
+    let (mut reads_took, mut in_memory_took) = (Vec::new(), Vec::new());
     for _ in 0..effort.pick(50, 5) {
         for _ in 0..TURN {
-            let command = park.order(Clock::System.now());
-            let begin = std::time::Instant::now();
-            node.submit(command).await;
-            took.push(begin.elapsed());
+            took.push(order_to_receipt(&node, &mut park).await);
+        }
+        for _ in 0..TURN {
+            in_memory_took.push(order_to_receipt(&in_memory, &mut in_memory_park).await);
+        }
+        for _ in 0..TURN {
+            let begin = Instant::now();
+            node.connection.checkpoint("").await.expect("the node answers");
+            reads_took.push(begin.elapsed());
         }
         for _ in 0..TURN {
             bare_took.push(timed(|| bare.write()).0);
         }
     }
+    drop(in_memory);
     let mut table = Table::new("Whole: order to durable receipt, one caller, over loopback", "us", "x bare");
     // Where the scheduler decides how long a sync seems to take, the ratio says nothing about the node.
     let is_quiet = part(&mut bare_took, 50) <= 3 * part(&mut bare_took, 0);
@@ -238,6 +264,11 @@ async fn whole(effort: Effort, dir: &Path, verify: f64) {
             "1.00".into(),
             None,
         );
+        let read = part(&mut reads_took, percent);
+        table.row(&format!("p{percent}, a read of the checkpoint"), micros(read), ratio(read, bare), None);
+        let in_memory = part(&mut in_memory_took, percent);
+        let what = format!("p{percent}, order to receipt, the ledger in memory");
+        table.row(&what, micros(in_memory), ratio(in_memory, bare), None);
         let budget = Budget { said: "<= 2 x bare".to_owned(), is_met };
         let what = format!("p{percent}, order to receipt");
         table.row(&what, micros(ours), ratio(ours, bare), is_quiet.then_some(budget));

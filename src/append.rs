@@ -84,8 +84,8 @@ impl Appender {
         Appender { ledger, shared, behind: Some(behind), thread: Some(thread) }
     }
 
-    /// Returns when `applied` is durable and visible.
-    pub fn append(&mut self, applied: &[Arc<Applied>]) {
+    /// Returns when `applied` is durable and visible: what the store is still to be given.
+    pub fn append(&mut self, applied: &[Arc<Applied>]) -> Group {
         let leaves = applied.iter().flat_map(|applied| applied.leaves.iter().cloned()).collect();
         let begun = Instant::now();
         let group = match self.ledger.append(leaves) {
@@ -110,7 +110,12 @@ impl Appender {
         let mut checkpoint =
             self.shared.checkpoint.write().expect("no writer of a checkpoint panics and lives");
         checkpoint.clone_from(&group.checkpoint);
-        drop(checkpoint);
+        group
+    }
+
+    /// Gives the store what was appended, once those who wait for it have heard: its thread would take a core
+    /// from them.
+    pub fn store(&mut self, group: Group) {
         self.send(Behind::Group(Box::new(group)));
     }
 

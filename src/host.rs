@@ -14,7 +14,7 @@ use std::{
 use parkwatt_engine::{ConfigError, MarketConfig};
 use parkwatt_ledger::{
     CheckpointSigner, Group, JournalOptions, Ledger, OpenError, Origin, OriginError, ReadError, ReopenError,
-    SignedCheckpoint, Store, open_or_rebuild,
+    SignedCheckpoint, Store, has_journal, journal_dir, open_or_rebuild,
 };
 use tokio::sync::watch;
 use tracing::{error, info};
@@ -114,6 +114,18 @@ pub enum HostError {
     /// The journal.
     #[error(transparent)]
     Ledger(#[from] OpenError),
+    /// There is no journal where there was one.
+    #[error(
+        "{}: the journal is gone, though {} says that this market was founded: restore it from a copy",
+        journal.display(),
+        mark.display()
+    )]
+    JournalGone {
+        /// Where it should be.
+        journal: PathBuf,
+        /// What stands beside it.
+        mark: PathBuf,
+    },
     /// The journal's leaves are not what the engine says.
     #[error("the journal is not what the engine makes of its commands: {0}")]
     Diverged(#[from] Divergence),
@@ -222,9 +234,22 @@ fn open_for_writing(
     let verifier = signer.verifier();
     let options = JournalOptions { segment_bytes: config.segment_bytes };
 
-    let mut ledger = Ledger::open(&dir, signer, &options, |group| recovery.take(&group))?;
-    let founded = if ledger.size() == 0 { Some(found(founding, clock, &mut ledger)?) } else { None };
+    // Both are made once the founding is durable: beside them an empty journal is one that has lost everything.
     let vkey_file = dir.join(VKEY_FILE);
+    let mark = [vkey_file.clone(), Store::path(&dir)].into_iter().find(|path| path.exists());
+    let gone = |mark| HostError::JournalGone { journal: journal_dir(&dir), mark };
+    if let Some(mark) = mark.clone()
+        && !has_journal(&dir).map_err(OpenError::from)?
+    {
+        return Err(gone(mark));
+    }
+    let mut ledger = Ledger::open(&dir, signer, &options, |group| recovery.take(&group))?;
+    if let Some(mark) = mark
+        && ledger.size() == 0
+    {
+        return Err(gone(mark));
+    }
+    let founded = if ledger.size() == 0 { Some(found(founding, clock, &mut ledger)?) } else { None };
     std::fs::write(&vkey_file, format!("{}\n", verifier.vkey())).map_err(at(&vkey_file))?;
     let probe = &mut Command::new(program);
     let (store, reopened) = open_or_rebuild(&dir, &verifier, probe.arg("check-store").arg(&dir), index_rows)?;

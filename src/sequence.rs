@@ -319,20 +319,21 @@ impl Sequencer {
     }
 
     fn make_durable(&mut self, group: Group) {
-        if !group.applied.is_empty() {
-            self.appender.append(&group.applied);
-        }
+        let durable = (!group.applied.is_empty()).then(|| self.appender.append(&group.applied));
         // Only now does anybody hear of it. A receiver that is gone has hung up.
         for (waiting, applied) in group.receipts {
             let receipt = receipt(&applied).expect("only commands are waited for");
             let _ = waiting.send(Ok(receipt));
         }
-        for repeat in group.repeats {
-            self.appender.look_up(repeat);
-        }
         for waiting in group.advanced {
             let _ = waiting
                 .send((self.clock.now().max(self.replica.last_at()), self.replica.market().state_hash()));
+        }
+        if let Some(durable) = durable {
+            self.appender.store(durable);
+        }
+        for repeat in group.repeats {
+            self.appender.look_up(repeat);
         }
     }
 }

@@ -1,15 +1,20 @@
 //! A node that is killed again and again in the middle of a trading day loses nothing that it has acknowledged, takes
 //! nothing twice, and comes to the ledger of a day without any kill.
+//!
+//! `PARKWATT_KILLS` is how often it is killed, 20 times where it is not set; `PARKWATT_KILLS=200` takes some minutes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod node;
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs,
+    env, fs,
     net::SocketAddr,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,12 +29,14 @@ use parkwatt::{
 use parkwatt_client::Connection;
 use parkwatt_engine::MarketConfig;
 use parkwatt_ledger::{Reader, Signatures, Tail, journal_dir};
-use parkwatt_proto::v1::{Leaf, leaf::Fact};
+use parkwatt_proto::v1::{CommandLeaf, Leaf, leaf::Fact};
 use prost::Message;
 use tokio::task::spawn_blocking;
 
-/// How often the node is killed.
-const KILLS: u64 = 12;
+/// How often the node is killed where nobody says otherwise.
+const KILLS_DEFAULT: usize = 20;
+/// How many commands are handed in again at the end.
+const REPEATED: usize = 500;
 /// Segments are short, so that the day needs several and a kill can come between two.
 const SEGMENT_BYTES: u64 = 1 << 20;
 /// How long between two looks at how far the node is.
@@ -49,11 +56,18 @@ async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
 
     let node = place.start();
     let url = node.url();
-    let kills = async { Ok(kill_often(place.clone(), node).await) };
-    let ended = tokio::try_join!(trade(&park, &market, strategy, &url), kills);
+    let moments = moments();
+    let day_is_over = AtomicBool::new(false);
+    let day = async {
+        let traded = trade(&park, &market, strategy, &url).await;
+        day_is_over.store(true, Ordering::Relaxed);
+        traded
+    };
+    let kills = async { Ok(kill_at(&moments, &day_is_over, place.clone(), node).await) };
+    let ended = tokio::try_join!(day, kills);
     let ((tally, state_hash), mut node) =
         ended.unwrap_or_else(|problem| panic!("{problem:#}\n{}", place.log()));
-    assert!(u64::from(tally.reconnections) >= KILLS, "{} reconnections", tally.reconnections);
+    assert!(tally.reconnections as usize >= moments.len(), "{} reconnections", tally.reconnections);
     assert_eq!(node.stop().code(), Some(0), "{}", place.log());
 
     let ledger = place.data().join("park");
@@ -63,6 +77,13 @@ async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
     assert_eq!((recorded.leaves.len() as u64, recorded.root.as_str()), (DEMO_SIZE, DEMO_ROOT));
     let audited = node::audit("replay", &ledger);
     assert_eq!(audited.status.code(), Some(0), "{}", String::from_utf8_lossy(&audited.stdout));
+    let repeated = recorded.check_repeats(&place).await;
+    println!(
+        "{} kills, {} of them in recovery; {} receipts, all of them true, {repeated} of them given again",
+        moments.len() + moments.len() / 3,
+        moments.len() / 3,
+        tally.receipts.len()
+    );
 }
 
 /// Trades the day, and returns what was handed in, and the hash of the market's state at the end.
@@ -80,14 +101,27 @@ async fn trade(
     Ok((desk.tally.clone(), desk.state_hash()))
 }
 
-/// Kills the node whenever its ledger has grown by a drawn number of leaves, and starts it again at the same address.
-async fn kill_often(place: Arc<Place>, mut node: Node) -> Node {
-    let (mean, mut drawn, mut size) = (DEMO_SIZE / (KILLS + 1), 42_u64, 0);
-    for kill in 0..KILLS {
+/// Draws how large the ledger is each time that the node is killed.
+fn moments() -> Vec<u64> {
+    let kills = env::var("PARKWATT_KILLS").map_or(KILLS_DEFAULT, |said| said.parse().unwrap());
+    let mut drawn = 42_u64;
+    let moment = || {
         drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        size += mean / 2 + (drawn >> 33) % mean;
+        (drawn >> 33) % (DEMO_SIZE - DEMO_SIZE / 10)
+    };
+    let mut moments: Vec<u64> = std::iter::repeat_with(moment).take(kills).collect();
+    moments.sort_unstable();
+    moments
+}
+
+/// Kills the node each time that its ledger is so large and has grown since it was started, and starts it again at the
+/// same address.
+async fn kill_at(moments: &[u64], day_is_over: &AtomicBool, place: Arc<Place>, mut node: Node) -> Node {
+    for (kill, size) in moments.iter().enumerate() {
         let connection = Connection::open(&node.url()).await.unwrap();
-        while connection.checkpoint("").await.unwrap().tree_size < size {
+        let started_with = connection.checkpoint("").await.unwrap().tree_size;
+        while connection.checkpoint("").await.unwrap().tree_size < *size.max(&(started_with + 1)) {
+            assert!(!day_is_over.load(Ordering::Relaxed), "the day was over after {kill} kills");
             tokio::time::sleep(LOOK).await;
         }
         let address = node.address;
@@ -162,5 +196,26 @@ impl Recorded {
             );
         }
         assert_eq!(recorded.len(), receipts.len(), "every command was acknowledged");
+    }
+
+    /// Hands recorded commands in again, and checks that each gets the receipt that it got first. Returns how many.
+    async fn check_repeats(&self, place: &Place) -> usize {
+        let node = place.start();
+        let connection = Connection::open(&node.url()).await.unwrap();
+        let mut repeated = 0;
+        let commands = (0..).zip(&self.leaves).filter_map(|(index, leaf)| {
+            let leaf = Leaf::decode(leaf.as_slice()).unwrap();
+            let Some(Fact::Command(command)) = leaf.fact else { return None };
+            Some((index, leaf.at_micros, command))
+        });
+        let commands: Vec<(u64, u64, CommandLeaf)> = commands.collect();
+        for (index, at_micros, command) in commands.iter().step_by(commands.len().div_ceil(REPEATED)) {
+            let receipt = connection.submit(command.signed.clone().unwrap()).await.unwrap();
+            assert!(receipt.repeated_command);
+            assert_eq!((receipt.leaf_index, receipt.at_micros), (*index, *at_micros));
+            assert_eq!(receipt.outcome, command.outcome, "leaf {index}");
+            repeated += 1;
+        }
+        repeated
     }
 }

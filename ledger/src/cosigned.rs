@@ -12,7 +12,7 @@ use std::{
 
 use signed_note::{Note, Verifier as _};
 
-use crate::journal::{PathError, sync_dir};
+use crate::journal::{Disk, PathError, RealDisk};
 use crate::witness::{Quorum, UnseenError, Witness, signatures_of};
 use crate::{CheckpointVerifier, SignedCheckpoint};
 
@@ -114,7 +114,7 @@ pub fn write_cosigned(dir: &Path, notes: &[&str]) -> Result<(), PathError> {
     written.map_err(PathError::at(&unfinished))?;
     // A crash up to here leaves the file as it was, and an unfinished one that nobody reads.
     fs::rename(&unfinished, &path).map_err(PathError::at(&path))?;
-    sync_dir(dir)
+    RealDisk.sync_dir(dir).map_err(PathError::at(dir))
 }
 
 /// Returns the notes in such a file. None of them has been looked at.

@@ -6,17 +6,32 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use crate::checkpoint::{CheckpointSigner, CheckpointVerifier, SignedCheckpoint};
 use crate::journal::{
-    Group, JournalOptions, PathError, ReadError, Reader, Signatures, Tail, WriteError, Writer, encode_group,
-    has_segments, sync_dir,
+    Disk, Group, JournalOptions, PathError, ReadError, Reader, RealDisk, Signatures, Tail, WriteError,
+    Writer, encode_group, has_segments,
 };
 use crate::tree::{Hash, Tree, leaf_hash};
+
+/// How long opening waits for the lock: who was killed while he started another process leaves it to that one,
+/// until it runs its own program.
+const WAIT_MS_MAX: u64 = 1000;
+/// How often it looks meanwhile.
+const WAIT_STEP_MS: u64 = 10;
 
 /// Returns where in a ledger's directory the journal lies.
 pub fn journal_dir(dir: &Path) -> PathBuf {
     dir.join("journal")
+}
+
+/// Returns whether there is any segment of a journal in a ledger's directory `dir`.
+pub fn has_journal(dir: &Path) -> Result<bool, PathError> {
+    let journal = journal_dir(dir);
+    if journal.exists() { has_segments(&journal) } else { Ok(false) }
 }
 
 /// Why a ledger cannot be opened for writing.
@@ -88,7 +103,18 @@ impl Ledger {
         options: &JournalOptions,
         replay: impl FnMut(Group) -> Result<(), E>,
     ) -> Result<Ledger, E> {
-        let opened = Opened::open(dir, &signer.verifier(), options, replay)?;
+        Ledger::open_on(Arc::new(RealDisk), dir, signer, options, replay)
+    }
+
+    /// Does what [`open`](Self::open) does, and writes by the calls of `disk`.
+    pub fn open_on<E: From<OpenError>>(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        signer: CheckpointSigner,
+        options: &JournalOptions,
+        replay: impl FnMut(Group) -> Result<(), E>,
+    ) -> Result<Ledger, E> {
+        let opened = Opened::open(disk, dir, &signer.verifier(), options, replay)?;
         Ok(Ledger { signer, opened })
     }
 
@@ -126,15 +152,16 @@ impl Ledger {
 impl Opened {
     /// Opens the journal in `dir` or makes one, see [`Ledger::open`].
     pub fn open<E: From<OpenError>>(
+        disk: Arc<dyn Disk>,
         dir: &Path,
         verifier: &CheckpointVerifier,
         options: &JournalOptions,
         mut replay: impl FnMut(Group) -> Result<(), E>,
     ) -> Result<Opened, E> {
-        let lock = lock(dir)?;
+        let lock = lock(&*disk, dir)?;
         let journal = journal_dir(dir);
         if !has_segments(&journal).map_err(OpenError::from)? {
-            let writer = Writer::create(&journal, options, verifier.vkey()).map_err(OpenError::from)?;
+            let writer = Writer::create(disk, &journal, options, verifier.vkey()).map_err(OpenError::from)?;
             let (tree, tail) = (Tree::default(), Tail::Clean);
             return Ok(Opened { tree, checkpoint: None, writer, tail, _lock: lock });
         }
@@ -144,7 +171,8 @@ impl Opened {
             replay(group.map_err(OpenError::from)?)?;
         }
         let scanned = reader.finish().map_err(OpenError::from)?;
-        let writer = Writer::resume(&journal, options, verifier.vkey(), &scanned).map_err(OpenError::from)?;
+        let writer =
+            Writer::resume(disk, &journal, options, verifier.vkey(), &scanned).map_err(OpenError::from)?;
         let (tree, checkpoint, tail) = (scanned.tree, scanned.checkpoint, scanned.tail);
         Ok(Opened { tree, checkpoint, writer, tail, _lock: lock })
     }
@@ -181,12 +209,12 @@ impl Opened {
 }
 
 /// Makes the directory if it is missing, and locks it against other processes.
-fn lock(dir: &Path) -> Result<File, OpenError> {
+fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, OpenError> {
     let journal = journal_dir(dir);
     fs::create_dir_all(&journal).map_err(PathError::at(&journal))?;
     let whole = fs::canonicalize(dir).map_err(PathError::at(dir))?;
     for made in [Some(whole.as_path()), whole.parent()].into_iter().flatten() {
-        sync_dir(made)?;
+        disk.sync_dir(made).map_err(PathError::at(made))?;
     }
     let path = dir.join("LOCK");
     let file = OpenOptions::new()
@@ -195,9 +223,12 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
         .truncate(false)
         .open(&path)
         .map_err(PathError::at(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(PathError { path, source }.into()),
+    for _ in 0..WAIT_MS_MAX / WAIT_STEP_MS {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(WAIT_STEP_MS)),
+            Err(TryLockError::Error(source)) => return Err(PathError { path, source }.into()),
+        }
     }
+    Err(OpenError::Locked(dir.to_owned()))
 }

@@ -44,8 +44,10 @@ pub use checkpoint::{
 };
 pub use cosigned::{COSIGNED_FILE, COSIGNED_UNFINISHED, Cosigned, cosigned_notes, write_cosigned};
 pub use gathering::Gathered;
-pub use journal::{Group, JournalOptions, PathError, ReadError, Reader, Scanned, Signatures, Tail, scan};
-pub use ledger::{AppendError, Ledger, OpenError, journal_dir};
+pub use journal::{
+    Disk, Group, JournalOptions, PathError, ReadError, Reader, RealDisk, Scanned, Signatures, Tail, scan,
+};
+pub use ledger::{AppendError, Ledger, OpenError, has_journal, journal_dir};
 pub use mirror::{Mirror, MirrorError};
 pub use proof::{ProofFormError, ProvedLeaf, TogetherError, UnprovedError, verify_together};
 #[cfg(feature = "store")]

@@ -5,9 +5,10 @@
 //! that a log cannot be mirrored past a place where it was rewritten, and what was mirrored is never changed.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::checkpoint::{CheckpointError, CheckpointVerifier, SignedCheckpoint};
-use crate::journal::{Group, JournalOptions};
+use crate::journal::{Group, JournalOptions, RealDisk};
 use crate::ledger::{AppendError, OpenError, Opened};
 use crate::tree::Tree;
 
@@ -50,7 +51,10 @@ impl Mirror {
         options: &JournalOptions,
         each: impl FnMut(Group) -> Result<(), E>,
     ) -> Result<Mirror, E> {
-        Ok(Mirror { verifier: verifier.clone(), opened: Opened::open(dir, verifier, options, each)? })
+        Ok(Mirror {
+            verifier: verifier.clone(),
+            opened: Opened::open(Arc::new(RealDisk), dir, verifier, options, each)?,
+        })
     }
 
     /// Appends leaves as one group under the log's own note. All of it is durable when this returns.

@@ -1,9 +1,12 @@
 //! What a crash leaves behind is dropped, and only that; whatever else has happened to a file is found and
 //! named.
+//!
+//! One bit of each byte is flipped; with `PARKWATT_EVERY_BIT=1`, every bit.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod sample;
 
+use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -53,25 +56,29 @@ fn quick_scan(dir: &Path) -> Result<Tail, ReadError> {
 #[test]
 fn a_flipped_bit_in_any_byte_of_any_file_is_found_and_its_sector_named() {
     let dir = two_segments();
-    let (mut bytes, mut found) = (0, 0);
+    let bits_of_a_byte = if env::var_os("PARKWATT_EVERY_BIT").is_some() { 8 } else { 1 };
+    let (mut flipped, mut found) = (0, 0);
     for path in segments(dir.path()) {
         let pristine = fs::read(&path).unwrap();
         let file = writable(&path);
         for (at, &byte) in pristine.iter().enumerate() {
-            file.write_all_at(&[byte ^ (1 << (at % 8))], at as u64).unwrap();
-            match quick_scan(dir.path()) {
-                Err(ReadError::Corrupt { file, offset, .. }) => {
-                    assert_eq!((&file, offset), (&path, (at - at % SECTOR) as u64), "byte {at}");
-                    found += 1;
+            for bit in 0..bits_of_a_byte {
+                file.write_all_at(&[byte ^ (1 << ((at + bit) % 8))], at as u64).unwrap();
+                match quick_scan(dir.path()) {
+                    Err(ReadError::Corrupt { file, offset, .. }) => {
+                        assert_eq!((&file, offset), (&path, (at - at % SECTOR) as u64), "byte {at}");
+                        found += 1;
+                    }
+                    other => panic!("{}: byte {at}: {other:?}", path.display()),
                 }
-                other => panic!("{}: byte {at}: {other:?}", path.display()),
+                flipped += 1;
             }
             file.write_all_at(&[byte], at as u64).unwrap();
-            bytes += 1;
         }
     }
-    assert_eq!(found, bytes);
-    assert_eq!(bytes, 3 * BLOCK + 4 * BLOCK);
+    println!("{flipped} bits flipped, {found} found and their sectors named");
+    assert_eq!(found, flipped);
+    assert_eq!(flipped, (3 * BLOCK + 4 * BLOCK) * bits_of_a_byte);
     assert_eq!(quick_scan(dir.path()).unwrap(), Tail::Clean);
 }
 
@@ -173,24 +180,55 @@ fn a_longer_group_is_dropped_from_wherever_it_was_cut() {
     }
 }
 
+/// What a last write can look like that was cut at some byte.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// Its end is missing: unwritten.
+    End,
+    /// Its beginning is missing: unwritten.
+    Beginning,
+    /// The file ends there.
+    File,
+}
+
 #[test]
-fn a_write_that_ends_within_a_sector_is_not_a_crash() {
-    let last = LastWrite::of_blocks(1);
+fn a_write_that_was_cut_at_any_byte_is_dropped_if_a_crash_can_do_that_and_named_otherwise() {
+    let last = LastWrite::of_blocks(2);
     let file = writable(&last.file);
-    for cut in (1..last.written.len()).filter(|cut| cut % SECTOR != 0) {
-        let mut torn = last.written.clone();
-        torn[cut..].fill(0);
-        if torn[..cut - cut % SECTOR + SECTOR] == last.written[..cut - cut % SECTOR + SECTOR] {
-            // What follows in this sector is zeros anyway.
-            continue;
-        }
-        file.write_all_at(&torn, last.offset).unwrap();
-        match quick_scan(last.dir.path()) {
-            Err(ReadError::Corrupt { offset, .. }) => {
-                assert_eq!(offset, last.offset + (cut - cut % SECTOR) as u64, "cut at {cut}");
+    let file_len = file.metadata().unwrap().len();
+    for cut_off in [Cut::End, Cut::Beginning, Cut::File] {
+        let (mut dropped, mut named, mut unchanged) = (0, 0, 0);
+        for cut in 0..last.written.len() {
+            let mut torn = last.written.clone();
+            match cut_off {
+                Cut::End | Cut::File => torn[cut..].fill(0),
+                Cut::Beginning => torn[..cut].fill(0),
             }
-            other => panic!("cut at {cut}: {other:?}"),
+            file.write_all_at(&torn, last.offset).unwrap();
+            if matches!(cut_off, Cut::File) {
+                file.set_len(last.offset + cut as u64).unwrap();
+            }
+            let mut sectors = torn.chunks(SECTOR).zip(last.written.chunks(SECTOR));
+            let is_of_whole_sectors = sectors.all(|(torn, whole)| torn == whole || torn == [0; SECTOR]);
+            match quick_scan(last.dir.path()) {
+                Ok(_) if torn == last.written => unchanged += 1,
+                Ok(_) => {
+                    assert!(is_of_whole_sectors, "{cut_off:?}, cut at {cut}");
+                    assert_eq!(audit(last.dir.path()).unwrap().1.tree.size(), 2);
+                    dropped += 1;
+                }
+                Err(ReadError::Corrupt { offset, .. }) => {
+                    let sector = last.offset + (cut - cut % SECTOR) as u64;
+                    let place = if matches!(cut_off, Cut::File) { last.offset + cut as u64 } else { sector };
+                    assert_eq!(offset, place, "{cut_off:?}, cut at {cut}");
+                    named += 1;
+                }
+                Err(other) => panic!("{cut_off:?}, cut at {cut}: {other}"),
+            }
+            file.set_len(file_len).unwrap();
         }
+        println!("{cut_off:?}: {dropped} cuts dropped, {named} named, {unchanged} changed nothing");
+        assert_eq!(dropped + named + unchanged, last.written.len());
     }
 }
 

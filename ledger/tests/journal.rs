@@ -4,6 +4,9 @@
 mod sample;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::mpsc;
+use std::thread;
 
 use parkwatt_ledger::{
     AppendError, CheckpointSigner, Ledger, OpenError, Origin, ReadError, SigningKey, Tail, journal_dir,
@@ -36,6 +39,46 @@ fn a_full_segment_is_cut_to_its_groups_and_made_read_only() {
     }
     assert_eq!(fs::metadata(&segments[3]).unwrap().len(), small().segment_bytes);
     assert_eq!(audit(dir.path()).unwrap().1.segments, 4);
+}
+
+#[test]
+fn an_append_changes_neither_the_length_of_its_segment_nor_what_is_allocated_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path()).unwrap();
+    let segment = segments(dir.path()).remove(0);
+    let picture = |path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.len(), metadata.blocks(), metadata.mode(), metadata.ino())
+    };
+    let made = picture(&segment);
+    assert_eq!(made.0, small().segment_bytes);
+    // All of it is there: not a hole that a write would have to fill.
+    assert!(made.1 * 512 >= small().segment_bytes, "{} blocks", made.1);
+    for n in 0..7 {
+        ledger.append(leaves(n, 1, 1000)).unwrap();
+        assert_eq!(picture(&segment), made);
+    }
+    assert_eq!(segments(dir.path()).len(), 1);
+    ledger.append(leaves(7, 1, 1000)).unwrap();
+    assert_eq!(segments(dir.path()).len(), 2);
+}
+
+#[test]
+fn a_finished_segment_is_not_touched_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), &(0..4).map(|n| leaves(n, 1, 5000)).collect::<Vec<_>>());
+    let finished = segments(dir.path()).remove(0);
+    let picture = || {
+        let metadata = fs::metadata(&finished).unwrap();
+        (fs::read(&finished).unwrap(), metadata.mtime_nsec(), metadata.ctime_nsec(), metadata.ino())
+    };
+    let before = picture();
+    let (mut ledger, _) = open(dir.path()).unwrap();
+    for n in 4..12 {
+        ledger.append(leaves(n, 1, 5000)).unwrap();
+    }
+    drop(ledger);
+    assert!(picture() == before);
 }
 
 #[test]
@@ -81,6 +124,23 @@ fn a_ledger_is_open_in_one_place_only() {
     assert!(matches!(open(dir.path()), Err(OpenError::Locked(_))));
     drop(first);
     open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_lock_that_is_let_go_soon_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, _) = open(dir.path()).unwrap();
+    let (begins, begun) = mpsc::channel();
+    let path = dir.path().to_owned();
+    let second = thread::spawn(move || {
+        begins.send(()).unwrap();
+        open(&path).map(drop)
+    });
+    begun.recv().unwrap();
+    // Who looks only once has looked by the time that so much was written.
+    make(tempfile::tempdir().unwrap().path(), &[leaves(0, 1, 100_000)]);
+    drop(first);
+    second.join().unwrap().unwrap();
 }
 
 #[test]

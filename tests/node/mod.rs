@@ -51,6 +51,11 @@ impl Place {
         place
     }
 
+    /// Returns another place, whose nodes are configured like those of this one.
+    pub fn another(&self) -> Place {
+        Place { args: self.args.clone(), ..Place::new(&[]) }
+    }
+
     /// Returns the folder of keys and ledgers.
     pub fn data(&self) -> PathBuf {
         self.root.path().join("data")
@@ -68,25 +73,37 @@ impl Place {
 
     /// Starts a node that listens at `address`, and returns when it does.
     pub fn start_at(&self, address: SocketAddr) -> Node {
-        listening(self.spawn_at(address), || self.log())
+        let started = greeted(self.spawn_at(address));
+        started.unwrap_or_else(|status| panic!("the node did not start, {status}: {}", self.log()))
+    }
+
+    /// Starts a node, and returns when it listens, or how it ended before it did.
+    pub fn try_start(&self) -> Result<Node, ExitStatus> {
+        greeted(self.spawn_at(SocketAddr::from(([127, 0, 0, 1], 0))))
+    }
+
+    /// The same with a command that runs the node's: the name of a program, and its arguments before those of
+    /// the node.
+    pub fn try_start_by(&self, command: &mut Command) -> Result<Node, ExitStatus> {
+        command.arg(env!("CARGO_BIN_EXE_parkwattd"));
+        greeted(self.spawn(command, SocketAddr::from(([127, 0, 0, 1], 0))))
     }
 
     /// Starts a node that the system gives at most so many descriptors, and returns when it listens.
     pub fn start_with_descriptors(&self, count: u32) -> Node {
-        let program = env!("CARGO_BIN_EXE_parkwattd");
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(format!("ulimit -n {count} && exec \"$0\" \"$@\"")).arg(program);
-        listening(self.spawn(shell, SocketAddr::from(([127, 0, 0, 1], 0))), || self.log())
+        shell.arg("-c").arg(format!("ulimit -n {count} && exec \"$0\" \"$@\""));
+        self.try_start_by(&mut shell).unwrap()
     }
 
     /// Starts a node at `address` without waiting for it.
     pub fn spawn_at(&self, address: SocketAddr) -> Child {
-        self.spawn(Command::new(env!("CARGO_BIN_EXE_parkwattd")), address)
+        self.spawn(&mut Command::new(env!("CARGO_BIN_EXE_parkwattd")), address)
     }
 
-    fn spawn(&self, mut program: Command, address: SocketAddr) -> Child {
+    fn spawn(&self, command: &mut Command, address: SocketAddr) -> Child {
         let log = File::options().create(true).append(true).open(self.root.path().join("log")).unwrap();
-        program
+        command
             .args(["serve", "--listen", &address.to_string(), "--data"])
             .arg(self.data())
             .args(&self.args)
@@ -115,23 +132,25 @@ pub fn serve(data: &Path, args: &[&str]) -> Node {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
-    listening(child.unwrap(), String::new)
+    greeted(child.unwrap()).unwrap()
 }
 
-/// Waits until a node listens.
-fn listening(mut child: Child, log: impl Fn() -> String) -> Node {
+/// Returns a node when it listens, or how it ended before it did.
+fn greeted(mut child: Child) -> Result<Node, ExitStatus> {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut greeting = String::new();
     stdout.read_line(&mut greeting).unwrap();
-    let Some((_, url)) = greeting.trim_end().rsplit_once(" on ") else {
-        let status = child.wait().unwrap();
-        panic!("the node did not start, {status}: {greeting}{}", log());
-    };
+    let Some((_, url)) = greeting.trim_end().rsplit_once(" on ") else { return Err(child.wait().unwrap()) };
     let (_, address) = url.split_once("://").unwrap();
-    Node { url: url.to_owned(), address: address.parse().unwrap(), child, stdout }
+    Ok(Node { url: url.to_owned(), address: address.parse().unwrap(), child, stdout })
 }
 
 impl Node {
+    /// Waits until it ends by itself, and returns how it did.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// Returns its address as clients write it.
     pub fn url(&self) -> String {
         self.url.clone()

@@ -11,6 +11,7 @@ mod market;
 #[path = "../node/mod.rs"]
 mod node;
 mod orders;
+mod pages;
 mod proofs;
 mod retirements;
 mod rotation;

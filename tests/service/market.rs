@@ -35,6 +35,7 @@ pub struct Market {
 }
 
 /// Somebody with a key.
+#[derive(Clone)]
 pub struct Person {
     pub key: SigningKey,
     nonce: u64,

@@ -75,7 +75,7 @@ pub async fn read(market: &Market, meter: &mut Person, slot: Slot, counter: u64,
 }
 
 /// Returns a market in which Eve sold Ann 1 kWh and delivered it, 0.2 kWh more, and used 0.3 kWh herself.
-async fn delivered() -> (Market, Person, Person) {
+pub async fn delivered() -> (Market, Person, Person) {
     let mut market = Market::found().await;
     let (mut eve, mut ann) = (market.enrol_trader("eve").await, market.enrol_trader("ann").await);
     for (who, order) in [

@@ -10,16 +10,18 @@ mod group;
 mod sector;
 mod segment;
 // Who reads and writes them.
+mod disk;
 mod frames;
 mod reader;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub use disk::{Disk, RealDisk};
 pub use group::Group;
 pub(crate) use group::encode as encode_group;
 pub use reader::{Reader, Scanned, Signatures, Tail, scan};
-pub(crate) use writer::{WriteError, Writer, sync_dir};
+pub(crate) use writer::{WriteError, Writer};
 
 /// How the journal is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]

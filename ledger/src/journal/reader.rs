@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::frames::{Frame, Frames, Place};
 use super::group::{self, Group};
+use super::sector::BLOCK;
 use super::{ReadError, segment};
 use crate::checkpoint::{CheckpointVerifier, SignedCheckpoint};
 use crate::tree::{Tree, leaf_hash};
@@ -64,6 +65,8 @@ pub(super) struct End {
     pub capacity: u64,
     /// Where the next group begins.
     pub offset: u64,
+    /// Where the last group begins, if this segment has one.
+    pub last_group: Option<u64>,
     /// Earlier segments whose unused rest is not cut off yet, and how much of each is used.
     pub untrimmed: Vec<(PathBuf, u64)>,
 }
@@ -150,6 +153,11 @@ impl Reader {
             first_index: frames.header().first_index,
             capacity: frames.header().capacity,
             offset: frames.offset(),
+            last_group: self
+                .last
+                .as_ref()
+                .filter(|_| frames.offset() > BLOCK as u64)
+                .map(|(_, begin)| *begin),
             untrimmed: self.untrimmed,
         };
         let checkpoint = self.last.map(|(checkpoint, _)| checkpoint);
@@ -276,7 +284,9 @@ impl Iterator for Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{JournalOptions, Writer};
+    use std::sync::Arc;
+
+    use super::super::{JournalOptions, RealDisk, Writer};
     use super::*;
     use crate::checkpoint::{CheckpointSigner, Origin};
     use crate::tree::Hash;
@@ -302,7 +312,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let verifier = signer(7).verifier();
         let options = JournalOptions { segment_bytes: 1 << 16 };
-        let mut writer = Writer::create(dir.path(), &options, verifier.vkey()).unwrap();
+        let mut writer = Writer::create(Arc::new(RealDisk), dir.path(), &options, verifier.vkey()).unwrap();
         writer.append(&Tree::default(), payload).unwrap();
         match scan::<ReadError>(dir.path(), &verifier, signatures, |_| Ok(())) {
             Ok(_) => "whole".to_owned(),

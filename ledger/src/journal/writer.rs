@@ -4,11 +4,13 @@
 //! Keeps: what was appended is never written to again; a segment has its name only once it is whole; after an
 //! error of the file system nothing is ever written again.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use super::disk::Disk;
 use super::reader::{Scanned, Tail};
 use super::sector::{self, BLOCK, Mark};
 use super::segment::{self, Header};
@@ -38,6 +40,7 @@ pub enum WriteError {
 
 /// The one who writes to a journal.
 pub struct Writer {
+    disk: Arc<dyn Disk>,
     journal: PathBuf,
     vkey: String,
     segment_bytes: u64,
@@ -61,32 +64,29 @@ struct Segment {
 
 impl Writer {
     /// Makes the first segment of a new journal.
-    pub fn create(journal: &Path, options: &JournalOptions, vkey: &str) -> Result<Writer, PathError> {
-        remove_unfinished(journal)?;
-        let spare = Spare::make(journal, segment_bytes(options))?;
-        let segment = Segment::begin(spare, journal, vkey, &Tree::default())?;
-        Ok(Writer::at(segment, journal, options, vkey))
+    pub fn create(
+        disk: Arc<dyn Disk>,
+        journal: &Path,
+        options: &JournalOptions,
+        vkey: &str,
+    ) -> Result<Writer, PathError> {
+        remove_unfinished(&*disk, journal)?;
+        let spare = Spare::make(&*disk, journal, segment_bytes(options))?;
+        let segment = Segment::begin(&*disk, spare, journal, vkey, &Tree::default())?;
+        Ok(Writer::at(segment, disk, journal, options, vkey))
     }
 
     /// Goes on where a scan has found the end.
-    ///
-    /// Groups that were written but not synced when the last writer died are synced here: they have been
-    /// read, so they count.
     pub fn resume(
+        disk: Arc<dyn Disk>,
         journal: &Path,
         options: &JournalOptions,
         vkey: &str,
         scanned: &Scanned,
     ) -> Result<Writer, PathError> {
-        remove_unfinished(journal)?;
+        remove_unfinished(&*disk, journal)?;
         let end = &scanned.end;
-        let file =
-            OpenOptions::new().read(true).write(true).open(&end.path).map_err(PathError::at(&end.path))?;
-        file.sync_all().map_err(PathError::at(&end.path))?;
-        sync_dir(journal)?;
-        for (path, used) in &end.untrimmed {
-            trim(path, *used)?;
-        }
+        let file = disk.open(&end.path).map_err(PathError::at(&end.path))?;
         let segment = Segment {
             file,
             path: end.path.clone(),
@@ -98,11 +98,23 @@ impl Writer {
                 Tail::Torn { end, .. } => Some(end),
             },
         };
-        Ok(Writer::at(segment, journal, options, vkey))
+        segment.rewrite_last(&*disk, end.last_group)?;
+        disk.sync_dir(journal).map_err(PathError::at(journal))?;
+        for (path, used) in &end.untrimmed {
+            trim(&*disk, path, *used)?;
+        }
+        Ok(Writer::at(segment, disk, journal, options, vkey))
     }
 
-    fn at(segment: Segment, journal: &Path, options: &JournalOptions, vkey: &str) -> Writer {
+    fn at(
+        segment: Segment,
+        disk: Arc<dyn Disk>,
+        journal: &Path,
+        options: &JournalOptions,
+        vkey: &str,
+    ) -> Writer {
         Writer {
+            disk,
             journal: journal.to_owned(),
             vkey: vkey.to_owned(),
             segment_bytes: segment_bytes(options),
@@ -119,12 +131,12 @@ impl Writer {
         }
         // Stays so if any step fails: what is on the disk then, only recovery can say.
         self.poisoned = true;
-        self.segment.erase_torn()?;
+        self.segment.erase_torn(&*self.disk)?;
         let framed_len = sector::framed_len(payload.len() as u64);
         if self.segment.capacity - self.segment.offset < framed_len {
             self.rotate(before, framed_len)?;
         }
-        self.segment.write(payload)?;
+        self.segment.write(&*self.disk, payload)?;
         self.prepare_spare();
         self.poisoned = false;
         Ok(())
@@ -133,11 +145,11 @@ impl Writer {
     /// Begins to make the next segment's zeros once this one is half full, so that no group waits for them.
     fn prepare_spare(&mut self) {
         if self.spare.is_none() && self.segment.offset > self.segment.capacity / 2 {
-            let (journal, capacity) = (self.journal.clone(), self.segment_bytes);
+            let (disk, journal, capacity) = (self.disk.clone(), self.journal.clone(), self.segment_bytes);
             // Without a thread the zeros are written when they are needed.
             self.spare = thread::Builder::new()
                 .name("ledger-spare".to_owned())
-                .spawn(move || Spare::make(&journal, capacity))
+                .spawn(move || Spare::make(&*disk, &journal, capacity))
                 .ok();
         }
     }
@@ -151,19 +163,19 @@ impl Writer {
                 return Ok(spare);
             }
         }
-        Spare::make(&self.journal, capacity)
+        Spare::make(&*self.disk, &self.journal, capacity)
     }
 
     /// Makes the next segment, with room for a frame of `framed_len` bytes, and closes the finished one.
     fn rotate(&mut self, before: &Tree, framed_len: u64) -> Result<(), PathError> {
         let spare = self.take_spare(framed_len)?;
-        let next = Segment::begin(spare, &self.journal, &self.vkey, before)?;
+        let next = Segment::begin(&*self.disk, spare, &self.journal, &self.vkey, before)?;
         let finished = std::mem::replace(&mut self.segment, next);
         // A crash here leaves the finished segment with its unused rest, which readers accept and opening
         // cuts off. A segment without any group has the same first leaf as its successor, and has just been
         // replaced by it.
         if finished.first_index < self.segment.first_index {
-            trim(&finished.path, finished.offset)?;
+            trim(&*self.disk, &finished.path, finished.offset)?;
         }
         Ok(())
     }
@@ -171,40 +183,62 @@ impl Writer {
 
 impl Segment {
     /// Makes a segment that continues `before` of a file of zeros: the header first, then the name.
-    fn begin(spare: Spare, journal: &Path, vkey: &str, before: &Tree) -> Result<Segment, PathError> {
+    fn begin(
+        disk: &dyn Disk,
+        spare: Spare,
+        journal: &Path,
+        vkey: &str,
+        before: &Tree,
+    ) -> Result<Segment, PathError> {
         let Spare { file, path: unfinished, capacity } = spare;
         let first_index = before.size();
         let header = Header { capacity, first_index, root_before: before.root(), vkey: vkey.to_owned() };
-        file.write_all_at(&header.encode(), 0).map_err(PathError::at(&unfinished))?;
-        file.sync_data().map_err(PathError::at(&unfinished))?;
+        disk.write_all_at(&file, &header.encode(), 0).map_err(PathError::at(&unfinished))?;
+        disk.sync_data(&file).map_err(PathError::at(&unfinished))?;
         // A crash up to here leaves a file that has no segment's name; opening removes it.
         let path = segment::path(journal, first_index);
-        fs::rename(&unfinished, &path).map_err(PathError::at(&unfinished))?;
-        sync_dir(journal)?;
+        disk.rename(&unfinished, &path).map_err(PathError::at(&unfinished))?;
+        disk.sync_dir(journal).map_err(PathError::at(journal))?;
         // From here on the segment is there for good. It holds no group yet.
         Ok(Segment { file, path, first_index, capacity, offset: BLOCK as u64, torn_end: None })
+    }
+
+    /// Writes the last group again, byte by byte what was read, and syncs it.
+    ///
+    /// The last writer may have died before its sync; then the group counts from here on, since it has been
+    /// read. Or its sync has failed: the system may then show pages that it has given up writing, and would
+    /// call a second sync a success. Written again, they must reach the disk.
+    fn rewrite_last(&self, disk: &dyn Disk, last_group: Option<u64>) -> Result<(), PathError> {
+        if let Some(begin) = last_group {
+            let len = usize::try_from(self.offset - begin).expect("a group fits into memory");
+            let mut frame = vec![0; len];
+            self.file.read_exact_at(&mut frame, begin).map_err(PathError::at(&self.path))?;
+            disk.write_all_at(&self.file, &frame, begin).map_err(PathError::at(&self.path))?;
+        }
+        disk.sync_all(&self.file).map_err(PathError::at(&self.path))
     }
 
     /// Makes a torn group unwritten again, before another one takes its place.
     ///
     /// A crash on the way leaves fewer of its sectors, which is again a torn group.
-    fn erase_torn(&mut self) -> Result<(), PathError> {
+    fn erase_torn(&mut self, disk: &dyn Disk) -> Result<(), PathError> {
         if let Some(end) = self.torn_end {
             let len = usize::try_from(end - self.offset).expect("a group fits into memory");
-            self.file.write_all_at(&vec![0; len], self.offset).map_err(PathError::at(&self.path))?;
-            self.file.sync_data().map_err(PathError::at(&self.path))?;
+            let zeros = vec![0; len];
+            disk.write_all_at(&self.file, &zeros, self.offset).map_err(PathError::at(&self.path))?;
+            disk.sync_data(&self.file).map_err(PathError::at(&self.path))?;
             self.torn_end = None;
         }
         Ok(())
     }
 
     /// Writes a group behind the last one, and syncs it.
-    fn write(&mut self, payload: &[u8]) -> Result<(), PathError> {
+    fn write(&mut self, disk: &dyn Disk, payload: &[u8]) -> Result<(), PathError> {
         let frame = sector::frame(Mark::Group, payload, self.offset);
         // A crash before the sync has returned leaves any of the frame's sectors unwritten, or none: recovery
         // drops the group, or keeps it. Both are right, since nobody has heard of it.
-        self.file.write_all_at(&frame, self.offset).map_err(PathError::at(&self.path))?;
-        self.file.sync_data().map_err(PathError::at(&self.path))?;
+        disk.write_all_at(&self.file, &frame, self.offset).map_err(PathError::at(&self.path))?;
+        disk.sync_data(&self.file).map_err(PathError::at(&self.path))?;
         self.offset += frame.len() as u64;
         Ok(())
     }
@@ -212,20 +246,20 @@ impl Segment {
 
 impl Spare {
     /// Writes `capacity` zeros: real ones, so that a later sync of a group has no metadata to write.
-    fn make(journal: &Path, capacity: u64) -> Result<Spare, PathError> {
+    fn make(disk: &dyn Disk, journal: &Path, capacity: u64) -> Result<Spare, PathError> {
         let path = segment::unfinished_path(journal);
         let zeros = vec![0; CHUNK];
         let make = || {
-            let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+            let file = disk.create(&path)?;
             let mut offset = 0;
             while offset < capacity {
                 let len = usize::try_from(capacity - offset).map_or(CHUNK, |rest| rest.min(CHUNK));
-                file.write_all_at(&zeros[..len], offset)?;
+                disk.write_all_at(&file, &zeros[..len], offset)?;
                 // Piece by piece, so that the sync of a group never waits behind all of them.
-                file.sync_data()?;
+                disk.sync_data(&file)?;
                 offset += len as u64;
             }
-            file.sync_all()?;
+            disk.sync_all(&file)?;
             Ok(file)
         };
         let file = make().map_err(PathError::at(&path))?;
@@ -239,7 +273,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
             // A file that stays is removed by opening.
-            let _ = fs::remove_file(spare.path);
+            let _ = self.disk.remove(&spare.path);
         }
     }
 }
@@ -249,54 +283,33 @@ fn segment_bytes(options: &JournalOptions) -> u64 {
 }
 
 /// Cuts off what a finished segment has not used, and makes it read-only.
-fn trim(path: &Path, used: u64) -> Result<(), PathError> {
+fn trim(disk: &dyn Disk, path: &Path, used: u64) -> Result<(), PathError> {
     let trimmed = || {
-        let file = OpenOptions::new().write(true).open(path)?;
-        file.set_len(used)?;
-        let mut permissions = file.metadata()?.permissions();
-        permissions.set_readonly(true);
-        file.set_permissions(permissions)?;
-        file.sync_all()
+        let file = disk.open(path)?;
+        disk.set_len(&file, used)?;
+        disk.set_readonly(&file)?;
+        disk.sync_all(&file)
     };
     trimmed().map_err(PathError::at(path))
 }
 
-fn remove_unfinished(journal: &Path) -> Result<(), PathError> {
+fn remove_unfinished(disk: &dyn Disk, journal: &Path) -> Result<(), PathError> {
     for path in segment::list_unfinished(journal)? {
-        fs::remove_file(&path).map_err(PathError::at(&path))?;
+        disk.remove(&path).map_err(PathError::at(&path))?;
     }
     Ok(())
 }
 
-/// Makes the names in a directory durable.
-pub fn sync_dir(dir: &Path) -> Result<(), PathError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(PathError::at(dir))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::RealDisk;
     use super::*;
-
-    #[test]
-    fn after_a_failed_write_nothing_is_written_any_more() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut writer =
-            Writer::create(dir.path(), &JournalOptions { segment_bytes: 1 << 16 }, "log+1+A").unwrap();
-        writer.append(&Tree::default(), b"first").unwrap();
-        // A file that is open for reading only refuses writes, as a failing disk does.
-        let working = std::mem::replace(&mut writer.segment.file, File::open(&writer.segment.path).unwrap());
-        let before = fs::read(&writer.segment.path).unwrap();
-        assert!(matches!(writer.append(&Tree::default(), b"second"), Err(WriteError::Io(_))));
-        writer.segment.file = working;
-        assert!(matches!(writer.append(&Tree::default(), b"second"), Err(WriteError::Poisoned)));
-        assert_eq!(fs::read(&writer.segment.path).unwrap(), before);
-    }
 
     #[test]
     fn a_group_begins_in_a_block_of_its_own() {
         let dir = tempfile::tempdir().unwrap();
-        let mut writer =
-            Writer::create(dir.path(), &JournalOptions { segment_bytes: 1 << 16 }, "log+1+A").unwrap();
+        let options = JournalOptions { segment_bytes: 1 << 16 };
+        let mut writer = Writer::create(Arc::new(RealDisk), dir.path(), &options, "log+1+A").unwrap();
         for n in 1..5 {
             assert_eq!(writer.segment.offset, n * BLOCK as u64);
             writer.append(&Tree::default(), b"short").unwrap();
