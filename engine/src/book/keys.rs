@@ -54,7 +54,8 @@ impl Scale {
 #[inline]
 pub(super) fn rank(side: Side, limit: Price) -> i64 {
     match side {
-        Side::Bid => -limit.0,
+        // OK because the one limit that wraps, of which anybody may ask, is as far from having a key as before.
+        Side::Bid => limit.0.wrapping_neg(),
         Side::Offer => limit.0,
     }
 }
