@@ -6,6 +6,7 @@
 //! capacity; a trade stays reserved at what its owners owe for it, and the rest of what its part of an order
 //! reserved is released.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::accounts::need;
@@ -164,7 +165,7 @@ impl Market {
         let Cleared { clearing, pairs } = clearing::clear(config, grid, slot, &state.book);
         let prices = clearing.prices.clone();
         let has_passed_over = !clearing.passed_over.is_empty();
-        events.push(Event::AuctionCleared(clearing));
+        events.push(Event::AuctionCleared(Box::new(clearing)));
         for pair in pairs {
             self.trade_pair(stamp, slot, &prices, pair, events);
         }
