@@ -66,7 +66,8 @@ impl Accounts {
     /// Returns what a participant may still spend: balance and credit, less what is reserved.
     ///
     /// Negative where deliveries that did not come, or tariffs, cost more than there was.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
+    #[inline(always)]
     pub fn available(&self, participant: ParticipantId, credit_limit_fen: u64) -> Worth {
         // OK because 64 bits times 24 bits are 88 bits.
         let credit = Worth(i128::from(credit_limit_fen).wrapping_mul(NANOS_PER_FEN));
@@ -93,8 +94,11 @@ impl Accounts {
     /// Reserves `need`, which is not negative.
     #[inline]
     pub(crate) fn reserve(&mut self, participant: ParticipantId, need: Worth) {
-        let reserved = &mut self.purse_mut(participant).reserved;
-        *reserved = reserved.plus(need);
+        // OK because nearly every offer needs nothing.
+        if need != Worth::ZERO {
+            let reserved = &mut self.purse_mut(participant).reserved;
+            *reserved = reserved.plus(need);
+        }
     }
 
     /// Releases what was reserved.
@@ -103,9 +107,11 @@ impl Accounts {
     /// If so much was not.
     #[inline]
     pub(crate) fn release(&mut self, participant: ParticipantId, need: Worth) {
-        let reserved = &mut self.purse_mut(participant).reserved;
-        *reserved = reserved.minus(need);
-        assert!(*reserved >= Worth::ZERO, "only what was reserved is released");
+        if need != Worth::ZERO {
+            let reserved = &mut self.purse_mut(participant).reserved;
+            *reserved = reserved.minus(need);
+            assert!(*reserved >= Worth::ZERO, "only what was reserved is released");
+        }
     }
 
     #[inline]
@@ -134,9 +140,14 @@ impl Accounts {
     fn purse_mut(&mut self, id: ParticipantId) -> &mut Purse {
         let place = id.0 as usize;
         if place >= self.purses.len() {
-            self.purses.resize(place + 1, Purse::default());
+            self.add_purses(place);
         }
         &mut self.purses[place]
+    }
+
+    #[cold]
+    fn add_purses(&mut self, last: usize) {
+        self.purses.resize(last + 1, Purse::default());
     }
 }
 
@@ -163,7 +174,8 @@ fn money(balance: Worth) -> Money {
 pub(crate) fn need(side: Side, price: Price, energy: Energy) -> Worth {
     let pays = match side {
         Side::Bid => price,
-        Side::Offer => Price(-price.0),
+        // OK because a price that has passed the checks is far from the ends of 63 bits.
+        Side::Offer => Price(price.0.wrapping_neg()),
     };
     if pays.0 > 0 { pays.times(energy) } else { Worth::ZERO }
 }

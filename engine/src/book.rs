@@ -20,13 +20,18 @@ use core::hash::{Hash, Hasher};
 use crate::grid::Grid;
 use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
 pub(crate) use crossing::Crossing;
-use keys::{Scale, limit, pack, rank, unpack};
+pub(crate) use keys::unpack;
+use keys::{Scale, limit, pack, rank};
 use ladder::{Ladder, NONE, Pages, Place, Vacated};
+pub(crate) use meeting::Witness;
 pub(crate) use plan::{Fill, Incoming, Plan};
 pub use standalone::{Met, Placed, Prepared, StandaloneBook, indicative};
 
 /// The rank of nobody: worse than any, with room for charges on top.
 const FAR: i64 = i64::MAX / 4;
+
+/// Why a limit has a key.
+pub(crate) const ALLOWED: &str = "limits are on tick and within floor and cap";
 
 /// An order that stands in a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,20 +70,30 @@ pub(crate) struct Level {
 
 /// The open orders of one slot.
 ///
-/// What there is once for each side of each zone stands in lists: of all zones' bids, and then of all zones'
-/// offers.
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     scale: Scale,
     zones: usize,
     /// The least rank of all bids, and of all offers.
     least: [i64; 2],
-    bests: Vec<Best>,
-    ladders: Vec<Ladder>,
+    /// Of all zones' bids, and then of all zones' offers.
+    queues: Vec<Queues>,
     pages: Pages,
     entries: Vec<Entry>,
     /// The first free place in `entries`; each names the next one.
     free: u32,
+}
+
+/// The orders of one side of one zone.
+#[derive(Clone, Debug)]
+struct Queues {
+    zone: ZoneId,
+    /// Where they stand in the book's list.
+    number: usize,
+    best: Best,
+    /// The least that is paid for the way between them and any that they can trade with.
+    least_way: i64,
+    ladder: Ladder,
 }
 
 /// The best order of one zone and side.
@@ -106,41 +121,44 @@ struct Entry {
     level: Place,
 }
 
+/// A free place behind which there is no other.
+const FREE: Entry =
+    Entry { id: u64::MAX, remaining: 0, owner: NONE, next: NONE, previous: NONE, level: Place::NOWHERE };
+
 impl Book {
-    /// Returns an empty book.
-    pub(crate) fn new(config: &MarketConfig) -> Book {
+    /// Returns an empty book of a market, for slots in which the grid has these charges.
+    pub(crate) fn new(config: &MarketConfig, grid: &Grid) -> Book {
         let zones = config.zones.len();
+        let of_side = |side| (0..).map(ZoneId).take(zones).map(move |zone| (side, zone));
+        let all = of_side(Side::Bid).chain(of_side(Side::Offer)).enumerate();
+        let queues = all.map(|(number, (side, zone))| Queues {
+            zone,
+            number,
+            best: NOBODY,
+            least_way: grid.least_way(side, zone).0,
+            ladder: Ladder::default(),
+        });
         Book {
             scale: Scale::new(config),
             zones,
             least: [FAR; 2],
-            bests: alloc::vec![NOBODY; 2 * zones],
-            ladders: alloc::vec![Ladder::default(); 2 * zones],
+            queues: queues.collect(),
             pages: Pages::new(),
             entries: Vec::new(),
             free: NONE,
         }
     }
 
-    /// Returns an order as it meets this book.
-    ///
-    /// # Panics
-    /// If its limit is none that the market allows.
+    /// Returns an order as it meets this book; nothing if its limit is none that the market allows.
     #[expect(clippy::inline_always, reason = "it is on the path of every order")]
     #[inline(always)]
-    pub(crate) fn incoming(&self, grid: &Grid, order: &OpenOrder) -> Incoming {
+    pub(crate) fn incoming(&self, order: &OpenOrder) -> Option<Incoming> {
         let OpenOrder { id, owner, zone, side, limit, remaining } = *order;
         let rank = rank(side, limit);
-        let reach = -rank - grid.least_way(side, zone).0;
-        let key = self.scale.key(side, rank);
+        let key = self.scale.key(side, rank)?;
         let number = self.number(side, zone);
-        Incoming { rank, reach, energy: remaining, id: pack(id), number, owner, key, zone, side }
-    }
-
-    /// Returns whether a limit is one that the market allows.
-    #[inline]
-    pub(crate) fn takes(&self, side: Side, limit: Price) -> bool {
-        self.scale.has_key(side, rank(side, limit))
+        let reach = -rank - self.queues[number].least_way;
+        Some(Incoming { rank, reach, energy: remaining, id: pack(id), number, owner, key, zone, side })
     }
 
     /// Returns whether an order suits any that rests, as far as can be said without looking at each zone.
@@ -184,7 +202,7 @@ impl Book {
 
     /// Returns a zone's levels of one side, best limit first.
     pub(crate) fn levels(&self, zone: ZoneId, side: Side) -> impl Iterator<Item = Level> {
-        let ladder = &self.ladders[self.number(side, zone)];
+        let ladder = &self.queues[self.number(side, zone)].ladder;
         ladder.keys(&self.pages).map(move |key| Level {
             limit: limit(side, self.scale.rank(side, key)),
             energy: Energy(ladder.level(&self.pages, key).map_or(0, |level| level.energy)),
@@ -193,7 +211,7 @@ impl Book {
 
     /// Returns the open orders at one level, in order of arrival.
     pub(crate) fn queue(&self, zone: ZoneId, side: Side, limit: Price) -> impl Iterator<Item = OpenOrder> {
-        let key = self.scale.key(side, rank(side, limit));
+        let key = self.scale.key(side, rank(side, limit)).expect(ALLOWED);
         self.linked(self.number(side, zone), key).map(|(_, entry)| self.open_order(entry))
     }
 
@@ -205,8 +223,8 @@ impl Book {
         most: Energy,
         mut visit: impl FnMut(OrderId, ParticipantId, Energy),
     ) {
-        let key = self.scale.key(side, rank(side, limit));
-        let ladder = &self.ladders[self.number(side, zone)];
+        let key = self.scale.key(side, rank(side, limit)).expect(ALLOWED);
+        let ladder = &self.queues[self.number(side, zone)].ladder;
         let mut next = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
         let mut left = most.0;
         while left > 0
@@ -220,8 +238,9 @@ impl Book {
     }
 
     /// Adds an order that lets itself not trade as it comes.
-    pub(crate) fn gather(&mut self, grid: &Grid, order: &OpenOrder) -> Handle {
-        self.insert(&self.incoming(grid, order), order.remaining)
+    pub(crate) fn gather(&mut self, order: &OpenOrder) -> Handle {
+        let incoming = self.incoming(order).expect(ALLOWED);
+        self.insert(&incoming, order.remaining)
     }
 
     /// Adds what is left of an order, behind those of its price.
@@ -232,26 +251,23 @@ impl Book {
     #[inline(always)]
     pub(crate) fn insert(&mut self, order: &Incoming, remaining: Energy) -> Handle {
         assert!(!remaining.is_zero(), "an empty order never rests");
-        let number = order.number;
-        let ladder = &mut self.ladders[number];
-        let place = ladder.place_for(&mut self.pages, number, order.key, self.scale.levels);
+        let queues = &mut self.queues[order.number];
+        let place = queues.ladder.place_for(&mut self.pages, order.number, order.key, self.scale.levels);
         let level = self.pages.at(place);
         let previous = level.tail;
-        let entry = Entry {
+        if self.free as usize >= self.entries.len() {
+            self.free = push_sparingly(&mut self.entries, FREE);
+        }
+        let handle = self.free;
+        let entry = &mut self.entries[handle as usize];
+        self.free = entry.next;
+        *entry = Entry {
             id: order.id,
             remaining: remaining.0,
             owner: order.owner.0,
             next: NONE,
             previous,
             level: place,
-        };
-        let handle = if let Some(freed) = self.entries.get_mut(self.free as usize) {
-            let handle = self.free;
-            self.free = freed.next;
-            *freed = entry;
-            handle
-        } else {
-            push_sparingly(&mut self.entries, entry)
         };
         level.energy += remaining.0;
         level.tail = handle;
@@ -260,9 +276,8 @@ impl Book {
         } else {
             level.head = handle;
             self.pages.occupy(place);
-            let best = &mut self.bests[number];
-            if order.key < best.key {
-                *best = Best { rank: order.rank, id: order.id, key: order.key, head: handle };
+            if order.key < queues.best.key {
+                queues.best = Best { rank: order.rank, id: order.id, key: order.key, head: handle };
                 let least = &mut self.least[order.side as usize];
                 *least = order.rank.min(*least);
             }
@@ -282,8 +297,20 @@ impl Book {
         self.pages.at(entry.level).energy -= energy.0;
     }
 
+    /// Removes all orders, into no order that means anything, and lets go of their memory.
+    pub(crate) fn close(&mut self) -> Vec<OpenOrder> {
+        let orders = self.numbered().map(|(_, order)| order).collect();
+        self.least = [FAR; 2];
+        for queues in &mut self.queues {
+            (queues.best, queues.ladder) = (NOBODY, Ladder::default());
+        }
+        (self.pages, self.entries, self.free) = (Pages::new(), Vec::new(), NONE);
+        orders
+    }
+
     /// Removes an open order, and returns it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
     pub(crate) fn take(&mut self, handle: Handle) -> OpenOrder {
         let order = self.at(handle);
         self.remove(handle);
@@ -291,6 +318,8 @@ impl Book {
     }
 
     /// Removes an open order.
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, handle: Handle) {
         let entry = &mut self.entries[handle.0 as usize];
         let Entry { id, remaining, next, previous, level: place, .. } = *entry;
@@ -319,21 +348,21 @@ impl Book {
         let Some(entry) = self.entries.get(next as usize) else {
             return self.leave(place);
         };
-        let best = &mut self.bests[self.pages.whose(place).0];
+        let best = &mut self.queues[self.pages.whose(place).0].best;
         if best.head == gone.0 {
             (best.head, best.id) = (next, entry.id);
         }
     }
 
     /// Leaves a level vacant that has no order any more.
+    #[inline(never)]
     fn leave(&mut self, place: Place) {
         let Vacated { number, key, next, page_is_empty } = self.pages.vacate(place);
-        let ladder = &mut self.ladders[number];
+        let Queues { ladder, best, .. } = &mut self.queues[number];
         if page_is_empty {
             ladder.drop_page(&mut self.pages, place);
         }
-        let over = self.bests[number];
-        if over.key != key {
+        if best.key != key {
             return;
         }
         let next = next.or_else(|| {
@@ -341,17 +370,18 @@ impl Book {
             Some((key, ladder.level(&self.pages, key)?.head))
         });
         let side = if number < self.zones { Side::Bid } else { Side::Offer };
-        let best = next.map_or(NOBODY, |(key, head)| Best {
+        let over = *best;
+        *best = next.map_or(NOBODY, |(key, head)| Best {
             rank: self.scale.rank(side, key),
             id: self.entries[head as usize].id,
             key,
             head,
         });
-        self.bests[number] = best;
         if self.zones == 1 {
             self.least[side as usize] = best.rank;
         } else if over.rank == self.least[side as usize] {
-            self.least[side as usize] = self.bests(side).iter().fold(FAR, |least, it| it.rank.min(least));
+            self.least[side as usize] =
+                self.queues(side).iter().fold(FAR, |least, it| it.best.rank.min(least));
         }
     }
 
@@ -364,19 +394,19 @@ impl Book {
         }
     }
 
-    /// Returns the best orders of one side, in the zones' order.
+    /// Returns the queues of one side, in the zones' order.
     #[inline]
-    fn bests(&self, side: Side) -> &[Best] {
+    fn queues(&self, side: Side) -> &[Queues] {
         match side {
-            Side::Bid => &self.bests[..self.zones],
-            Side::Offer => &self.bests[self.zones..],
+            Side::Bid => &self.queues[..self.zones],
+            Side::Offer => &self.queues[self.zones..],
         }
     }
 
     /// Returns a level's entries, as they are linked.
     fn linked(&self, number: usize, key: u32) -> impl Iterator<Item = (Handle, &Entry)> {
         let numbered = |handle: u32| Some((Handle(handle), self.entries.get(handle as usize)?));
-        let first = self.ladders[number].level(&self.pages, key).map_or(NONE, |level| level.head);
+        let first = self.queues[number].ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
         core::iter::successors(numbered(first), move |(_, entry)| numbered(entry.next))
     }
 

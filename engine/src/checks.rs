@@ -31,37 +31,6 @@ impl Market {
         self.check_risk(arrival.owner, participant, state, arrival.order, besides)
     }
 
-    /// Returns whether an order is plainly fine: of those that nearly every order is, without naming what is wrong
-    /// with the others, which [`Market::check`] judges.
-    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
-    #[inline(always)]
-    pub(crate) fn is_plainly_fine(&self, arrival: &Arrival) -> bool {
-        let NewOrder { side, slot, limit, energy, time_in_force, post_only, minimum_fill } = *arrival.order;
-        let Some(state) = self.slots.get(slot).filter(|state| state.phase == Phase::Continuous) else {
-            return false;
-        };
-        let (config, participant) = (&self.config, &self.participants.get(arrival.owner).new);
-        let standing = state.standings.get(arrival.owner);
-        let is_plain = time_in_force == TimeInForce::GoodUntilGate && !post_only && minimum_fill.is_zero();
-        let is_within = energy.0.wrapping_sub(1) < config.order_energy_max.0
-            && energy.0 % config.lot.0 == 0
-            && state.book.takes(side, limit)
-            && standing.open < config.open_orders_max;
-        let is_allowed = match side {
-            Side::Bid => participant.roles.consumer,
-            Side::Offer => {
-                let taken = standing.offers.plus(standing.sold);
-                participant.roles.producer && energy <= deliverable(participant).saturating_minus(taken)
-            }
-        };
-        let is_covered = || {
-            let need = need(side, limit, energy);
-            need == Worth::ZERO
-                || need <= self.accounts.available(arrival.owner, participant.credit_limit_fen)
-        };
-        is_plain && is_within && is_allowed && is_covered()
-    }
-
     /// Checks what an order says, and returns what stands in its slot.
     #[inline]
     pub(crate) fn check_by_itself(
@@ -211,6 +180,6 @@ fn must_be_covered(need: Worth, available: Worth) -> Rejection {
 }
 
 /// Returns what the weaker of a participant's plant and connection delivers in a quarter hour at full power.
-fn deliverable(participant: &NewParticipant) -> Energy {
+pub(crate) fn deliverable(participant: &NewParticipant) -> Energy {
     Energy(participant.pv_capacity_w.min(participant.connection_capacity_w) / 4)
 }

@@ -1,5 +1,6 @@
 //! What the market answers: an outcome for the caller, and the facts that follow.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -70,7 +71,7 @@ pub enum Event {
         phase: Phase,
     },
     /// A slot's call auction was held (R6).
-    AuctionCleared(Clearing),
+    AuctionCleared(Box<Clearing>),
     /// Two orders traded (R5, R6). Its id is its own leaf's index.
     TradeMade(Trade),
     /// What was left of an order is out of the book (R3, R9); not said where its own cancellation, its

@@ -26,6 +26,7 @@ mod slots;
 mod tariffs;
 // An order's way: it is checked and placed,
 mod checks;
+mod lane;
 mod orders;
 // stands in a book,
 mod book;

@@ -33,8 +33,8 @@ pub struct Market {
     pub(crate) plan: Plan,
     /// The moment that the market has reached.
     now: Timestamp,
-    /// The moment of the last command.
-    last_command_at: Option<Timestamp>,
+    /// The earliest moment of the next command: behind that of the last one.
+    earliest: Timestamp,
 }
 
 impl Market {
@@ -54,7 +54,7 @@ impl Market {
             certificates: Certificates::default(),
             plan: Plan::default(),
             now: Timestamp::default(),
-            last_command_at: None,
+            earliest: Timestamp::default(),
             config,
         })
     }
@@ -81,12 +81,15 @@ impl Market {
     /// is let pass with [`Market::tick`] first.
     pub fn apply(&mut self, stamp: Stamp, request: &Request, events: &mut Vec<Event>) -> Outcome {
         assert!(events.is_empty(), "a request's events are its own");
-        assert!(self.last_command_at.is_none_or(|last| last < stamp.at), "commands' moments rise");
+        assert!(self.earliest <= stamp.at, "commands' moments rise");
         assert!(self.now <= stamp.at, "time does not run backwards");
         assert!(self.next_due().is_none_or(|due| due > stamp.at), "what is due comes before the command");
         self.now = stamp.at;
-        self.last_command_at = Some(stamp.at);
-        self.judge(stamp, request, events).unwrap_or_else(Outcome::Rejected)
+        self.earliest = Timestamp(stamp.at.0 + 1);
+        match self.admit(stamp, request) {
+            Ok(holder) => self.carry_out(stamp, holder, request, events),
+            Err(rejection) => Outcome::Rejected(rejection),
+        }
     }
 
     /// Lets time pass until `stamp.at`, and appends what follows from it to `events`, in order of time; at one
@@ -118,7 +121,7 @@ impl Market {
                 self.slots.begin(slot, Phase::Continuous, &self.config.timeline, events);
             }
             Phase::Continuous => {
-                self.slots.close_book(slot, &self.config, &mut self.accounts);
+                self.slots.close_book(slot, &mut self.accounts);
                 self.slots.begin(slot, Phase::Closed, &self.config.timeline, events);
             }
             Phase::Closed => self.settle(slot, events),
@@ -129,16 +132,12 @@ impl Market {
         }
     }
 
-    /// Judges a request by what holds for every command, and hands it on.
-    fn judge(
-        &mut self,
-        stamp: Stamp,
-        request: &Request,
-        events: &mut Vec<Event>,
-    ) -> Result<Outcome, Rejection> {
-        let Request { ref key, nonce, expires_at, ref command } = *request;
+    /// Judges a request by what holds for every command, and returns for whom its key speaks.
+    #[inline]
+    fn admit(&mut self, stamp: Stamp, request: &Request) -> Result<KeyHolder, Rejection> {
+        let Request { ref key, nonce, expires_at, .. } = *request;
         let enrolled = self.participants.key_mut(key).ok_or(Rejection::KeyMustBeEnrolled)?;
-        let (holder, last) = (enrolled.holder, enrolled.last_nonce);
+        let last = enrolled.last_nonce;
         if nonce <= last {
             return Err(Rejection::NonceMustRise { nonce, last });
         }
@@ -147,6 +146,40 @@ impl Market {
         if expires_at <= stamp.at {
             return Err(Rejection::CommandMustNotHaveExpired { expires_at, now: stamp.at });
         }
+        Ok(enrolled.holder)
+    }
+
+    /// Carries out a command: hands it on to where its subject's rules are.
+    #[inline]
+    fn carry_out(
+        &mut self,
+        stamp: Stamp,
+        holder: KeyHolder,
+        request: &Request,
+        events: &mut Vec<Event>,
+    ) -> Outcome {
+        // Nearly every command is one of the first two.
+        match (&request.command, holder) {
+            (Command::PlaceOrders(schedule), KeyHolder::Owner(owner)) => {
+                self.place_orders(stamp, owner, schedule, events)
+            }
+            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => {
+                self.cancel_order(owner, *order).map_or_else(Outcome::Rejected, Outcome::Cancelled)
+            }
+            _ => self.carry_out_other(stamp, holder, request, events).unwrap_or_else(Outcome::Rejected),
+        }
+    }
+
+    /// Carries out a command that is neither an order nor a cancellation of one.
+    #[inline(never)]
+    fn carry_out_other(
+        &mut self,
+        stamp: Stamp,
+        holder: KeyHolder,
+        request: &Request,
+        events: &mut Vec<Event>,
+    ) -> Result<Outcome, Rejection> {
+        let Request { ref key, ref command, .. } = *request;
         match (command, holder) {
             (Command::EnrolParticipant(new), _) if self.is_operator(holder) => {
                 self.participants.enrol(&self.config, new).map(Outcome::Enrolled)
@@ -157,10 +190,6 @@ impl Market {
             (Command::RotateKey(rotation), _) => {
                 self.participants.rotate_key(key, rotation.new_key).map(|()| Outcome::KeyRotated)
             }
-            (Command::PlaceOrders(schedule), KeyHolder::Owner(owner)) => {
-                self.place_orders(stamp, owner, schedule, events)
-            }
-            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel_order(owner, *order),
             (Command::ReplaceOrder(replacement), KeyHolder::Owner(owner)) => {
                 self.replace_order(stamp, owner, replacement, events)
             }

@@ -6,90 +6,109 @@
 //! capacity; a trade stays reserved at what its owners owe for it, and the rest of what its part of an order
 //! reserved is released.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Crossing, Handle, Incoming, OpenOrder};
+use crate::book::{ALLOWED, Crossing, Fill, Handle, Incoming, OpenOrder, Witness, unpack};
 use crate::clearing::{self, Cleared};
+use crate::slots::SlotState;
+use crate::standings::Standings;
 use crate::{
-    Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, Phase, Price, Side, Slot, Stamp,
-    TariffVersion, Trade, TradeId, Worth,
+    Clearing, Energy, Event, LeafIndex, Market, Matching, Pair, ParticipantId, Phase, Price, Side, Slot,
+    Stamp, TariffVersion, Trade, TradeId, Worth,
 };
 
-impl Market {
-    /// Records the trades of an order that met others as it came.
-    pub(crate) fn trade_as_met(
-        &mut self,
-        stamp: Stamp,
-        slot: Slot,
-        incoming: &Incoming,
-        events: &mut Vec<Event>,
-    ) {
-        let needed = self.record_fills(stamp, slot, incoming, events);
-        self.accounts.reserve(incoming.owner, needed);
-        if incoming.side == Side::Offer {
-            let standing = self.slots.get_mut(slot).standings.get_mut(incoming.owner);
-            standing.sold = standing.sold.plus(self.plan.filled());
-        }
-    }
+/// Where the trades of an order go that it makes with orders that rest.
+pub(crate) struct Records<'a> {
+    slot: Slot,
+    side: Side,
+    /// The worst rank that it may trade at.
+    worst: i64,
+    /// The order's id, packed, and whose it is.
+    own: (u64, ParticipantId),
+    /// What a buyer pays besides the seller's price, by the zone of the resting order.
+    ways: &'a [Price],
+    fee: Price,
+    tariff_version: u32,
+    /// The index of the leaf of the first of `events`.
+    first_leaf: u64,
+    events: &'a mut Vec<Event>,
+    trades: &'a mut Vec<Trade>,
+    standings: &'a mut Standings,
+    /// What the order's owner owes for them.
+    pub(crate) needed: Worth,
+}
 
-    /// Records the trades that an order has made with orders that rested, and returns what its owner owes
-    /// for them.
+impl<'a> Records<'a> {
     #[inline]
-    fn record_fills(
-        &mut self,
-        stamp: Stamp,
-        slot: Slot,
-        incoming: &Incoming,
-        events: &mut Vec<Event>,
-    ) -> Worth {
-        let mut needed = Worth::ZERO;
-        let state = self.slots.get_mut(slot);
-        let first = state.trades.len();
-        let side = incoming.side;
-        let TariffVersion { ref grid, ref config, .. } = *self.tariffs.get(state.tariffs);
-        let ways = grid.ways(side, incoming.zone);
-        let own = (incoming.id(), incoming.owner);
-        let (fee, tariff_version) = (config.market_fee, config.tariff_version);
-        for fill in self.plan.fills() {
-            // What the buyer pays besides the seller's price.
-            let on_top = ways[usize::from(fill.zone.0)];
-            // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So what it
-            // owes is exactly what it reserved.
-            let (other, own_price) = ((fill.id(), fill.owner), fill.own_price(side));
-            let (bid, offer, price) = match side {
-                Side::Bid => (own, other, own_price.minus(on_top)),
-                Side::Offer => (other, own, own_price),
-            };
-            assert!(keeps(side, incoming.limit(), own_price), "both limits are kept");
-            assert_ne!(bid.1, offer.1, "own orders never trade with each other");
-            let trade = Trade {
-                id: TradeId(LeafIndex(stamp.index.0 + 1 + events.len() as u64)),
-                slot,
-                bid: bid.0,
-                offer: offer.0,
-                buyer: bid.1,
-                seller: offer.1,
-                energy: fill.energy,
-                price,
-                wheeling: on_top.minus(fee),
-                congestion: Price::ZERO,
-                fee,
-                tariff_version,
-                matching: Matching::Continuous,
-            };
-            needed = needed.plus(need(side, own_price, fill.energy));
-            state.standings.get_mut(fill.owner).trade(side.opposite(), fill.energy, fill.is_whole);
-            state.trades.push(trade);
-            events.push(Event::TradeMade(trade));
+    pub(crate) fn new(
+        at: (LeafIndex, Slot, &Incoming),
+        tariffs: &'a TariffVersion,
+        trades: &'a mut Vec<Trade>,
+        standings: &'a mut Standings,
+        events: &'a mut Vec<Event>,
+    ) -> Records<'a> {
+        let (command, slot, incoming) = at;
+        Records {
+            slot,
+            side: incoming.side,
+            worst: -incoming.rank,
+            own: (incoming.id, incoming.owner),
+            ways: tariffs.grid.ways(incoming.side, incoming.zone),
+            fee: tariffs.config.market_fee,
+            tariff_version: tariffs.config.tariff_version,
+            first_leaf: command.0 + 1,
+            events,
+            trades,
+            standings,
+            needed: Worth::ZERO,
         }
-        self.slots.forget_expiries_of_traded(slot, first);
-        needed
     }
+}
 
+impl Witness for Records<'_> {
+    #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
+    #[inline(always)]
+    fn see(&mut self, fill: &Fill) {
+        assert!(fill.effective <= self.worst, "both limits are kept");
+        assert_ne!(fill.owner, self.own.1, "own orders never trade with each other");
+        let (side, on_top) = (self.side, self.ways[usize::from(fill.zone.0)]);
+        // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So what it
+        // owes is exactly what it reserved.
+        let (other, own_price) = ((fill.id, fill.owner), fill.own_price(side));
+        let (bid, offer, price) = match side {
+            Side::Bid => (self.own, other, own_price.minus(on_top)),
+            Side::Offer => (other, self.own, own_price),
+        };
+        let trade = Trade {
+            id: TradeId(LeafIndex(self.first_leaf + self.events.len() as u64)),
+            slot: self.slot,
+            bid: unpack(bid.0),
+            offer: unpack(offer.0),
+            buyer: bid.1,
+            seller: offer.1,
+            energy: fill.energy,
+            price,
+            wheeling: on_top.minus(self.fee),
+            congestion: Price::ZERO,
+            fee: self.fee,
+            tariff_version: self.tariff_version,
+            matching: Matching::Continuous,
+        };
+        if fill.effective > 0 {
+            self.needed = self.needed.plus(Price(fill.effective).times(fill.energy));
+        }
+        self.standings.get_mut(fill.owner).trade(side.opposite(), fill.energy, fill.is_whole);
+        self.events.push(Event::TradeMade(trade));
+        self.trades.push(trade);
+    }
+}
+
+impl Market {
     /// Lets the resting orders trade that can since there is room for them, each in order of arrival with
     /// those that came before it, until none can.
-    pub(crate) fn trade_what_has_room(&mut self, stamp: Stamp, slot: Slot, events: &mut Vec<Event>) {
+    pub(crate) fn trade_what_has_room(&mut self, command: LeafIndex, slot: Slot, events: &mut Vec<Event>) {
         // The last order that has had its turn, and whether any has traded since the first one had.
         let (mut last, mut has_traded) = (None, false);
         while self.slots.get_mut(slot).may_be_blocked {
@@ -100,7 +119,7 @@ impl Market {
             let before = events.len();
             let makes_room = orders.into_iter().filter(|(id, _)| Some(*id) > last).find(|&(id, handle)| {
                 let is_open = self.slots.get_mut(slot).book.is_open(handle, id);
-                is_open && self.trade_resting(stamp, slot, handle, events)
+                is_open && self.trade_resting(command, slot, handle, events)
             });
             has_traded |= events.len() > before;
             if let Some((id, _)) = makes_room {
@@ -116,19 +135,29 @@ impl Market {
 
     /// Lets a resting order trade, as if it came now, with those that came before it. Returns
     /// whether that made room where there was none.
-    fn trade_resting(&mut self, stamp: Stamp, slot: Slot, handle: Handle, events: &mut Vec<Event>) -> bool {
+    fn trade_resting(
+        &mut self,
+        command: LeafIndex,
+        slot: Slot,
+        handle: Handle,
+        events: &mut Vec<Event>,
+    ) -> bool {
         let state = self.slots.get_mut(slot);
         let order = state.book.at(handle);
         let OpenOrder { owner, side, limit, .. } = order;
-        let grid = &self.tariffs.get(state.tariffs).grid;
-        let incoming = state.book.incoming(grid, &order);
-        self.plan.make(&state.book, grid, &state.flows, &incoming);
+        let tariffs = self.tariffs.get(state.tariffs);
+        let incoming = state.book.incoming(&order).expect(ALLOWED);
+        self.plan.make(&state.book, &tariffs.grid, &state.flows, &incoming);
         if self.plan.fills().is_empty() {
             return false;
         }
-        let makes_room = state.book.execute(grid, &mut state.flows, &incoming, self.plan.fills());
-        let needed = self.record_fills(stamp, slot, &incoming, events);
-        let filled = self.plan.filled();
+        let makes_room = state.book.execute(&tariffs.grid, &mut state.flows, &incoming, self.plan.fills());
+        let SlotState { trades, standings, .. } = state;
+        let first = trades.len();
+        let mut records = Records::new((command, slot, &incoming), tariffs, trades, standings, events);
+        self.plan.fills().iter().for_each(|fill| records.see(fill));
+        let (needed, filled) = (records.needed, self.plan.filled());
+        self.slots.forget_expiries_of_traded(slot, first);
         self.accounts.release(owner, need(side, limit, filled));
         self.accounts.reserve(owner, needed);
         self.close_traded(slot, handle, filled);
@@ -164,7 +193,7 @@ impl Market {
         let Cleared { clearing, pairs } = clearing::clear(config, grid, slot, &state.book);
         let prices = clearing.prices.clone();
         let has_passed_over = !clearing.passed_over.is_empty();
-        events.push(Event::AuctionCleared(clearing));
+        events.push(Event::AuctionCleared(Box::new(clearing)));
         for pair in pairs {
             self.trade_pair(stamp, slot, &prices, pair, events);
         }
@@ -172,7 +201,7 @@ impl Market {
         // passed over may trade with others at once.
         self.slots.get_mut(slot).may_be_blocked = true;
         if has_passed_over {
-            self.trade_what_has_room(stamp, slot, events);
+            self.trade_what_has_room(stamp.index, slot, events);
         }
     }
 

@@ -1,18 +1,17 @@
-//! Orders: how one is placed, by itself or in a schedule, and what it then changes (R3, R8).
+//! Orders: how they are placed, one by one or as schedules (R3).
 //!
-//! Knows schedules, reservations and phases; what must hold for an order is `checks.rs`, how orders trade
-//! `matching.rs`, and how they are cancelled and replaced `changes.rs`.
-//! Keeps: a refused order changes nothing; what an order may cost is reserved before it can trade.
+//! Knows schedules and conditions; what must hold for an order is `checks.rs`, what it then changes `lane.rs`,
+//! how orders trade `matching.rs`, and how they are cancelled and replaced `changes.rs`.
+//! Keeps: a refused order changes nothing.
 
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Handle, Incoming, OpenOrder};
+use crate::book::ALLOWED;
 use crate::checks::Besides;
-use crate::placements::Placement;
 use crate::{
-    Answers, Energy, Event, Lapse, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection,
-    Schedule, Side, Slot, Stamp, TimeInForce, Worth,
+    Answers, Energy, Event, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection, Schedule,
+    Side, Slot, Stamp, TimeInForce, Worth,
 };
 
 /// An order that is being placed.
@@ -25,25 +24,39 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl Market {
-    /// Places a schedule of orders.
+    /// Places a schedule of orders. A single one that is plainly fine, as nearly every one is, goes straight.
+    #[inline]
     pub(crate) fn place_orders(
         &mut self,
         stamp: Stamp,
         owner: ParticipantId,
         schedule: &Schedule,
         events: &mut Vec<Event>,
-    ) -> Result<Outcome, Rejection> {
+    ) -> Outcome {
+        if let [order] = &schedule.orders[..] {
+            let id = OrderId { index: stamp.index, position: 0 };
+            if self.place_plain(id, owner, order, events) {
+                return Outcome::Placed(Answers::from_buf([Ok(id)]));
+            }
+        }
+        self.place_schedule(stamp, owner, schedule, events)
+    }
+
+    /// Places a schedule, order by order or whole.
+    #[inline(never)]
+    fn place_schedule(
+        &mut self,
+        stamp: Stamp,
+        owner: ParticipantId,
+        schedule: &Schedule,
+        events: &mut Vec<Event>,
+    ) -> Outcome {
         let (max, orders) = (self.config.schedule_len_max, &schedule.orders[..]);
         if orders.len() > usize::from(max) {
-            return Err(Rejection::ScheduleMustNotBeTooLong { len: orders.len() as u64, max });
+            return Outcome::Rejected(Rejection::ScheduleMustNotBeTooLong { len: orders.len() as u64, max });
         }
         if schedule.all_or_none {
-            return Ok(Outcome::Placed(self.place_whole(stamp, owner, orders, events)));
-        }
-        if let [order] = orders {
-            let id = OrderId { index: stamp.index, position: 0 };
-            let answer = self.place(&Arrival { stamp, id, owner, order }, events);
-            return Ok(Outcome::Placed(Answers::from_buf([answer])));
+            return Outcome::Placed(self.place_whole(stamp, owner, orders, events));
         }
         let mut answers = Answers::new();
         answers.reserve(orders.len());
@@ -51,7 +64,7 @@ impl Market {
             let id = OrderId { index: stamp.index, position };
             answers.push(self.place(&Arrival { stamp, id, owner, order }, events));
         }
-        Ok(Outcome::Placed(answers))
+        Outcome::Placed(answers)
     }
 
     /// Places a schedule whose orders are accepted all together or not at all.
@@ -79,14 +92,12 @@ impl Market {
         answers
     }
 
-    /// Places one order.
-    #[inline]
+    /// Places one order: at once if it is plainly fine, as nearly every one is.
     fn place(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> Result<OrderId, Rejection> {
-        if self.is_plainly_fine(arrival) {
-            debug_assert_eq!(self.check(arrival, Besides::default()), Ok(()), "what is plainly fine is fine");
-        } else {
-            self.check_whole(arrival)?;
+        if self.place_plain(arrival.id, arrival.owner, arrival.order, events) {
+            return Ok(arrival.id);
         }
+        self.check_whole(arrival)?;
 
         // Every check is above; from here the order is accepted.
         Ok(self.accept(arrival, events))
@@ -163,84 +174,24 @@ impl Market {
 
     /// Plans what an order would do as it comes: nothing in an auction.
     fn plan(&mut self, arrival: &Arrival) {
-        match self.slots.get(arrival.order.slot) {
-            Some(state) if state.phase == Phase::Continuous => {
-                let grid = &self.tariffs.get(state.tariffs).grid;
-                let incoming = state.book.incoming(grid, &self.as_open(arrival));
-                self.plan.make(&state.book, grid, &state.flows, &incoming);
+        match self.lane(arrival.owner, arrival.order.slot) {
+            Some(lane) if lane.state.phase == Phase::Continuous => {
+                let incoming = lane.incoming(arrival.id, arrival.owner, arrival.order).expect(ALLOWED);
+                let grid = &lane.tariffs.get(lane.state.tariffs).grid;
+                lane.plan.make(&lane.state.book, grid, &lane.state.flows, &incoming);
             }
             _ => self.plan.clear(),
-        }
-    }
-
-    /// Returns an order as it stands once it rests whole.
-    fn as_open(&self, arrival: &Arrival) -> OpenOrder {
-        let Arrival { id, owner, order, .. } = *arrival;
-        let NewOrder { side, limit, energy, .. } = *order;
-        let zone = self.participants.get(owner).new.zone;
-        OpenOrder { id, owner, zone, side, limit, remaining: energy }
-    }
-
-    /// Accepts an order that was checked, and returns its id.
-    #[inline]
-    pub(crate) fn accept(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> OrderId {
-        let Arrival { stamp, id, owner, order } = *arrival;
-        let slot = order.slot;
-        let whole = self.as_open(arrival);
-        let mut state = self.slots.hold(slot, stamp.at, &self.config, &self.tariffs);
-        let incoming = state.book.incoming(&self.tariffs.get(state.tariffs).grid, &whole);
-        let (mut remaining, mut makes_room) = (order.energy, false);
-        if state.phase == Phase::Continuous && state.book.may_meet(&incoming) {
-            makes_room = self.meet(stamp, slot, &incoming, events);
-            remaining = remaining.minus(self.plan.filled());
-            state = self.slots.get_mut(slot);
-        }
-        let mut handle = Handle::NOWHERE;
-        if !remaining.is_zero() {
-            if is_immediate(order) {
-                let cause = Lapse::Immediate;
-                events.push(Event::OrderLapsed { order: id, owner, slot, energy: remaining, cause });
-            } else {
-                handle = state.book.insert(&incoming, remaining);
-                state.standings.get_mut(owner).open(order.side, remaining);
-                self.accounts.reserve(owner, need(order.side, order.limit, remaining));
-                self.let_expire(id, order);
-            }
-        }
-        self.slots.remember(id, Placement { slot, owner, handle, energy: order.energy });
-        if makes_room {
-            self.trade_what_has_room(stamp, slot, events);
-        }
-        id
-    }
-
-    /// Lets an order trade with those that it meets as it comes, and returns whether that made room.
-    #[inline(never)]
-    fn meet(&mut self, stamp: Stamp, slot: Slot, incoming: &Incoming, events: &mut Vec<Event>) -> bool {
-        let state = self.slots.get_mut(slot);
-        let grid = &self.tariffs.get(state.tariffs).grid;
-        let makes_room = state.book.meet(grid, &mut state.flows, incoming, &mut self.plan);
-        state.may_be_blocked |= self.plan.is_blocked();
-        if !self.plan.fills().is_empty() {
-            self.trade_as_met(stamp, slot, incoming, events);
-        }
-        makes_room
-    }
-
-    /// Lets an order that rests expire, if that is before gate closure.
-    #[inline]
-    fn let_expire(&mut self, id: OrderId, order: &NewOrder) {
-        if let TimeInForce::GoodUntil(until) = order.time_in_force
-            && until < self.config.timeline.gate_closes_at(order.slot)
-        {
-            self.slots.expire_at(id, until);
         }
     }
 }
 
 /// Returns whether an order never rests.
 pub(crate) fn is_immediate(order: &NewOrder) -> bool {
-    matches!(order.time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill)
+    never_rests(order.time_in_force)
+}
+
+pub(crate) fn never_rests(time_in_force: TimeInForce) -> bool {
+    matches!(time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill)
 }
 
 /// Returns whether an order asks something of its coming that other orders could spoil.

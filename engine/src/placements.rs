@@ -18,10 +18,13 @@ const NUMBERS: u32 = u32::MAX >> 1;
 pub(crate) struct Placements {
     /// The ledger index of the first element of `firsts`.
     first_index: u64,
+    /// The ledger index behind that of the last.
+    next_index: u64,
     /// For each ledger index the number of its command's first placement.
     firsts: Vec<u32>,
-    /// The number of the first element of `list`.
+    /// The number of the first element of `list`, and the one behind that of the last.
     first_number: u32,
+    next_number: u32,
     /// In order of the ids; a command's stand together, also those of orders that were refused.
     list: Vec<Row>,
 }
@@ -50,7 +53,8 @@ pub(crate) struct Placement {
 
 impl Placements {
     /// Remembers an order, whose id is greater than those of all before.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
+    #[inline(always)]
     pub(crate) fn remember(&mut self, id: OrderId, placement: Placement) {
         if id.position == 0 {
             self.begin(id.index.0);
@@ -59,40 +63,49 @@ impl Placements {
         }
         let Placement { slot: Slot(slot), owner: ParticipantId(owner), handle: Handle(handle), energy } =
             placement;
-        self.list.push(Row { slot, owner, handle, position: id.position, energy: energy.0 });
+        self.push(Row { slot, owner, handle, position: id.position, energy: energy.0 });
+    }
+
+    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
+    #[inline(always)]
+    fn push(&mut self, row: Row) {
+        self.list.push(row);
+        self.next_number = (self.next_number + 1) & NUMBERS;
     }
 
     /// Begins a command's placements.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
+    #[inline(always)]
     fn begin(&mut self, index: u64) {
         if self.firsts.is_empty() {
-            self.first_index = index;
+            (self.first_index, self.next_index) = (index, index);
         }
-        let next = self.next_number();
-        let mut last = self.first_index + self.firsts.len() as u64;
-        while last < index {
+        // What stands in the ledger between two commands that place orders has no placements.
+        for _ in self.next_index..index {
             self.firsts.push(NONE);
-            last += 1;
         }
-        self.firsts.push(next);
+        self.firsts.push(self.next_number);
+        self.next_index = index + 1;
     }
 
     /// Begins a command's placements, if they are not begun, and fills in rows for the orders before this one
     /// that were refused.
+    #[inline(never)]
     fn begin_behind_refused(&mut self, id: OrderId) {
-        let next = self.next_number();
-        let last = self.first_index + self.firsts.len() as u64;
-        if self.firsts.is_empty() || last <= id.index.0 {
+        let next = self.next_number;
+        if self.firsts.is_empty() || self.next_index <= id.index.0 {
             self.begin(id.index.0);
         }
         let first = self.firsts.last().copied().unwrap_or(next);
         for position in minus(next, first)..u32::from(id.position) {
             let position = u16::try_from(position).expect("it lies below a position");
-            self.list.push(Row { slot: NONE, owner: NONE, handle: NONE, position, energy: 0 });
+            self.push(Row { slot: NONE, owner: NONE, handle: NONE, position, energy: 0 });
         }
     }
 
     /// Returns where an order was placed; nothing for one that never was, or whose slot is settled.
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
     pub(crate) fn get(&self, id: OrderId) -> Option<Placement> {
         let row = self.list.get(self.row_of(id)?)?;
         // OK because a row of another command that stands so far behind has a lower position.
@@ -143,12 +156,6 @@ impl Placements {
     fn place_of(&self, id: OrderId) -> Option<usize> {
         usize::try_from(id.index.0.checked_sub(self.first_index)?).ok()
     }
-
-    #[inline]
-    fn next_number(&self) -> u32 {
-        let len = u32::try_from(self.list.len()).expect("less than 2^31 orders wait for settlement");
-        self.first_number.wrapping_add(len) & NUMBERS
-    }
 }
 
 /// Returns how far one number is behind another.
@@ -171,7 +178,7 @@ mod tests {
 
     /// Remembers an order in slot 1, and a schedule of which the second order was refused, in slots 1 and 2.
     fn three_placed(first_number: u32) -> Placements {
-        let mut placements = Placements { first_number, ..Placements::default() };
+        let mut placements = Placements { first_number, next_number: first_number, ..Placements::default() };
         placements.remember(id(10, 0), placement(1, 0));
         placements.remember(id(15, 0), placement(1, 1));
         placements.remember(id(15, 2), placement(2, 2));

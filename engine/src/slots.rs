@@ -103,6 +103,8 @@ pub(crate) struct Slots {
 /// What stands in one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SlotState {
+    /// Which one.
+    pub(crate) slot: Slot,
     /// Where the slot is in its life.
     pub(crate) phase: Phase,
     /// The place of the slot's version among the tariffs.
@@ -129,12 +131,15 @@ pub(crate) enum Due {
 }
 
 impl SlotState {
-    fn new(phase: Phase, config: &MarketConfig, place: usize, tariffs: &Tariffs) -> SlotState {
+    fn new(slot: Slot, phase: Phase, config: &MarketConfig, tariffs: &Tariffs) -> SlotState {
+        let place = tariffs.place_at(slot);
+        let grid = &tariffs.get(place).grid;
         SlotState {
+            slot,
             phase,
             tariffs: place,
-            book: Book::new(config),
-            flows: tariffs.get(place).grid.no_flows(),
+            book: Book::new(config, grid),
+            flows: grid.no_flows(),
             may_be_blocked: false,
             trades: Vec::new(),
             standings: Standings::default(),
@@ -142,7 +147,8 @@ impl SlotState {
     }
 
     /// Takes what is left of an open order out of the book, and releases what it reserved.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
     pub(crate) fn withdraw(&mut self, handle: Handle, accounts: &mut Accounts) -> OpenOrder {
         let order = self.book.take(handle);
         self.standings.get_mut(order.owner).close(order.side, order.remaining, true);
@@ -181,33 +187,21 @@ impl Slots {
         self.held.get_mut(slot).expect("the slot is held from the first order in it until its settlement")
     }
 
-    /// Holds a slot from now on, if it is not held, and returns it.
+    /// Returns a held slot, and where its orders are remembered, to place one.
     #[inline]
-    pub(crate) fn hold(
-        &mut self,
-        slot: Slot,
-        now: Timestamp,
-        config: &MarketConfig,
-        tariffs: &Tariffs,
-    ) -> &mut SlotState {
-        if self.held.get(slot).is_none() {
-            self.begin_to_hold(slot, now, config, tariffs);
-        }
-        self.get_mut(slot)
+    pub(crate) fn lane(&mut self, slot: Slot) -> Option<(&mut SlotState, &mut Placements)> {
+        Some((self.held.get_mut(slot)?, &mut self.placements))
     }
 
-    #[cold]
-    fn begin_to_hold(&mut self, slot: Slot, now: Timestamp, config: &MarketConfig, tariffs: &Tariffs) {
+    /// Holds a slot from now on, if it is not held.
+    pub(crate) fn hold(&mut self, slot: Slot, now: Timestamp, config: &MarketConfig, tariffs: &Tariffs) {
+        if self.held.get(slot).is_some() {
+            return;
+        }
         let phase = self.phase(slot, now, &config.timeline);
         self.due.insert((config.timeline.end_of(phase, slot), slot));
-        self.held.insert(slot, SlotState::new(phase, config, tariffs.place_at(slot), tariffs));
+        self.held.insert(slot, SlotState::new(slot, phase, config, tariffs));
         self.find_next_due();
-    }
-
-    /// Remembers an order of a held slot.
-    #[inline]
-    pub(crate) fn remember(&mut self, order: OrderId, placement: Placement) {
-        self.placements.remember(order, placement);
     }
 
     /// Changes what an order is for altogether.
@@ -283,7 +277,8 @@ impl Slots {
     }
 
     /// Returns where an owner's open order was placed, and what stands in its slot.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
     pub(crate) fn open_order(
         &mut self,
         owner: ParticipantId,
@@ -309,14 +304,13 @@ impl Slots {
     }
 
     /// Drops a slot's open orders at gate closure, and releases what they reserved.
-    pub(crate) fn close_book(&mut self, slot: Slot, config: &MarketConfig, accounts: &mut Accounts) {
+    pub(crate) fn close_book(&mut self, slot: Slot, accounts: &mut Accounts) {
         let state = self.get_mut(slot);
-        let book = core::mem::replace(&mut state.book, Book::new(config));
-        for (_, order) in book.numbered() {
+        state.standings = Standings::default();
+        for order in state.book.close() {
             accounts.release(order.owner, need(order.side, order.limit, order.remaining));
             self.forget_expiry(order.id);
         }
-        self.get_mut(slot).standings = Standings::default();
     }
 
     /// Lets the next phase of a held slot begin, and says so.

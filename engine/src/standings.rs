@@ -30,29 +30,50 @@ pub(crate) struct Standing {
 }
 
 impl Standings {
+    /// Returns where an owner's standing is, if he ever placed an order.
+    #[inline]
+    pub(crate) fn place(&self, owner: ParticipantId) -> Option<usize> {
+        self.places.get(owner.0 as usize).filter(|place| **place != NONE).map(|place| *place as usize)
+    }
+
+    /// Returns where an owner's standing is from now on.
+    #[inline]
+    pub(crate) fn place_for(&mut self, owner: ParticipantId) -> usize {
+        self.place(owner).unwrap_or_else(|| self.begin(owner))
+    }
+
     /// Returns what an owner has standing; nothing where he never placed an order.
     #[inline]
     pub(crate) fn get(&self, owner: ParticipantId) -> Standing {
-        let place = self.places.get(owner.0 as usize).copied().unwrap_or(NONE);
-        self.list.get(place as usize).copied().unwrap_or_default()
+        self.place(owner).map_or_else(Standing::default, |place| self.list[place])
+    }
+
+    /// Returns the standing at a place.
+    #[inline]
+    pub(crate) fn at(&self, place: usize) -> &Standing {
+        &self.list[place]
+    }
+
+    /// Returns the standing at a place, to change it.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, place: usize) -> &mut Standing {
+        &mut self.list[place]
     }
 
     /// Returns what an owner has standing, to change it.
     #[inline]
     pub(crate) fn get_mut(&mut self, owner: ParticipantId) -> &mut Standing {
-        let place = self.places.get(owner.0 as usize).copied().unwrap_or(NONE);
-        let place = if place == NONE { self.begin(owner) } else { place };
-        &mut self.list[place as usize]
+        let place = self.place_for(owner);
+        self.at_mut(place)
     }
 
     #[cold]
-    fn begin(&mut self, owner: ParticipantId) -> u32 {
-        let owner = owner.0 as usize;
+    fn begin(&mut self, owner: ParticipantId) -> usize {
+        let (owner, place) = (owner.0 as usize, self.list.len());
         if owner >= self.places.len() {
             self.places.resize(owner + 1, NONE);
         }
-        let place = u32::try_from(self.list.len()).expect("participants are less than 2^32");
-        self.places[owner] = place;
+        self.places[owner] = u32::try_from(place).expect("participants are less than 2^32");
         self.list.push(Standing::default());
         place
     }

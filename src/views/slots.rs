@@ -51,7 +51,7 @@ impl Slots {
         match event {
             Event::PhaseBegan { slot, phase } => self.0.entry(*slot).or_default().phase = Some(*phase),
             Event::AuctionCleared(clearing) => {
-                self.0.entry(clearing.slot).or_default().auction = Some(clearing.clone());
+                self.0.entry(clearing.slot).or_default().auction = Some((**clearing).clone());
             }
             Event::TradeMade(trade) => {
                 let view = self.0.entry(trade.slot).or_default();

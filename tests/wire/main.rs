@@ -164,7 +164,7 @@ fn every_new_fact_is_said_with_each_of_its_values() {
         passed_over: vec![v1::OwnPair { bid: named(7), offer: named(8), energy_wh: 9 }],
         proof_half_micros_per_kwh: vec![10, 11],
     };
-    assert_eq!(wire::event_fact(&Event::AuctionCleared(clearing)), Fact::AuctionCleared(said));
+    assert_eq!(wire::event_fact(&Event::AuctionCleared(Box::new(clearing))), Fact::AuctionCleared(said));
     let posting = Posting {
         from: Account::Participant(ParticipantId(3)),
         to: Account::Congestion,

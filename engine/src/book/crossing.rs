@@ -38,12 +38,12 @@ impl Book {
         for side in [Side::Bid, Side::Offer] {
             for zone in (0..).map(ZoneId).take(self.zones) {
                 let number = self.number(side, zone);
-                if self.bests[number].head == NONE {
+                if self.queues[number].best.head == NONE {
                     continue;
                 }
                 let reachable = self.reachable(grid, flows, side, zone, &mut crossing.is_blocked);
                 let worst = -reachable.abroad.min(reachable.home);
-                let keys = self.ladders[number].keys(&self.pages);
+                let keys = self.queues[number].ladder.keys(&self.pages);
                 for key in keys.take_while(|key| self.scale.rank(side, *key) <= worst) {
                     let rank = self.scale.rank(side, key);
                     let could_trade =
@@ -65,24 +65,24 @@ impl Book {
         zone: ZoneId,
         is_blocked: &mut bool,
     ) -> Reachable {
-        let limit = -self.bests[self.number(side, zone)].rank;
+        let limit = -self.queues[self.number(side, zone)].best.rank;
         let (mut abroad, ways) = (FAR, grid.ways(side, zone));
-        let others = (0..).map(ZoneId).zip(self.bests(side.opposite()).iter().zip(ways));
-        for (other, (best, way)) in others.filter(|(other, _)| *other != zone) {
-            let effective = best.rank + way.0;
+        let others = self.queues(side.opposite()).iter().zip(ways);
+        for (other, way) in others.filter(|(other, _)| other.zone != zone) {
+            let effective = other.best.rank + way.0;
             if effective > limit {
                 continue;
             }
-            if grid.room_between(flows, side, zone, other).is_zero() {
+            if grid.room_between(flows, side, zone, other.zone).is_zero() {
                 *is_blocked = true;
             } else {
                 abroad = abroad.min(effective);
             }
         }
         let (number, way) = (self.number(side.opposite(), zone), ways[usize::from(zone.0)].0);
-        let Best { rank, head, .. } = self.bests[number];
+        let Best { rank, head, .. } = self.queues[number].best;
         let (home, owner) = (rank + way, self.entries.get(head as usize).map_or(NONE, |best| best.owner));
-        let keys = self.ladders[number].keys(&self.pages);
+        let keys = self.queues[number].ladder.keys(&self.pages);
         let home_of_others = keys
             .map(|key| (key, self.scale.rank(side.opposite(), key) + way))
             .take_while(|(_, effective)| *effective <= limit)
@@ -150,19 +150,16 @@ mod tests {
     /// Checks which of four orders could trade: in a park, and behind a farm's edge that carries this much up.
     fn check(capacity_up_w: u64, orders: [(u32, u16, Side, i64); 4], could: &[u64], is_blocked: bool) {
         let config = config(Some(capacity_up_w));
-        let (grid, mut book) = (Grid::new(&config), Book::new(&config));
+        let (grid, mut book) = (Grid::new(&config), Book::new(&config, &Grid::new(&config)));
         for (index, (owner, zone, side, ticks)) in (0..).zip(orders) {
-            book.gather(
-                &grid,
-                &OpenOrder {
-                    id: OrderId { index: LeafIndex(index), position: 0 },
-                    owner: ParticipantId(owner),
-                    zone: ZoneId(zone),
-                    side,
-                    limit: Price(ticks * config.tick.0),
-                    remaining: Energy(1),
-                },
-            );
+            book.gather(&OpenOrder {
+                id: OrderId { index: LeafIndex(index), position: 0 },
+                owner: ParticipantId(owner),
+                zone: ZoneId(zone),
+                side,
+                limit: Price(ticks * config.tick.0),
+                remaining: Energy(1),
+            });
         }
         let crossing = book.crossing(&grid, &grid.no_flows());
         let found: Vec<u64> = crossing.orders.iter().map(|(id, _)| id.index.0).collect();

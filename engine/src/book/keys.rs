@@ -28,20 +28,13 @@ impl Scale {
         }
     }
 
-    /// Returns the key of a rank: how many ticks it is worse than the best that there can be.
+    /// Returns the key of a rank, how many ticks it is worse than the best that there can be; nothing where it
+    /// is not on tick, or out of the market's bounds.
     #[inline]
-    pub(super) fn key(&self, side: Side, rank: i64) -> u32 {
-        let worse = u32::try_from(rank.wrapping_sub(self.first_ranks[side as usize])).unwrap_or(u32::MAX);
+    pub(super) fn key(&self, side: Side, rank: i64) -> Option<u32> {
+        let worse = u32::try_from(rank.wrapping_sub(self.first_ranks[side as usize])).ok()?;
         let key = worse / self.tick;
-        assert!(key < self.levels, "limits are within floor and cap");
-        key
-    }
-
-    /// Returns whether a rank has a key: it is on tick, and within the market's bounds.
-    #[inline]
-    pub(super) fn has_key(&self, side: Side, rank: i64) -> bool {
-        u32::try_from(rank.wrapping_sub(self.first_ranks[side as usize]))
-            .is_ok_and(|worse| worse % self.tick == 0 && worse / self.tick < self.levels)
+        (worse % self.tick == 0 && key < self.levels).then_some(key)
     }
 
     #[inline]
@@ -54,7 +47,8 @@ impl Scale {
 #[inline]
 pub(super) fn rank(side: Side, limit: Price) -> i64 {
     match side {
-        Side::Bid => -limit.0,
+        // OK because the one limit that wraps, of which anybody may ask, is as far from having a key as before.
+        Side::Bid => limit.0.wrapping_neg(),
         Side::Offer => limit.0,
     }
 }
@@ -63,7 +57,7 @@ pub(super) fn rank(side: Side, limit: Price) -> i64 {
 #[inline]
 pub(super) fn limit(side: Side, rank: i64) -> Price {
     match side {
-        Side::Bid => Price(-rank),
+        Side::Bid => Price(rank.wrapping_neg()),
         Side::Offer => Price(rank),
     }
 }
@@ -78,6 +72,8 @@ pub(super) fn pack(id: OrderId) -> u64 {
     id.index.0 << 16 | u64::from(id.position)
 }
 
-pub(super) fn unpack(id: u64) -> OrderId {
+/// Returns the id that was packed into a number.
+#[inline]
+pub(crate) fn unpack(id: u64) -> OrderId {
     OrderId { index: LeafIndex(id >> 16), position: (id & 0xffff) as u16 }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Level {
 pub(crate) struct Place(u32);
 
 impl Place {
+    /// Where no level is.
+    pub(crate) const NOWHERE: Place = Place(NONE);
+
     #[inline]
     fn new(page: u32, key: u32) -> Place {
         Place((page << 6) | (key % WIDTH))

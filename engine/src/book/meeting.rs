@@ -2,10 +2,10 @@
 //!
 //! Does what a [`Plan`] would, without making it first, as long as each order that is met is a stranger's and
 //! the path has any room; which is nearly always. From the first one on of which that is not so, a plan is made
-//! for the rest.
+//! for the rest. Each trade is told as it is made.
 
 use super::ladder::NONE;
-use super::{Best, Book, Fill, Handle, Incoming, Plan};
+use super::{Book, Fill, Handle, Incoming, Plan, Queues};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, ParticipantId, Price, Side, ZoneId};
 
@@ -21,95 +21,112 @@ struct Next {
     until: (i64, u64),
 }
 
+/// What became of an order that met a book.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meeting {
+    /// What has not traded.
+    pub(crate) left: Energy,
+    /// Whether its trades made room, against them, where there was none.
+    pub(crate) makes_room: bool,
+    /// Whether an order that the limits allow was left because its path had no room.
+    pub(crate) is_blocked: bool,
+}
+
+/// Who sees the trades that an order makes.
+pub(crate) trait Witness {
+    /// Sees one of them.
+    fn see(&mut self, fill: &Fill);
+}
+
 impl Book {
-    /// Lets an order trade as it comes, along the edges whose flows are given, and puts its trades into
-    /// `plan`. Returns whether they made room, against them, where there was none.
+    /// Lets an order trade as it comes, along the edges whose flows are given, and lets `witness` see each
+    /// trade. The memory of `plan` may be used.
     pub(crate) fn meet(
         &mut self,
         grid: &Grid,
         flows: &mut Flows,
         incoming: &Incoming,
         plan: &mut Plan,
-    ) -> bool {
-        plan.clear();
-        if self.zones == 1 {
-            return self.meet_alone(grid, flows, incoming, plan);
-        }
+        witness: &mut impl Witness,
+    ) -> Meeting {
         let (side, own_zone) = (incoming.side, incoming.zone);
         let ways = grid.ways(side, own_zone);
-        let (mut left, mut makes_room) = (incoming.energy.0, false);
-        while left > 0
+        let mut meeting = Meeting { left: incoming.energy, makes_room: false, is_blocked: false };
+        while !meeting.left.is_zero()
             && let Some(next) = self.next_zone(side.opposite(), ways, -incoming.rank)
         {
             let is_own_zone = next.zone == own_zone;
-            let room = if is_own_zone { left } else { grid.room_between(flows, side, own_zone, next.zone).0 };
-            let most = left.min(room);
-            let traded = most - self.meet_zone(&next, incoming.owner, most, plan);
-            if traded == 0 {
-                return self.meet_rest(grid, flows, incoming, left, plan) | makes_room;
+            let room =
+                if is_own_zone { meeting.left } else { grid.room_between(flows, side, own_zone, next.zone) };
+            let most = meeting.left.min(room);
+            let traded = most.minus(self.meet_zone(&next, incoming.owner, most, witness));
+            if traded.is_zero() {
+                self.meet_rest(grid, flows, incoming, plan, &mut meeting, witness);
+                break;
             }
-            left -= traded;
+            meeting.left = meeting.left.minus(traded);
             if !is_own_zone {
-                makes_room |= grid.send_between(flows, side, own_zone, next.zone, Energy(traded));
+                meeting.makes_room |= grid.send_between(flows, side, own_zone, next.zone, traded);
             }
         }
-        plan.filled = Energy(incoming.energy.0 - left);
-        makes_room
-    }
-
-    /// Does the same where there is only one zone, and no edge.
-    fn meet_alone(&mut self, grid: &Grid, flows: &mut Flows, incoming: &Incoming, plan: &mut Plan) -> bool {
-        let (zone, number) = (ZoneId(0), 1 - incoming.number);
-        let way = -incoming.rank - incoming.reach;
-        let next = Next { zone, number, way, until: (-incoming.rank, u64::MAX) };
-        let left = self.meet_zone(&next, incoming.owner, incoming.energy.0, plan);
-        if left > 0 && self.may_meet(incoming) {
-            return self.meet_rest(grid, flows, incoming, left, plan);
-        }
-        plan.filled = Energy(incoming.energy.0 - left);
-        false
+        meeting
     }
 
     /// Returns which zone's best order is met first, unless its effective rank is worse than `worst`; `ways`
     /// are those to each zone.
     #[inline]
     fn next_zone(&self, side: Side, ways: &[Price], worst: i64) -> Option<Next> {
-        // OK because ranks and ways are far from the ends of 63 bits.
-        let effective = |(best, way): (&Best, &Price)| (best.rank.wrapping_add(way.0), best.id);
         let (mut first, mut until) = ((worst, u64::MAX), (worst, u64::MAX));
-        let mut first_zone = None;
-        for (zone, met) in (0..).map(ZoneId).zip(self.bests(side).iter().zip(ways).map(effective)) {
-            if met.0 > until.0 {
+        let mut found = None;
+        // OK because ranks and ways are far from the ends of 63 bits.
+        let effective = |queues: &Queues, way: &Price| queues.best.rank.wrapping_add(way.0);
+        if let ([alone], [way]) = (self.queues(side), ways) {
+            let next = Next { zone: alone.zone, number: alone.number, way: way.0, until };
+            return (effective(alone, way) <= worst).then_some(next);
+        }
+        for (queues, way) in self.queues(side).iter().zip(ways) {
+            let (effective, id) = (effective(queues, way), queues.best.id);
+            if effective > until.0 {
                 continue;
             }
-            if met < first {
-                (until, first) = (first, met);
-                first_zone = Some(zone);
-            } else if met < until {
-                until = met;
+            if effective < first.0 || (effective == first.0 && id < first.1) {
+                (until, first, found) = (first, (effective, id), Some((queues, way)));
+            } else if effective < until.0 || id < until.1 {
+                until = (effective, id);
             }
         }
-        let zone = first_zone?;
-        Some(Next { zone, number: self.number(side, zone), way: ways[usize::from(zone.0)].0, until })
+        let (queues, way) = found?;
+        Some(Next { zone: queues.zone, number: queues.number, way: way.0, until })
     }
 
     /// Lets an order trade, up to `most`, with one zone's best orders as long as they come before those of
     /// every other zone and are none of its owner's; returns how much is left of that.
-    #[inline(never)]
-    fn meet_zone(&mut self, zone: &Next, owner: ParticipantId, most: u64, plan: &mut Plan) -> u64 {
-        let mut left = most;
-        let mut best = self.bests[zone.number];
-        while left > 0 && (best.rank + zone.way, best.id) < zone.until {
+    #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
+    #[inline(always)]
+    fn meet_zone(
+        &mut self,
+        zone: &Next,
+        owner: ParticipantId,
+        most: Energy,
+        witness: &mut impl Witness,
+    ) -> Energy {
+        let mut left = most.0;
+        let mut best = self.queues[zone.number].best;
+        while left > 0 {
+            let effective = best.rank + zone.way;
+            if effective > zone.until.0 || (effective == zone.until.0 && best.id > zone.until.1) {
+                break;
+            }
             let entry = &mut self.entries[best.head as usize];
             if entry.owner == owner.0 {
                 break;
             }
             let energy = left.min(entry.remaining);
             let is_whole = energy == entry.remaining;
-            plan.fills.push(Fill {
+            witness.see(&Fill {
                 id: entry.id,
                 energy: Energy(energy),
-                effective: best.rank + zone.way,
+                effective,
                 handle: Handle(best.head),
                 owner: ParticipantId(entry.owner),
                 zone: zone.zone,
@@ -131,13 +148,13 @@ impl Book {
             if let Some(following) = self.entries.get_mut(next as usize) {
                 following.previous = NONE;
                 (best.head, best.id) = (next, following.id);
-                self.bests[zone.number] = best;
+                self.queues[zone.number].best = best;
             } else {
                 self.leave(place);
-                best = self.bests[zone.number];
+                best = self.queues[zone.number].best;
             }
         }
-        left
+        Energy(left)
     }
 
     /// Lets what is left of an order trade by a plan.
@@ -148,14 +165,15 @@ impl Book {
         grid: &Grid,
         flows: &mut Flows,
         incoming: &Incoming,
-        left: u64,
         plan: &mut Plan,
-    ) -> bool {
-        let done = plan.fills.len();
-        let rest = Incoming { energy: Energy(left), ..*incoming };
-        plan.walk(self, grid, flows, &rest);
-        plan.filled = incoming.energy.minus(rest.energy).plus(plan.filled);
-        self.execute(grid, flows, incoming, &plan.fills[done..])
+        meeting: &mut Meeting,
+        witness: &mut impl Witness,
+    ) {
+        plan.make(self, grid, flows, &Incoming { energy: meeting.left, ..*incoming });
+        meeting.makes_room |= self.execute(grid, flows, incoming, plan.fills());
+        meeting.left = meeting.left.minus(plan.filled());
+        meeting.is_blocked = plan.is_blocked();
+        plan.fills().iter().for_each(|fill| witness.see(fill));
     }
 
     /// Makes planned trades of an order. Returns whether they made room, against them, where there was none.

@@ -7,19 +7,19 @@
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use super::{Best, Book, Handle, NONE, limit, unpack};
+use super::{Best, Book, Handle, NONE, Queues, limit, unpack};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, OrderId, ParticipantId, Price, Side, ZoneId};
 
 /// An order that meets a book.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
-    pub(super) rank: i64,
+    pub(crate) rank: i64,
     /// The worst rank that it can trade with, wherever that stands.
     pub(super) reach: i64,
-    pub(super) energy: Energy,
+    pub(crate) energy: Energy,
     /// Its id, packed: it meets only orders that came before.
-    pub(super) id: u64,
+    pub(crate) id: u64,
     /// Where its side and zone stand in the book's lists.
     pub(super) number: usize,
     pub(crate) owner: ParticipantId,
@@ -30,16 +30,16 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
+    /// Returns its limit.
+    #[inline]
+    pub(crate) fn limit(&self) -> Price {
+        limit(self.side, self.rank)
+    }
+
     /// Returns the order's id.
     #[inline]
     pub(crate) fn id(&self) -> OrderId {
         unpack(self.id)
-    }
-
-    /// Returns the order's limit.
-    #[inline]
-    pub(crate) fn limit(&self) -> Price {
-        limit(self.side, self.rank)
     }
 }
 
@@ -47,10 +47,11 @@ impl Incoming {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fill {
     /// The resting order's id, packed.
-    pub(super) id: u64,
+    pub(crate) id: u64,
     pub(crate) energy: Energy,
-    /// The price that is effective for the incoming order, as a rank.
-    pub(super) effective: i64,
+    /// The price that is effective for the incoming order, as a rank: what it pays, less than nothing where it
+    /// is paid.
+    pub(crate) effective: i64,
     pub(crate) handle: Handle,
     pub(crate) owner: ParticipantId,
     pub(crate) zone: ZoneId,
@@ -188,9 +189,8 @@ impl Plan {
     #[inline]
     fn set_out(&mut self, book: &Book, grid: &Grid, incoming: &Incoming) -> bool {
         self.cursors.clear();
-        let others = book.bests(incoming.side.opposite());
         let ways = grid.ways(incoming.side, incoming.zone);
-        for (zone, (&best, way)) in (0..).map(ZoneId).zip(others.iter().zip(ways)) {
+        for (&Queues { zone, best, .. }, way) in book.queues(incoming.side.opposite()).iter().zip(ways) {
             let effective = best.rank + way.0;
             if effective <= -incoming.rank {
                 self.cursors.push(Cursor { effective, zone, best });
@@ -230,7 +230,7 @@ impl Plan {
             return;
         }
         let side = incoming.side.opposite();
-        let ladder = &book.ladders[book.number(side, cursor.zone)];
+        let ladder = &book.queues[book.number(side, cursor.zone)].ladder;
         let way = grid.ways(incoming.side, incoming.zone)[usize::from(cursor.zone.0)];
         let next = ladder.next_from(&book.pages, cursor.best.key + 1);
         let next =

@@ -4,10 +4,10 @@
 
 use alloc::vec::Vec;
 
-use super::{Book, Handle, Incoming, OpenOrder, Plan};
+use super::{ALLOWED, Book, Fill, Handle, Incoming, OpenOrder, Plan, Witness};
 use crate::clearing;
 use crate::grid::{Flows, Grid};
-use crate::{Clearing, Energy, MarketConfig, OrderId, Price, Slot};
+use crate::{Clearing, Energy, MarketConfig, OrderId, Price, Side, Slot};
 
 /// One slot's orders by themselves, in which continuous matching (R5) and the call auction (R6) can be seen
 /// at work. Nothing is checked or reserved, and no flow makes room for orders that rest.
@@ -49,6 +49,20 @@ pub struct Met {
     pub energy: Energy,
 }
 
+/// Tells the trades that an order of this side makes.
+struct Teller<'a, F> {
+    side: Side,
+    meets: &'a mut F,
+}
+
+impl<F: FnMut(Met)> Witness for Teller<'_, F> {
+    #[inline]
+    fn see(&mut self, fill: &Fill) {
+        let price = fill.own_price(self.side);
+        (self.meets)(Met { resting: fill.id(), price, energy: fill.energy });
+    }
+}
+
 impl StandaloneBook {
     /// Returns an empty book of a market.
     ///
@@ -57,7 +71,7 @@ impl StandaloneBook {
     pub fn new(config: &MarketConfig) -> StandaloneBook {
         config.check().expect("the configuration of a market holds");
         let grid = Grid::new(config);
-        StandaloneBook { book: Book::new(config), flows: grid.no_flows(), grid, plan: Plan::default() }
+        StandaloneBook { book: Book::new(config, &grid), flows: grid.no_flows(), grid, plan: Plan::default() }
     }
 
     /// Prepares an order to be placed here.
@@ -65,12 +79,12 @@ impl StandaloneBook {
     /// # Panics
     /// If its limit is none that the market allows.
     pub fn prepare(&self, order: &OpenOrder) -> Prepared {
-        Prepared(self.book.incoming(&self.grid, order))
+        Prepared(self.book.incoming(order).expect(ALLOWED))
     }
 
     /// Adds an order to those that gather, and lets it trade with none.
     pub fn gather(&mut self, order: &OpenOrder) {
-        self.book.gather(&self.grid, order);
+        self.book.gather(order);
     }
 
     /// Lets an order trade as it comes, and says with whom; what is left of it rests.
@@ -79,12 +93,8 @@ impl StandaloneBook {
         let Prepared(incoming) = order;
         let mut rest = incoming.energy;
         if self.book.may_meet(incoming) {
-            self.book.meet(&self.grid, &mut self.flows, incoming, &mut self.plan);
-            for fill in self.plan.fills() {
-                let price = fill.own_price(incoming.side);
-                meets(Met { resting: fill.id(), price, energy: fill.energy });
-            }
-            rest = rest.minus(self.plan.filled());
+            let mut witness = Teller { side: incoming.side, meets: &mut meets };
+            rest = self.book.meet(&self.grid, &mut self.flows, incoming, &mut self.plan, &mut witness).left;
         }
         let handle = if rest.is_zero() { Handle::NOWHERE } else { self.book.insert(incoming, rest) };
         Placed { handle, id: incoming.id }

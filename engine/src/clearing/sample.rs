@@ -52,10 +52,11 @@ impl Case {
     pub(super) fn new(zones: &[ZoneDraft], orders: &[OrderDraft], lot: u64, point: u32) -> Case {
         let config = config(zones, lot, point);
         config.check().unwrap();
-        let (grid, mut book) = (Grid::new(&config), Book::new(&config));
+        let grid = Grid::new(&config);
+        let mut book = Book::new(&config, &grid);
         let orders = open_orders(orders, zones.len(), lot);
         for order in &orders {
-            book.gather(&grid, order);
+            book.gather(order);
         }
         Case { config, grid, orders, book }
     }

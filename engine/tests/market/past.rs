@@ -215,7 +215,7 @@ impl Subject for Past {
 fn check_auction(market: &Market, before: Gathered, events: &[Event]) {
     let Gathered { slot, mut orders, indicative } = before;
     let cleared = events.iter().find_map(|event| match event {
-        Event::AuctionCleared(clearing) if clearing.slot == slot => Some(clearing),
+        Event::AuctionCleared(clearing) if clearing.slot == slot => Some(&**clearing),
         _ => None,
     });
     let Some(clearing) = cleared else { return };

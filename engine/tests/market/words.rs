@@ -87,10 +87,10 @@ impl<'a> Words<'a> {
 }
 
 fn millionths(word: &str) -> i64 {
-    let (sign, digits) = word.strip_prefix('-').map_or((1, word), |digits| (-1, digits));
+    let (sign, digits) = word.strip_prefix('-').map_or(("", word), |digits| ("-", digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let padded = format!("{whole}{fraction:0<6}");
-    sign * padded.parse::<i64>().unwrap_or_else(|_| panic!("{word} is no price"))
+    let padded = format!("{sign}{whole}{fraction:0<6}");
+    padded.parse().unwrap_or_else(|_| panic!("{word} is no price"))
 }
 
 /// Writes `2.00`, with further digits only where there are any.

@@ -23,7 +23,7 @@ pub struct Interest {
 impl Twin {
     pub(super) fn hold_auction(&mut self, slot: Slot) {
         let (clearing, pairs) = self.clear(slot);
-        self.say(Event::AuctionCleared(clearing.clone()));
+        self.say(Event::AuctionCleared(Box::new(clearing.clone())));
         for Pair { bid, offer, energy } in pairs {
             let (buyer, seller) = (self.order(bid).owner, self.order(offer).owner);
             let way = &self.way(slot, seller, buyer).passages;

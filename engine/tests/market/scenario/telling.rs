@@ -21,7 +21,7 @@ impl<M: Machine> World<M> {
                 }
                 Event::AuctionCleared(clearing) => {
                     told.push(format!("cleared {}", words::energy(clearing.energy)));
-                    self.clearing = Some(clearing.clone());
+                    self.clearing = Some((**clearing).clone());
                 }
                 Event::OrderLapsed { owner, energy, cause, .. } => {
                     let why = match cause {
