@@ -114,3 +114,28 @@ fn the_program_says_what_it_can_do() {
         assert!(String::from_utf8_lossy(&output.stdout).contains(word));
     }
 }
+
+#[test]
+fn settings_are_checked_without_starting_a_node() {
+    let config = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_parkwattd")).arg("config").args(args).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = config(&["check", "--set", "market.name=yard", "--listen", "127.0.0.1:9"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("market 'yard' on 127.0.0.1:9, with its ledger in parkwatt-data/yard"), "{said}");
+    for (setting, words) in [
+        ("queue_len_max=0", "queue_len_max: 0 is not between 1 and"),
+        ("lisen=1", "--set lisen=1: unknown field `lisen`"),
+        ("market.tick_micros_per_kwh=0", "market.tick: must be more than 0"),
+        ("tls={certificate='absent.pem', key='absent.pem'}", "tls.certificate: absent.pem"),
+        ("witnesses=['nobody']", "witnesses: "),
+    ] {
+        let (code, said) = config(&["check", "--set", setting]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+    let (code, shown) = config(&["show", "--set", "drain_ms=7"]);
+    assert!(code == Some(0) && shown.contains("drain_ms = 7\n"), "{shown}");
+}

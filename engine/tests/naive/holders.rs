@@ -21,7 +21,6 @@ pub const MUST_OCCUR: &[&str] = &[
     "national certificate",
     "national certificate void",
     "part released",
-    "part released that has expired meanwhile",
     "claim of several certificates",
     "transfer of several certificates",
     "several national certificates at once",
@@ -71,19 +70,14 @@ pub fn note_all(events: &[Event], mut count: impl FnMut(&'static str)) {
     let issued = number(|it| matches!(it, Event::CertificateIssued { .. }));
     let moved = number(|it| matches!(it, Event::CertificateTransferred { .. }));
     let gecs = number(|it| matches!(it, Event::GecIssued { .. }));
-    let (mut bundled, mut released, mut is_late) = (Vec::new(), Vec::new(), false);
-    for event in events {
-        match event {
-            Event::CertificateBundled { certificate, .. } => bundled.push(*certificate),
-            Event::CertificateReleased { certificate, .. } => released.push(*certificate),
-            Event::CertificateExpired { certificate, .. } => is_late |= released.contains(certificate),
-            _ => {}
-        }
-    }
+    let bundled = events.iter().filter_map(|event| match event {
+        Event::CertificateBundled { certificate, .. } => Some(*certificate),
+        _ => None,
+    });
+    let bundled: Vec<CertificateId> = bundled.collect();
     for (what, occurs) in [
         ("withdrawn, and others issued", withdrawn > 0 && issued > 0),
         ("withdrawn, and passed on again", withdrawn > 0 && moved > 0),
-        ("part released that has expired meanwhile", is_late),
         ("several national certificates at once", gecs > 1),
         ("part in two national certificates", bundled.windows(2).any(|pair| pair[0] == pair[1])),
         ("claim of several certificates", number(|it| matches!(it, Event::CertificateRetired { .. })) > 1),
