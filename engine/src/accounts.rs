@@ -5,6 +5,8 @@
 
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Account, Energy, Event, Money, ParticipantId, Posting, Price, Side, Worth};
 
 /// 1e-9 yuan in one fen.
@@ -23,7 +25,7 @@ const OTHERS: [Account; 6] = [
 ];
 
 /// Every account's balance, and every participant's reservation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounts {
     /// The participants', by their numbers.
     purses: Vec<Purse>,
@@ -32,7 +34,7 @@ pub struct Accounts {
 }
 
 /// What a participant has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Purse {
     balance: Worth,
     reserved: Worth,

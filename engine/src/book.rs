@@ -15,7 +15,8 @@ mod plan;
 mod standalone;
 
 use alloc::vec::Vec;
-use core::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
 
 use crate::grid::Grid;
 use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
@@ -34,7 +35,7 @@ const FAR: i64 = i64::MAX / 4;
 pub(crate) const ALLOWED: &str = "limits are on tick and within floor and cap";
 
 /// An order that stands in a book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OpenOrder {
     /// Its id.
     pub id: OrderId,
@@ -436,12 +437,6 @@ impl PartialEq for Book {
 }
 
 impl Eq for Book {}
-
-impl Hash for Book {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.orders().hash(state);
-    }
-}
 
 /// Appends to a list that grows by a quarter, and returns where.
 #[cold]

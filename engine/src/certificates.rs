@@ -25,6 +25,8 @@ use alloc::vec::Vec;
 
 pub(crate) use issuing::{Certifiable, Measured, Share};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     CertificateClass, CertificateId, CertificateUse, Energy, GecId, ParticipantId, Slot, Timestamp, TradeId,
 };
@@ -34,7 +36,7 @@ use books::{of_slot, of_slots};
 const GEC_ENERGY: Energy = Energy(1_000_000);
 
 /// All certificates of a market.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificates {
     /// Every certificate ever issued, by its slot and producer; its number is its place, counted from 1.
     issued: BTreeMap<(Slot, ParticipantId), Vec<Certificate>>,
@@ -53,7 +55,7 @@ pub struct Certificates {
 }
 
 /// A certificate, and what became of its parts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Certificate {
     energy: Energy,
     class: CertificateClass,
@@ -67,7 +69,7 @@ struct Certificate {
 }
 
 /// What somebody holds of a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Holding {
     energy: Energy,
     /// The certificate's.
@@ -75,7 +77,7 @@ struct Holding {
 }
 
 /// What of a certificate went to the buyer of a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Slice {
     trade: TradeId,
     buyer: ParticipantId,
@@ -83,7 +85,7 @@ struct Slice {
 }
 
 /// A national certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Gec {
     holder: ParticipantId,
     /// How much of which certificate, in order of their ids.
@@ -91,7 +93,7 @@ struct Gec {
 }
 
 /// A part of a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificatePart {
     /// Who holds it, or held it last.
     pub holder: ParticipantId,
@@ -102,7 +104,7 @@ pub struct CertificatePart {
 }
 
 /// A certificate as a report tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateRecord {
     /// Its id.
     pub id: CertificateId,

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     CertificateClass, CertificateId, Energy, MICROS_PER_SECOND, OrderId, Price, SECONDS_PER_SLOT, Slot,
     TariffBand, Timestamp, ZoneCharges, ZoneId,
@@ -58,7 +60,7 @@ pub enum Command {
 }
 
 /// What a participant may do; several may be held together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "roles are held independently of each other")]
 pub struct Roles {
     /// May offer.
@@ -72,7 +74,7 @@ pub struct Roles {
 }
 
 /// A participant as he is enrolled.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NewParticipant {
     /// A pseudonymous name tag, unique in the market: 1 to 32 of `a-z 0-9 -`.
     pub name: String,
@@ -120,7 +122,7 @@ pub enum PayoutAmount {
 }
 
 /// A version of the tariffs, from a slot on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NewTariffs {
     /// Its number, above the last one's.
     pub version: u32,
@@ -135,7 +137,7 @@ pub struct NewTariffs {
 }
 
 /// Which way an order trades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Side {
     /// Buys; its limit is all-in: energy, wheeling and fee.
     Bid,
@@ -155,7 +157,7 @@ impl Side {
 }
 
 /// A new key, which has proved that it agrees: its signature was verified before the engine hears of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KeyRotation {
     /// The key that speaks from now on.
     pub new_key: PublicKey,
@@ -198,7 +200,7 @@ impl NewOrder {
 }
 
 /// How long an order stands (R3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TimeInForce {
     /// Until the gate closes.
     #[default]
@@ -212,7 +214,7 @@ pub enum TimeInForce {
 }
 
 /// A change of an open order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Replacement {
     /// Which one.
     pub order: OrderId,
@@ -223,7 +225,7 @@ pub struct Replacement {
 }
 
 /// Which orders are withdrawn: those that fit everything that is named.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cancellation {
     /// Whose, by his name tag: one's own without it; another's only for the operator.
     pub participant: Option<String>,
@@ -234,7 +236,7 @@ pub struct Cancellation {
 }
 
 /// How a reading came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Quality {
     /// Measured by the meter.
     Measured,
@@ -245,7 +247,7 @@ pub enum Quality {
 }
 
 /// A meter's registers at the end of a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reading {
     /// When the registers were read: at the end of a slot.
     pub read_at: Timestamp,
@@ -272,7 +274,7 @@ impl Reading {
 }
 
 /// A claim of certificates.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Retirement {
     /// The slot of generation whose certificates are claimed, in order of their ids.
     pub slot: Slot,
@@ -289,7 +291,7 @@ pub struct Retirement {
 }
 
 /// A transfer of certificates.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transfer {
     /// The slot of generation whose certificates are passed on, in order of their ids.
     pub slot: Slot,
@@ -300,14 +302,14 @@ pub struct Transfer {
 }
 
 /// A wish for national certificates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bundling {
     /// The last slot of generation whose certificates are bundled.
     pub until: Slot,
 }
 
 /// A withdrawal of a certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CertificateWithdrawal {
     /// Which one.
     pub certificate: CertificateId,

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Energy, NewTariffs, Price, PublicKey, ZoneId};
 
 /// The greatest capacity of a plant, a connection or an edge: 1 TW. With [`CREDIT_LIMIT_FEN_MAX`] and the
@@ -18,7 +20,7 @@ const FAR: Price = Price(1_000_000_000);
 const CHARGE_RULE: &str = "must be a multiple of the tick, 0 to 1,000 yuan/kWh";
 
 /// Everything that a market's rules leave open.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MarketConfig {
     /// The market's name, which every command must carry.
     pub name: String,
@@ -61,7 +63,7 @@ pub struct MarketConfig {
 }
 
 /// A zone of the grid, and its edge to its parent (R4).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Zone {
     /// Its name.
     pub name: String,
@@ -80,7 +82,7 @@ pub struct Zone {
 }
 
 /// When a slot's phases begin, in seconds relative to the slot (R2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Timeline {
     /// Trading opens this long before delivery begins.
     pub opens_before_s: u32,
@@ -95,7 +97,7 @@ pub struct Timeline {
 }
 
 /// What wheeling costs in a zone, and over its edge to its parent (R4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ZoneCharges {
     /// What a buyer in this zone pays in any case.
     pub base_wheeling: Price,
@@ -106,7 +108,7 @@ pub struct ZoneCharges {
 }
 
 /// The supplier's tariffs from a time of day on (R12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TariffBand {
     /// The first quarter hour of the UTC day, 0 to 95.
     pub from_quarter: u8,

@@ -8,12 +8,14 @@ mod shares;
 
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::meters::Metered;
 use crate::{Energy, ParticipantId, Price, Trade, TradeId};
 pub(crate) use shares::share_out;
 
 /// What of a trade is needed until its money stands for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sale {
     pub(crate) id: TradeId,
     pub(crate) buyer: ParticipantId,
@@ -26,7 +28,7 @@ pub(crate) struct Sale {
 }
 
 /// What became of one trade.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Delivery {
     /// What the seller fed in for it; what is missing is his deviation.
     pub(crate) fed_in: Energy,
@@ -35,7 +37,7 @@ pub(crate) struct Delivery {
 }
 
 /// A slot's trades, and what became of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Deliveries {
     /// The trades, in order of their ids.
     sales: Vec<Sale>,

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
@@ -245,7 +246,7 @@ pub enum Event {
 }
 
 /// What became of a part of a certificate (R14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CertificateUse {
     /// It is held.
     Held,
@@ -258,7 +259,7 @@ pub enum CertificateUse {
 }
 
 /// Why what was left of an order is out of the book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lapse {
     /// It was immediate, and never rested.
     Immediate,
@@ -269,7 +270,7 @@ pub enum Lapse {
 }
 
 /// Where a slot is in its life (R2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// Trading has not opened.
     Scheduled,
@@ -302,7 +303,7 @@ impl fmt::Display for Phase {
 }
 
 /// How two orders met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Matching {
     /// In the slot's call auction.
     Auction,
@@ -311,7 +312,7 @@ pub enum Matching {
 }
 
 /// A bid and an offer that met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trade {
     /// Its id: the index of its leaf.
     pub id: TradeId,
@@ -374,7 +375,7 @@ pub struct Clearing {
 }
 
 /// A bid and an offer that met in an auction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pair {
     /// The bid.
     pub bid: OrderId,
@@ -385,7 +386,7 @@ pub struct Pair {
 }
 
 /// An account that money moves between (R12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Account {
     /// A participant's.
     Participant(ParticipantId),
@@ -404,7 +405,7 @@ pub enum Account {
 }
 
 /// What a posting is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Purpose {
     /// A deposit.
     Deposit,

@@ -7,7 +7,8 @@
 //! charge of his zone, and the fee.
 
 use alloc::vec::Vec;
-use core::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{Energy, MarketConfig, Price, Side, Zone, ZoneId};
 
@@ -47,7 +48,7 @@ pub(crate) struct Edge {
 }
 
 /// What trades of one slot send up each zone's edge, less what they send down it, in Wh.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Flows(Vec<i64>);
 
 impl Grid {
@@ -186,11 +187,6 @@ impl Grid {
         }
         paths
     }
-}
-
-/// The grid follows from the configuration, and adds nothing to a state's hash.
-impl Hash for Grid {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl Edge {

@@ -45,7 +45,8 @@ mod meters;
 mod readings;
 mod settled;
 mod settlement;
-// For comparing two machines.
+// For keeping a machine, and for comparing two.
+mod snapshot;
 mod state_hash;
 
 pub use accounts::Accounts;
@@ -59,5 +60,6 @@ pub use market::*;
 pub use money::*;
 pub use participants::*;
 pub use rejection::*;
+pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use tariffs::*;
 pub use units::*;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// One market's whole state.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Market {
     pub(crate) config: MarketConfig,
     pub(crate) tariffs: Tariffs,
@@ -32,9 +32,9 @@ pub struct Market {
     /// What the order that is being placed would do, or has done; its memory is used again for the next one.
     pub(crate) plan: Plan,
     /// The moment that the market has reached.
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     /// The earliest moment of the next command: behind that of the last one.
-    earliest: Timestamp,
+    pub(crate) earliest: Timestamp,
 }
 
 impl Market {
@@ -336,6 +336,6 @@ impl Market {
 
     /// Returns a hash of the whole state, equal on every machine for equal histories.
     pub fn state_hash(&self) -> u64 {
-        state_hash::of(self)
+        state_hash::of(&self.snapshot())
     }
 }

@@ -8,6 +8,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{Energy, Event, ParticipantId, Quality, Reading, Rejection, Slot, Timeline, Timestamp};
@@ -20,7 +21,7 @@ pub(crate) const REGISTER_MAX: Energy = Energy(999_999_999_999);
 const CLAIMABLE_SLOTS: u32 = (31 + 366 + 365) * 96;
 
 /// All meters of a market. A participant has at most one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Meters {
     /// By the participants' numbers; none for a meter that was never read.
     list: Vec<Option<Meter>>,
@@ -31,7 +32,7 @@ pub(crate) struct Meters {
 }
 
 /// One meter.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Meter {
     /// The slot of its first reading.
     first: Slot,
@@ -44,7 +45,7 @@ struct Meter {
 }
 
 /// A reading that holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     reading: Reading,
     /// How often the one of this slot was corrected.
@@ -52,7 +53,7 @@ struct Kept {
 }
 
 /// What a meter measured in one slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Metered {
     /// What was drawn from the grid.
     pub(crate) import: Energy,

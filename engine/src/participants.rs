@@ -6,22 +6,23 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::hash::{BuildHasherDefault, Hash, Hasher};
+use core::hash::{BuildHasherDefault, Hasher};
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::{CAPACITY_W_MAX, CREDIT_LIMIT_FEN_MAX};
 use crate::{MarketConfig, NewParticipant, ParticipantId, PublicKey, Rejection, is_name};
 
 /// An enrolled participant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     /// What he was enrolled with.
     pub new: NewParticipant,
 }
 
 /// For whom a key speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyHolder {
     /// For the operator whom the market was founded with; he is no participant.
     FoundingOperator,
@@ -34,7 +35,7 @@ pub enum KeyHolder {
 }
 
 /// A key's holder, and the last nonce the key used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EnrolledKey {
     pub(crate) holder: KeyHolder,
     pub(crate) last_nonce: u64,
@@ -71,11 +72,26 @@ impl Hasher for KeyHasher {
     fn write_usize(&mut self, _: usize) {}
 }
 
-impl Hash for Participants {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let mut keys: Vec<_> = self.keys.iter().collect();
+/// The names follow from the list, and the keys are written in their own order.
+impl Serialize for Participants {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut keys: Vec<(&PublicKey, &EnrolledKey)> = self.keys.iter().collect();
         keys.sort_unstable_by_key(|(key, _)| **key);
-        (&self.list, keys).hash(state);
+        (&self.list, keys).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Participants {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Participants, D::Error> {
+        let (list, keys): (Vec<Participant>, Vec<(PublicKey, EnrolledKey)>) =
+            Deserialize::deserialize(deserializer)?;
+        let numbered = (0..).map(ParticipantId).zip(&list);
+        Ok(Participants {
+            names: numbered.map(|(id, participant)| (participant.new.name.clone(), id)).collect(),
+            keys: keys.into_iter().collect(),
+            meters: list.iter().filter(|participant| participant.new.meter_key.is_some()).count(),
+            list,
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use crate::book::Handle;
-use crate::{Energy, OrderId, ParticipantId, Slot};
+use crate::{Energy, LeafIndex, OrderId, ParticipantId, Slot};
 
 /// No placement.
 const NONE: u32 = u32::MAX;
@@ -14,7 +14,7 @@ const NONE: u32 = u32::MAX;
 const NUMBERS: u32 = u32::MAX >> 1;
 
 /// Every order of the slots that are not settled.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Placements {
     /// The ledger index of the first element of `firsts`.
     first_index: u64,
@@ -29,7 +29,7 @@ pub(crate) struct Placements {
     list: Vec<Row>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
     /// [`NONE`] for an order that was refused.
     slot: u32,
@@ -49,6 +49,20 @@ pub(crate) struct Placement {
     pub(crate) handle: Handle,
     /// What it is for altogether, what has traded of it included.
     pub(crate) energy: Energy,
+}
+
+impl Row {
+    /// Returns what is remembered of an order; nothing of one that was refused.
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
+    fn placement(&self) -> Option<Placement> {
+        (self.slot != NONE).then_some(Placement {
+            slot: Slot(self.slot),
+            owner: ParticipantId(self.owner),
+            handle: Handle(self.handle),
+            energy: Energy(self.energy),
+        })
+    }
 }
 
 impl Placements {
@@ -103,19 +117,24 @@ impl Placements {
         }
     }
 
+    /// Returns every order that is remembered, in order of their ids.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (OrderId, Placement)> {
+        let begun = self.firsts.iter().zip(self.first_index..).filter(|(first, _)| **first != NONE);
+        let begun = begun.map(|(first, index)| (minus(*first, self.first_number) as usize, LeafIndex(index)));
+        let ends = begun.clone().skip(1).map(|(place, _)| place).chain([self.list.len()]);
+        let rows = begun.zip(ends).flat_map(|((place, index), end)| {
+            self.list[place..end].iter().map(move |row| (OrderId { index, position: row.position }, row))
+        });
+        rows.filter_map(|(id, row)| Some((id, row.placement()?)))
+    }
+
     /// Returns where an order was placed; nothing for one that never was, or whose slot is settled.
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
     pub(crate) fn get(&self, id: OrderId) -> Option<Placement> {
         let row = self.list.get(self.row_of(id)?)?;
         // OK because a row of another command that stands so far behind has a lower position.
-        let is_it = row.slot != NONE && row.position == id.position;
-        is_it.then_some(Placement {
-            slot: Slot(row.slot),
-            owner: ParticipantId(row.owner),
-            handle: Handle(row.handle),
-            energy: Energy(row.energy),
-        })
+        row.placement().filter(|_| row.position == id.position)
     }
 
     /// Changes what an order is for altogether.
@@ -166,7 +185,6 @@ fn minus(number: u32, other: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LeafIndex;
 
     fn id(index: u64, position: u16) -> OrderId {
         OrderId { index: LeafIndex(index), position }

@@ -6,13 +6,15 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::certificates::{Certifiable, Measured, Share};
 use crate::delivery::Deliveries;
 use crate::meters::{Metered, Meters};
 use crate::{ParticipantId, Slot};
 
 /// Every slot that is settled and not final, and in which something stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settled {
     slots: BTreeMap<Slot, Deliveries>,
 }

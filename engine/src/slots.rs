@@ -6,6 +6,7 @@
 //! remembered until the final one; for every other the timeline alone says its phase. Each slot that is held
 //! or remembered has exactly one next moment.
 
+mod form;
 mod held;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::{
     Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, ParticipantId, Phase, Rejection, Slot, Tariffs,
     Timeline, Timestamp, Trade,
 };
+pub(crate) use form::SlotsForm;
 use held::Held;
 
 impl Timeline {
@@ -84,7 +86,7 @@ fn before(at: Timestamp, seconds: u32) -> Timestamp {
 }
 
 /// Every slot in which something stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slots {
     held: Held,
     /// When the phase ends of each slot that is held or settled.
@@ -101,7 +103,7 @@ pub(crate) struct Slots {
 }
 
 /// What stands in one slot.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SlotState {
     /// Which one.
     pub(crate) slot: Slot,

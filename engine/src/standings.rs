@@ -11,7 +11,7 @@ use crate::{Energy, ParticipantId, Side};
 const NONE: u32 = u32::MAX;
 
 /// What all owners have standing in one slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standings {
     /// By the owner's number, the place of his standing.
     places: Vec<u32>,
@@ -19,7 +19,7 @@ pub(crate) struct Standings {
 }
 
 /// What one owner has standing in one slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// How many of his orders are open.
     pub(crate) open: u32,

@@ -5,6 +5,8 @@
 
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::grid::Grid;
 use crate::{ConfigError, MarketConfig, NewTariffs, Phase, Rejection, Slot, Timestamp};
 
@@ -12,13 +14,13 @@ use crate::{ConfigError, MarketConfig, NewTariffs, Phase, Rejection, Slot, Times
 const SLOTS_AHEAD_MAX: u32 = 366 * 96;
 
 /// Every version, in order of their first slots; the first holds from slot 0 on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tariffs {
     versions: Vec<TariffVersion>,
 }
 
 /// The tariffs from a slot on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TariffVersion {
     /// The first slot in which they hold.
     pub effective_from: Slot,
@@ -26,6 +28,20 @@ pub struct TariffVersion {
     pub config: MarketConfig,
     /// The tree of zones at these charges.
     pub(crate) grid: Grid,
+}
+
+/// The grid follows from the configuration.
+impl Serialize for TariffVersion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.effective_from, &self.config).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TariffVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TariffVersion, D::Error> {
+        let (effective_from, config) = Deserialize::deserialize(deserializer)?;
+        Ok(TariffVersion::new(effective_from, config))
+    }
 }
 
 impl TariffVersion {

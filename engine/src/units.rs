@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Micro-yuan in one yuan, as prices count them.
 pub const MICROS_PER_YUAN: i64 = 1_000_000;
 /// Seconds in one delivery slot.
@@ -10,7 +12,7 @@ pub const SECONDS_PER_SLOT: u64 = 900;
 pub const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// An amount of energy in whole Wh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Energy(pub u64);
 
 impl Energy {
@@ -57,7 +59,7 @@ impl fmt::Display for Energy {
 }
 
 /// A price, or a charge, in whole micro-yuan per kWh; it may be negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Price(pub i64);
 
 impl Price {
@@ -101,7 +103,7 @@ impl fmt::Display for Price {
 }
 
 /// What an energy is worth at a price: whole 1e-9 yuan, exact. Reserved, compared, never paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Worth(pub i128);
 
 impl Worth {
@@ -139,7 +141,7 @@ fn within_63_bits(micros: i128) -> MicroYuan {
 }
 
 /// A worth in whole micro-yuan, as messages say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MicroYuan(pub i64);
 
 impl fmt::Display for MicroYuan {
@@ -159,7 +161,7 @@ impl fmt::Display for SixDecimals {
 }
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z, stamped once by the sequencer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
@@ -170,7 +172,7 @@ impl Timestamp {
 }
 
 /// A delivery slot: a quarter hour, half open, UTC, numbered by unix seconds / 900.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot(pub u32);
 
 impl Slot {
@@ -212,20 +214,20 @@ impl fmt::Display for Slot {
 }
 
 /// The place of an entry in the ledger, from 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LeafIndex(pub u64);
 
 /// A participant's number, in order of enrolment, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ParticipantId(pub u32);
 
 /// A zone's number: its place in the market's configuration, from 0. Zone 0 is the root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ZoneId(pub u16);
 
 /// An order's name: the ledger index of the command that placed it, and its place in that schedule.
 /// Their order is the order of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrderId {
     /// The ledger index of the command.
     pub index: LeafIndex,
@@ -240,11 +242,11 @@ impl fmt::Display for OrderId {
 }
 
 /// A trade's name: the ledger index of its own leaf.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TradeId(pub LeafIndex);
 
 /// A certificate's name, so made that a second one for the same Wh cannot exist (R14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CertificateId {
     /// The slot of generation.
     pub slot: Slot,
@@ -255,7 +257,7 @@ pub struct CertificateId {
 }
 
 /// What a certificate certifies (R14).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CertificateClass {
     /// Energy that was fed in: it can be transferred, claimed and bundled.
     #[default]
@@ -265,12 +267,12 @@ pub enum CertificateClass {
 }
 
 /// A retirement's number: the ledger index of its command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RetirementId(pub LeafIndex);
 
 /// A national certificate's name, of 1 MWh: the ledger index of the command that bundled it, and its place
 /// among those of that command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GecId {
     /// The ledger index of the command.
     pub index: LeafIndex,

@@ -5,7 +5,6 @@
 //! then the earliest; own orders are passed over; no path is asked for more than it has room for.
 
 use alloc::vec::Vec;
-use core::hash::{Hash, Hasher};
 
 use super::{Best, Book, Handle, NONE, Queues, limit, unpack};
 use crate::grid::{Flows, Grid};
@@ -254,7 +253,3 @@ impl PartialEq for Plan {
 }
 
 impl Eq for Plan {}
-
-impl Hash for Plan {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}

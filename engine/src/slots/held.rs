@@ -10,7 +10,7 @@ use super::SlotState;
 use crate::Slot;
 
 /// The held slots, by their numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
     /// The number of the first slot of the window.
     first: u32,

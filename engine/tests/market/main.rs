@@ -10,6 +10,7 @@ mod laws;
 mod past;
 mod random;
 mod scenario;
+mod snapshots;
 #[path = "../twin/mod.rs"]
 mod twin;
 mod words;

@@ -40,8 +40,9 @@ impl Past {
         }
     }
 
-    /// Lets everything happen to a fresh market, and returns what it leaves behind.
-    pub fn happen_again(&self) -> (Market, Vec<Outcome>, Vec<Event>) {
+    /// Lets everything happen to a fresh market, which `between` takes the place of after each request and each
+    /// passing of time, and returns what it leaves behind.
+    pub fn happen_again(&self, between: fn(Market) -> Market) -> (Market, Vec<Outcome>, Vec<Event>) {
         let mut market = Market::new(self.market.config().clone()).expect("it holds");
         let (mut outcomes, mut all) = (Vec::new(), Vec::new());
         for asked in &self.asked {
@@ -51,6 +52,7 @@ impl Past {
                 Asked::Tick(stamp) => market.tick(*stamp, &mut events),
             }
             all.append(&mut events);
+            market = between(market);
         }
         (market, outcomes, all)
     }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use crate::histories::history::History;
 use crate::histories::steps::{self, Emphasis, Step};
 use crate::past::Past;
+use crate::snapshots::written_and_made_again;
 
 fn happen(market: &MarketConfig, steps: &[Step]) -> Past {
     let mut history = History::begin(market, Past::new(market));
@@ -30,7 +31,7 @@ fn check_end(past: &Past) {
 /// Checks that the same history on four threads leaves the same behind.
 fn check_repeatable(past: &Past) {
     let again = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| past.happen_again())).collect();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| past.happen_again(|market| market))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     for (market, outcomes, events) in again {
@@ -38,6 +39,13 @@ fn check_repeatable(past: &Past) {
         assert_eq!(market, past.market);
         assert_eq!((&outcomes, &events), (&past.outcomes, &past.events));
     }
+}
+
+/// Checks that a market that is written and made again after every step says all the same.
+fn check_snapshots(past: &Past) {
+    let (market, outcomes, events) = past.happen_again(|market| written_and_made_again(&market));
+    assert_eq!(market.snapshot(), past.market.snapshot());
+    assert_eq!((&outcomes, &events), (&past.outcomes, &past.events));
 }
 
 proptest! {
@@ -57,5 +65,6 @@ proptest! {
         let past = happen(&market, &steps);
         check_end(&past);
         check_repeatable(&past);
+        check_snapshots(&past);
     }
 }

@@ -36,7 +36,7 @@ const FOUNDER: &str = "founder";
 ///
 /// # Panics
 /// At the first line that is answered otherwise than it says.
-pub fn check<M: Machine>(file: &str, laws: fn(&M)) -> BTreeSet<&'static str> {
+pub fn check<M: Machine>(file: &str, mut laws: impl FnMut(&M)) -> BTreeSet<&'static str> {
     let (header, scenarios) = file.split_once("\n# ").expect("a file has a scenario");
     let mut codes = BTreeSet::new();
     for scenario in scenarios.split("\n# ") {
@@ -49,7 +49,7 @@ pub fn check<M: Machine>(file: &str, laws: fn(&M)) -> BTreeSet<&'static str> {
             let (asked, expected) = line.split_once("->").unwrap_or((line, ""));
             let answer = world.run(asked.trim());
             assert_eq!(answer, expected.trim(), "\nin `{title}`, at `{}`", asked.trim());
-            world.market.iter().for_each(laws);
+            world.market.iter().for_each(&mut laws);
         }
         codes.append(&mut world.codes);
     }
