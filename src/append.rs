@@ -6,6 +6,7 @@
 //! decides what is.
 
 use std::{
+    path::{Path, PathBuf},
     sync::{
         Arc, RwLock,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -14,11 +15,11 @@ use std::{
     time::Instant,
 };
 
-use parkwatt_ledger::{Group, Ledger, SignedCheckpoint, Store};
+use parkwatt_ledger::{Group, Ledger, SignedCheckpoint, Snapshot, Store, write_snapshot};
 use parkwatt_proto::v1;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     apply::Applied,
@@ -27,6 +28,7 @@ use crate::{
     receipt::receipt_again,
     refusal::Refused,
     sequence::{PendingCommand, Queue},
+    state::State,
     views::Views,
 };
 
@@ -53,9 +55,13 @@ pub struct Shared {
 /// Makes groups durable.
 pub struct Appender {
     ledger: Ledger,
+    /// The ledger's folder.
+    dir: PathBuf,
     shared: Arc<Shared>,
     behind: Option<SyncSender<Behind>>,
     thread: Option<JoinHandle<()>>,
+    /// Writes the last snapshot.
+    snapshot: Option<JoinHandle<()>>,
 }
 
 enum Behind {
@@ -68,6 +74,7 @@ impl Appender {
     /// repeat goes to `queue` again.
     pub fn start(
         ledger: Ledger,
+        dir: PathBuf,
         shared: Arc<Shared>,
         store: Store,
         stored: watch::Sender<u64>,
@@ -81,7 +88,7 @@ impl Appender {
                 move || write_behind(&work, &store, &stored, &queue, &behind)
             })
             .expect("the system starts one thread for each store when the node starts");
-        Appender { ledger, shared, behind: Some(behind), thread: Some(thread) }
+        Appender { ledger, dir, shared, behind: Some(behind), thread: Some(thread), snapshot: None }
     }
 
     /// Returns when `applied` is durable and visible: what the store is still to be given.
@@ -113,6 +120,25 @@ impl Appender {
         group
     }
 
+    /// Returns the picture that readers see, as [`State`] has it.
+    pub fn views(&self) -> Vec<u8> {
+        self.shared.views.read().expect("no writer of the views panics and lives").to_bytes()
+    }
+
+    /// Appends the record of a state, and has the state kept as a snapshot by a thread of its own. While one is
+    /// being written, the next is left out.
+    pub fn record(&mut self, applied: Applied, state: &State) {
+        let tree = self.ledger.tree().clone();
+        let group = self.append(&[Arc::new(applied)]);
+        if self.snapshot.as_ref().is_none_or(JoinHandle::is_finished) {
+            let snapshot = Snapshot { tree, checkpoint: group.checkpoint.clone(), state: state.encode() };
+            let dir = self.dir.clone();
+            let thread = std::thread::Builder::new().name("snapshot".into());
+            self.snapshot = thread.spawn(move || keep(&dir, &snapshot)).ok();
+        }
+        self.store(group);
+    }
+
     /// Gives the store what was appended, once those who wait for it have heard: its thread would take a core
     /// from them.
     pub fn store(&mut self, group: Group) {
@@ -139,6 +165,20 @@ impl Drop for Appender {
         self.behind = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+        if let Some(snapshot) = self.snapshot.take() {
+            let _ = snapshot.join();
+        }
+    }
+}
+
+/// Keeps a snapshot. Without it the next opening takes longer, and nothing else is lost.
+fn keep(dir: &Path, snapshot: &Snapshot) {
+    let (leaves, bytes) = (snapshot.tree.size(), snapshot.state.len());
+    match write_snapshot(dir, snapshot) {
+        Ok(()) => info!(leaves, bytes, "a snapshot was kept"),
+        Err(problem) => {
+            warn!(%problem, leaves, "no snapshot was kept; opening will begin with an earlier one")
         }
     }
 }

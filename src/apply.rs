@@ -6,6 +6,7 @@
 use parkwatt_engine as engine;
 use parkwatt_proto::v1::{self, leaf::Fact};
 use prost::Message;
+use sha2::{Digest, Sha256};
 
 use crate::wire;
 
@@ -14,6 +15,8 @@ pub struct Replica {
     market: engine::Market,
     next_index: u64,
     last_at: engine::Timestamp,
+    /// The index behind the last leaf that records a state; 0 where there is none.
+    recorded: u64,
 }
 
 /// What happened, and the leaves that say so.
@@ -42,6 +45,8 @@ pub enum Cause {
     },
     /// Time.
     Tick,
+    /// The state was recorded: nothing has happened.
+    Record,
 }
 
 impl Applied {
@@ -62,7 +67,12 @@ impl Replica {
     ) -> Result<(Replica, Vec<u8>), engine::ConfigError> {
         let genesis = leaf(at, Fact::Genesis(wire::genesis(&config)));
         let market = engine::Market::new(config)?;
-        Ok((Replica { market, next_index: 1, last_at: at }, genesis))
+        Ok((Replica { market, next_index: 1, last_at: at, recorded: 0 }, genesis))
+    }
+
+    /// Returns a market as it was behind `next_index` leaves, the last of them of `last_at`.
+    pub fn resume(market: engine::Market, next_index: u64, last_at: engine::Timestamp) -> Replica {
+        Replica { market, next_index, last_at, recorded: 0 }
     }
 
     /// Returns the market's state.
@@ -78,6 +88,11 @@ impl Replica {
     /// Returns the index of the next leaf: the size of the tree.
     pub fn next_index(&self) -> u64 {
         self.next_index
+    }
+
+    /// Returns how many leaves there are behind the last one that records a state.
+    pub fn unrecorded(&self) -> u64 {
+        self.next_index - self.recorded
     }
 
     /// Returns whether something is due at or before `at`, so that time must pass before a command does.
@@ -120,6 +135,27 @@ impl Replica {
         self.market.tick(self.stamp(at), &mut events);
         let fact = Fact::Tick(v1::Tick { events: count(&events) });
         self.applied(at, Cause::Tick, fact, events)
+    }
+
+    /// Records the state as it is, and returns it as [`engine::Market::snapshot`] writes it.
+    ///
+    /// It takes the least time there is, so that nothing is due meanwhile that was not before.
+    pub fn record_state(&mut self) -> (Applied, Vec<u8>) {
+        let state = self.market.snapshot();
+        let sha256 = Sha256::digest(&state).to_vec();
+        (self.record(v1::StateRecorded { format: engine::SNAPSHOT_FORMAT, sha256 }), state)
+    }
+
+    /// Records what is said to be the state, in a form that this engine does not write.
+    pub fn record_foreign(&mut self, said: v1::StateRecorded) -> Applied {
+        self.record(said)
+    }
+
+    fn record(&mut self, said: v1::StateRecorded) -> Applied {
+        let at = engine::Timestamp(self.last_at.0 + 1);
+        let applied = self.applied(at, Cause::Record, Fact::StateRecorded(said), Vec::new());
+        self.recorded = self.next_index;
+        applied
     }
 
     /// Returns the fact that a leaf records of an event, with the name tags that the event does not know.

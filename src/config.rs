@@ -30,6 +30,9 @@ pub struct NodeConfig {
     pub group_bytes_max: usize,
     /// The size of a journal segment, in bytes. Default 64 MiB.
     pub segment_bytes: u64,
+    /// Behind how many leaves the market's state is recorded and a snapshot of it kept, so that a start need not
+    /// replay the whole ledger. Default 1,000,000.
+    pub snapshot_leaves: u64,
     /// How long a session may last, in seconds. Default 900.
     pub session_s_max: u64,
     /// How many commands of one key come through in a second, in the long run. Default 2,000: a command can place
@@ -77,6 +80,7 @@ impl Default for NodeConfig {
             group_commands_max: 4_096,
             group_bytes_max: 4 << 20,
             segment_bytes: 64 << 20,
+            snapshot_leaves: 1_000_000,
             session_s_max: 900,
             key_commands_per_s: 2_000,
             key_commands_burst: 20_000,
@@ -127,6 +131,7 @@ impl NodeConfig {
         for (field, value, most) in counts {
             within(field, value, 1, most)?;
         }
+        within("snapshot_leaves", self.snapshot_leaves, 1, 1 << 40)?;
         within("segment_bytes", self.segment_bytes, 64 << 10, 1 << 40)?;
         self.witnesses().map(drop)
     }

@@ -13,8 +13,8 @@ use std::{
 
 use parkwatt_engine::{ConfigError, MarketConfig};
 use parkwatt_ledger::{
-    CheckpointSigner, Group, JournalOptions, Ledger, OpenError, Origin, OriginError, ReadError, ReopenError,
-    SignedCheckpoint, Store, has_journal, journal_dir, open_or_rebuild,
+    CheckpointSigner, JournalOptions, Ledger, OpenError, Origin, OriginError, ReadError, ReopenError,
+    SignedCheckpoint, Store, has_journal, journal_dir, open_or_rebuild, snapshot_path,
 };
 use tokio::sync::watch;
 use tracing::{error, info};
@@ -27,8 +27,9 @@ use crate::{
     index::index_rows,
     keys::{KeyError, NodeKeys},
     metrics::MarketMetrics,
+    recovery::{PastCheck, Recovered, Recovery, Suspicion, was_read},
     refusal::Refused,
-    replay::{Divergence, Replay},
+    replay::Divergence,
     sequence::{self, GroupLimits, Queue},
     views::Views,
     wire::log_origin,
@@ -83,6 +84,8 @@ pub struct Hosted {
     pub market: Arc<Market>,
     /// None where the market is read-only.
     thread: Option<JoinHandle<()>>,
+    /// None where the past was read before the market was opened.
+    past: Option<PastCheck>,
 }
 
 /// Why a market cannot be opened.
@@ -140,6 +143,12 @@ pub enum HostError {
     Append(#[from] parkwatt_ledger::AppendError),
 }
 
+impl From<ReadError> for HostError {
+    fn from(problem: ReadError) -> HostError {
+        HostError::Ledger(OpenError::Journal(problem))
+    }
+}
+
 impl HostError {
     /// Returns whether the ledger was read, and does not fit.
     fn is_about_the_ledger(&self) -> bool {
@@ -147,7 +156,10 @@ impl HostError {
         match self {
             HostError::Ledger(OpenError::Journal(problem))
             | HostError::Store(ReopenError::Journal(problem)) => journal(problem),
-            HostError::Store(ReopenError::JournalShorterThanStore { .. })
+            HostError::Ledger(
+                OpenError::ShorterThanSnapshot { .. } | OpenError::OtherThanSnapshot { .. },
+            )
+            | HostError::Store(ReopenError::JournalShorterThanStore { .. })
             | HostError::Witnessed(WitnessedError::OtherHistory { .. })
             | HostError::Diverged(_) => true,
             _ => false,
@@ -198,6 +210,9 @@ impl Hosted {
         if let Door::Open(queue) = &self.market.door {
             queue.stop();
         }
+        if let Some(past) = self.past {
+            past.stop();
+        }
         if let Some(thread) = self.thread {
             let _ = thread.join();
         }
@@ -214,7 +229,7 @@ impl Hosted {
 pub fn open(config: &NodeConfig, keys: &NodeKeys, clock: Clock, program: &Path) -> Result<Hosted, HostError> {
     let mut recovery = Recovery::default();
     match open_for_writing(config, keys, &clock, program, &mut recovery) {
-        Err(problem) if problem.is_about_the_ledger() => recovery.read_only(config, clock, problem),
+        Err(problem) if problem.is_about_the_ledger() => read_only(recovery, config, clock, problem),
         opened => opened,
     }
 }
@@ -243,7 +258,7 @@ fn open_for_writing(
     {
         return Err(gone(mark));
     }
-    let mut ledger = Ledger::open(&dir, signer, &options, |group| recovery.take(&group))?;
+    let Recovered { mut ledger, snapshot } = recovery.open(&dir, &signer, &options, Suspicion::of(&dir))?;
     if let Some(mark) = mark
         && ledger.size() == 0
     {
@@ -251,8 +266,10 @@ fn open_for_writing(
     }
     let founded = if ledger.size() == 0 { Some(found(founding, clock, &mut ledger)?) } else { None };
     std::fs::write(&vkey_file, format!("{}\n", verifier.vkey())).map_err(at(&vkey_file))?;
-    let probe = &mut Command::new(program);
-    let (store, reopened) = open_or_rebuild(&dir, &verifier, probe.arg("check-store").arg(&dir), index_rows)?;
+    let unread = snapshot.as_ref().map(|it| it.tree.clone()).unwrap_or_default();
+    let mut probe = Command::new(program);
+    probe.arg("check-store").arg(&dir).args(snapshot.iter().map(|it| snapshot_path(&dir, it.tree.size())));
+    let (store, reopened) = open_or_rebuild(&dir, &verifier, &unread, &mut probe, index_rows)?;
     let known = config.witnesses().map_err(HostError::Setting)?;
     let witnessed = Witnessed::open(&dir, verifier.clone(), known, &store)?;
     let (replica, views) = match founded {
@@ -260,7 +277,18 @@ fn open_for_writing(
         None => recovery.finish()?,
     };
     clock.advance(replica.last_at());
-    info!(leaves = ledger.size(), state_hash = replica.market().state_hash(), store = ?reopened, "market opened");
+    let past = match unread.size() {
+        0 => was_read(&dir).map(|()| None),
+        _ => PastCheck::start(&dir, verifier.clone(), store.clone(), unread.clone()).map(Some),
+    };
+    let past = past.map_err(at(&dir))?;
+    info!(
+        leaves = ledger.size(),
+        from = unread.size(),
+        state_hash = replica.market().state_hash(),
+        store = ?reopened,
+        "market opened"
+    );
 
     let market_config = replica.market().config().clone();
     let checkpoint = ledger.checkpoint().expect("a founded market has a checkpoint").clone();
@@ -274,9 +302,13 @@ fn open_for_writing(
         stored: reached,
         metrics: metrics.clone(),
     });
-    let limits = GroupLimits { commands_max: config.group_commands_max, bytes_max: config.group_bytes_max };
+    let limits = GroupLimits {
+        commands_max: config.group_commands_max,
+        bytes_max: config.group_bytes_max,
+        snapshot_leaves: config.snapshot_leaves,
+    };
     let (queue, inbox) = sequence::queue(config.queue_len_max, &metrics);
-    let appender = Appender::start(ledger, shared.clone(), store, stored, queue.clone());
+    let appender = Appender::start(ledger, dir, shared.clone(), store, stored, queue.clone());
     let thread = sequence::start(&market_config.name, inbox, limits, clock.clone(), replica, appender);
     let market = Market {
         config: market_config,
@@ -287,7 +319,7 @@ fn open_for_writing(
         witnessed: Some(witnessed),
         vkey: Some(verifier.vkey().to_owned()),
     };
-    Ok(Hosted { market: Arc::new(market), thread: Some(thread) })
+    Ok(Hosted { market: Arc::new(market), thread: Some(thread), past })
 }
 
 fn found(config: MarketConfig, clock: &Clock, ledger: &mut Ledger) -> Result<(Replica, Views), HostError> {
@@ -301,60 +333,32 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> HostError {
     move |source| HostError::Io { path: path.to_owned(), source }
 }
 
-/// A replay that also draws the views.
-#[derive(Default)]
-struct Recovery {
-    replay: Replay,
-    views: Option<Views>,
-    /// The checkpoint over what was replayed.
-    checkpoint: Option<SignedCheckpoint>,
-}
-
-impl Recovery {
-    fn take(&mut self, group: &Group) -> Result<(), HostError> {
-        for leaf in &group.leaves {
-            let applied = self.replay.take(leaf)?;
-            if self.views.is_none() {
-                let config = self.replay.replica().map(|replica| replica.market().config().clone());
-                self.views = config.map(Views::new);
-            }
-            if let (Some(applied), Some(views)) = (applied, &mut self.views) {
-                views.observe(&applied);
-            }
-        }
-        self.checkpoint = Some(group.checkpoint.clone());
-        Ok(())
-    }
-
-    /// Returns the market as it is at the journal's end.
-    fn finish(&mut self) -> Result<(Replica, Views), Divergence> {
-        let replica = std::mem::take(&mut self.replay).finish()?;
-        let recovered = replica.zip(self.views.take());
-        Ok(recovered.expect("a journal that is not empty begins with the market's founding"))
-    }
-
-    /// Returns the market as far as it was verified, for reading only.
-    ///
-    /// # Errors
-    /// `problem` itself, if not even the market's founding was.
-    fn read_only(self, config: &NodeConfig, clock: Clock, problem: HostError) -> Result<Hosted, HostError> {
-        let (Some(views), Some(checkpoint)) = (self.views, self.checkpoint) else { return Err(problem) };
-        error!(%problem, leaves = views.tree_size, "the ledger does not fit: the market is read-only");
-        let market = Market {
-            config: views.config.clone(),
-            door: Door::ReadOnly(problem.to_string()),
-            clock,
-            shared: Arc::new(Shared {
-                views: RwLock::new(views),
-                checkpoint: RwLock::new(checkpoint),
-                store: None,
-                stored: watch::channel(0).1,
-                metrics: MarketMetrics::default(),
-            }),
-            session_s_max: config.session_s_max,
-            witnessed: None,
-            vkey: None,
-        };
-        Ok(Hosted { market: Arc::new(market), thread: None })
-    }
+/// Returns the market as far as it was verified, for reading only.
+///
+/// # Errors
+/// `problem` itself, if not even the market's founding was.
+fn read_only(
+    recovery: Recovery,
+    config: &NodeConfig,
+    clock: Clock,
+    problem: HostError,
+) -> Result<Hosted, HostError> {
+    let Some((views, checkpoint)) = recovery.verified() else { return Err(problem) };
+    error!(%problem, leaves = views.tree_size, "the ledger does not fit: the market is read-only");
+    let market = Market {
+        config: views.config.clone(),
+        door: Door::ReadOnly(problem.to_string()),
+        clock,
+        shared: Arc::new(Shared {
+            views: RwLock::new(views),
+            checkpoint: RwLock::new(checkpoint),
+            store: None,
+            stored: watch::channel(0).1,
+            metrics: MarketMetrics::default(),
+        }),
+        session_s_max: config.session_s_max,
+        witnessed: None,
+        vkey: None,
+    };
+    Ok(Hosted { market: Arc::new(market), thread: None, past: None })
 }

@@ -82,7 +82,7 @@ fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
     let slot = |slot: u32| place(&About::Slot(slot));
     let trade = |trade: u64| place(&About::Trade(trade));
     match fact {
-        Fact::Genesis(_) | Fact::Tick(_) => Vec::new(),
+        Fact::Genesis(_) | Fact::Tick(_) | Fact::StateRecorded(_) => Vec::new(),
         Fact::Command(command) => {
             let orders = changed(command).into_iter().map(order);
             command.participant.map(participant).into_iter().chain(orders).collect()

@@ -12,6 +12,7 @@ pub mod append;
 pub mod apply;
 pub mod receipt;
 pub mod sequence;
+pub mod state;
 // What stands around the path: every other no, time, what readers see.
 pub mod clock;
 pub mod index;
@@ -28,6 +29,7 @@ pub mod allowance;
 pub mod connections;
 pub mod metrics;
 pub mod node;
+pub mod recovery;
 pub mod replay;
 pub mod settings;
 pub mod tls;

@@ -34,6 +34,11 @@ pub struct Divergence {
 }
 
 impl Replay {
+    /// Begins behind the leaves that a market comes from.
+    pub fn resume(replica: Replica) -> Replay {
+        Replay { next_index: replica.next_index(), replica: Some(replica), expected: VecDeque::new() }
+    }
+
     /// Takes the next recorded leaf, and returns what it made happen if it is a command or the passing of
     /// time.
     ///
@@ -84,6 +89,10 @@ impl Replay {
                 return Err(diverges(format!("nothing was due at {at}, and time is said to have passed")));
             }
             Some(Fact::Tick(_)) => replica.tick(at),
+            Some(Fact::StateRecorded(said)) if said.format != engine::SNAPSHOT_FORMAT => {
+                replica.record_foreign(said)
+            }
+            Some(Fact::StateRecorded(_)) => replica.record_state().0,
             Some(fact) => return Err(diverges(format!("follows from nothing: {fact:?}"))),
             None => return Err(diverges("states no fact".into())),
         };

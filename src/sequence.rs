@@ -29,6 +29,7 @@ use crate::{
     metrics::MarketMetrics,
     receipt::receipt,
     refusal::Refused,
+    state::State,
 };
 
 /// The longest that an idle market sleeps, so that it sees a clock that was set.
@@ -132,6 +133,8 @@ pub struct GroupLimits {
     pub commands_max: usize,
     /// Bytes of leaves after which a group is closed.
     pub bytes_max: usize,
+    /// Behind how many leaves the market's state is recorded, and a snapshot of it kept.
+    pub snapshot_leaves: u64,
 }
 
 /// What stands in a market's queue.
@@ -335,6 +338,19 @@ impl Sequencer {
         for repeat in group.repeats {
             self.appender.look_up(repeat);
         }
+        if self.replica.unrecorded() >= self.limits.snapshot_leaves {
+            self.record_state();
+        }
+    }
+
+    /// Records the market's state as a group of its own, and has a snapshot of it kept. The market stands still
+    /// while its state is written out; nobody waits for the file.
+    fn record_state(&mut self) {
+        let begun = Instant::now();
+        let (last_at, views) = (self.replica.last_at(), self.appender.views());
+        let (applied, market) = self.replica.record_state();
+        self.metrics.record_seconds.observe(begun.elapsed().as_secs_f64());
+        self.appender.record(applied, &State { last_at, market: &market, views: &views });
     }
 }
 

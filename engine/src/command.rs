@@ -173,7 +173,7 @@ pub struct Schedule {
 }
 
 /// An order as it is placed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewOrder {
     /// Bid or offer.
     pub side: Side,

@@ -353,7 +353,7 @@ impl Trade {
 ///
 /// [`check_clearing`](crate::check_clearing) checks it. All lists are in the zones' order; `exports_wh` and
 /// `rents` are about each zone's edge to its parent, and zero for the root.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clearing {
     /// The slot.
     pub slot: Slot,

@@ -118,6 +118,7 @@ pub enum CheckpointError {
 }
 
 /// Signs checkpoints under the log's origin.
+#[derive(Clone)]
 pub struct CheckpointSigner {
     origin: Origin,
     key: SigningKey,

@@ -15,6 +15,7 @@ use crate::journal::{
     Disk, Group, JournalOptions, PathError, ReadError, Reader, RealDisk, Signatures, Tail, WriteError,
     Writer, encode_group, has_segments,
 };
+use crate::snapshot::Snapshot;
 use crate::tree::{Hash, Tree, leaf_hash};
 
 /// How long opening waits for the lock: who was killed while he started another process leaves it to that one,
@@ -46,6 +47,20 @@ pub enum OpenError {
     /// The journal cannot be read, or is not this log's. It has not been touched.
     #[error(transparent)]
     Journal(#[from] ReadError),
+    /// The log's key has signed, over more leaves than the journal has: it has lost what was acknowledged.
+    #[error(
+        "the journal has lost acknowledged leaves: a snapshot's checkpoint is over {signed}, the journal has fewer"
+    )]
+    ShorterThanSnapshot {
+        /// How many leaves the checkpoint is over.
+        signed: u64,
+    },
+    /// The log's key has signed another checkpoint where the journal has one.
+    #[error("the journal is not the one that a snapshot's checkpoint over {signed} leaves is of")]
+    OtherThanSnapshot {
+        /// How many leaves the checkpoint is over.
+        signed: u64,
+    },
 }
 
 /// Why nothing was appended.
@@ -106,6 +121,23 @@ impl Ledger {
         Ledger::open_on(Arc::new(RealDisk), dir, signer, options, replay)
     }
 
+    /// Does what [`open`](Self::open) does, but begins behind the leaves of a snapshot: `replay` is handed the
+    /// groups from the one on whose checkpoint the snapshot has.
+    ///
+    /// What lies before is not looked at. A journal that does not have that checkpoint is refused, since the log's
+    /// key has signed it: see [`OpenError::ShorterThanSnapshot`] and [`OpenError::OtherThanSnapshot`].
+    pub fn open_from<E: From<OpenError>>(
+        dir: &Path,
+        signer: CheckpointSigner,
+        options: &JournalOptions,
+        snapshot: &Snapshot,
+        replay: impl FnMut(Group) -> Result<(), E>,
+    ) -> Result<Ledger, E> {
+        let verifier = signer.verifier();
+        let opened = Opened::open(Arc::new(RealDisk), dir, &verifier, options, Some(snapshot), replay)?;
+        Ok(Ledger { signer, opened })
+    }
+
     /// Does what [`open`](Self::open) does, and writes by the calls of `disk`.
     pub fn open_on<E: From<OpenError>>(
         disk: Arc<dyn Disk>,
@@ -114,7 +146,7 @@ impl Ledger {
         options: &JournalOptions,
         replay: impl FnMut(Group) -> Result<(), E>,
     ) -> Result<Ledger, E> {
-        let opened = Opened::open(disk, dir, &signer.verifier(), options, replay)?;
+        let opened = Opened::open(disk, dir, &signer.verifier(), options, None, replay)?;
         Ok(Ledger { signer, opened })
     }
 
@@ -138,6 +170,11 @@ impl Ledger {
         self.opened.tree.size()
     }
 
+    /// Returns the tree of all leaves.
+    pub fn tree(&self) -> &Tree {
+        &self.opened.tree
+    }
+
     /// Returns the last checkpoint, if there is any leaf.
     pub fn checkpoint(&self) -> Option<&SignedCheckpoint> {
         self.opened.checkpoint.as_ref()
@@ -150,25 +187,40 @@ impl Ledger {
 }
 
 impl Opened {
-    /// Opens the journal in `dir` or makes one, see [`Ledger::open`].
+    /// Opens the journal in `dir` or makes one, see [`Ledger::open`]; from a snapshot on, see
+    /// [`Ledger::open_from`].
     pub fn open<E: From<OpenError>>(
         disk: Arc<dyn Disk>,
         dir: &Path,
         verifier: &CheckpointVerifier,
         options: &JournalOptions,
+        snapshot: Option<&Snapshot>,
         mut replay: impl FnMut(Group) -> Result<(), E>,
     ) -> Result<Opened, E> {
         let lock = lock(&*disk, dir)?;
         let journal = journal_dir(dir);
         if !has_segments(&journal).map_err(OpenError::from)? {
+            if let Some(snapshot) = snapshot {
+                return Err(OpenError::ShorterThanSnapshot { signed: snapshot.checkpoint.size() }.into());
+            }
             let writer = Writer::create(disk, &journal, options, verifier.vkey()).map_err(OpenError::from)?;
             let (tree, tail) = (Tree::default(), Tail::Clean);
             return Ok(Opened { tree, checkpoint: None, writer, tail, _lock: lock });
         }
 
-        let mut reader = Reader::open(&journal, verifier, Signatures::Last).map_err(OpenError::from)?;
+        let (begin, signed) = snapshot.map(|it| (it.tree.clone(), it.checkpoint.clone())).unzip();
+        let reader = Reader::resume(&journal, verifier, Signatures::Last, begin.unwrap_or_default());
+        let mut reader = reader.map_err(OpenError::from)?;
+        let mut awaited = signed;
         for group in &mut reader {
-            replay(group.map_err(OpenError::from)?)?;
+            let group = group.map_err(OpenError::from)?;
+            if let Some(signed) = awaited.take().filter(|signed| *signed != group.checkpoint) {
+                return Err(OpenError::OtherThanSnapshot { signed: signed.size() }.into());
+            }
+            replay(group)?;
+        }
+        if let Some(signed) = awaited {
+            return Err(OpenError::ShorterThanSnapshot { signed: signed.size() }.into());
         }
         let scanned = reader.finish().map_err(OpenError::from)?;
         let writer =

@@ -31,6 +31,7 @@ mod witness;
 mod journal;
 mod ledger;
 mod mirror;
+mod snapshot;
 // The form that other tools read.
 mod tiles;
 // The queried form.
@@ -52,7 +53,11 @@ pub use mirror::{Mirror, MirrorError};
 pub use proof::{ProofFormError, ProvedLeaf, TogetherError, UnprovedError, verify_together};
 #[cfg(feature = "store")]
 pub use rebuild::{
-    PROBE_AHEAD, PROBE_BEHIND, ReopenError, Reopened, StoreState, answer_probe, compare, open_or_rebuild,
+    Comparison, PROBE_AHEAD, PROBE_BEHIND, ReopenError, Reopened, StoreDiffers, StoreState, answer_probe,
+    compare, open_or_rebuild,
+};
+pub use snapshot::{
+    Snapshot, UnusableSnapshot, read_snapshot, read_snapshots, snapshot_path, snapshots_dir, write_snapshot,
 };
 #[cfg(feature = "store")]
 pub use store::{IndexRow, Store, StoreError};

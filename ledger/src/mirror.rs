@@ -53,7 +53,7 @@ impl Mirror {
     ) -> Result<Mirror, E> {
         Ok(Mirror {
             verifier: verifier.clone(),
-            opened: Opened::open(Arc::new(RealDisk), dir, verifier, options, each)?,
+            opened: Opened::open(Arc::new(RealDisk), dir, verifier, options, None, each)?,
         })
     }
 

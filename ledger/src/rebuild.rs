@@ -12,6 +12,7 @@ use crate::checkpoint::CheckpointVerifier;
 use crate::journal::{Group, PathError, ReadError, Reader, Signatures};
 use crate::ledger::journal_dir;
 use crate::store::{IndexRow, Store, StoreError};
+use crate::tree::Tree;
 
 /// How a store compares with the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,23 +74,29 @@ pub fn answer_probe(compared: &Result<StoreState, ReadError>) -> u8 {
     code
 }
 
-/// Compares every leaf, hash, checkpoint and index row of the store in `dir` with what follows from the
-/// journal.
+/// Compares every leaf, hash, checkpoint and index row of the store in `dir` behind the leaves of the tree `behind`
+/// with what follows from the journal; of what lies before, only that the store has this tree of it.
 ///
-/// `rows` derives a group's index rows; it sees every group, in order. A damaged store may panic or abort.
+/// `rows` derives a group's index rows; it sees every group that is compared, in order. A damaged store may panic or
+/// abort. A store that does not reach as far as `behind` is compared from its beginning.
 pub fn compare(
     dir: &Path,
     verifier: &CheckpointVerifier,
+    behind: &Tree,
     rows: impl FnMut(&Group) -> Vec<IndexRow>,
 ) -> Result<StoreState, ReadError> {
-    let reader = Reader::open(&journal_dir(dir), verifier, Signatures::Last)?;
     if !Store::path(dir).exists() {
+        Reader::open(&journal_dir(dir), verifier, Signatures::Last)?;
         return Ok(StoreState::Behind { size: 0 });
     }
     let compared = Store::open(dir).map_err(Stop::from).and_then(|store| {
         let size = store.size()?;
-        match compare_contents(&store, size, reader, rows) {
-            Err(Stop::Different(what)) => claims_more(&store, dir, verifier)?.ok_or(Stop::Different(what)),
+        let behind = if size < behind.size() { &Tree::default() } else { behind };
+        let reader = Reader::resume(&journal_dir(dir), verifier, Signatures::Last, behind.clone())?;
+        match compare_contents(&store, size, behind, reader, rows) {
+            Err(Stop::Different(what)) => {
+                claims_more(&store, dir, verifier, behind)?.ok_or(Stop::Different(what))
+            }
             other => other,
         }
     });
@@ -123,51 +130,117 @@ impl From<StoreError> for Stop {
     }
 }
 
+impl From<StoreDiffers> for Stop {
+    fn from(StoreDiffers(what): StoreDiffers) -> Stop {
+        Stop::Different(what)
+    }
+}
+
 fn compare_contents(
     store: &Store,
     size: u64,
+    behind: &Tree,
     reader: Reader,
     mut rows: impl FnMut(&Group) -> Vec<IndexRow>,
 ) -> Result<StoreState, Stop> {
-    let (mut leaves, mut hashes, mut checkpoints) = (store.leaves(0), store.hashes(), store.checkpoints());
-    let mut row_count = 0;
+    if !store.has_tree(behind) {
+        let what = format!("its tree of {} leaves is not the journal's", behind.size());
+        return Err(Stop::Different(what));
+    }
+    let mut comparison = Comparison::begin(store, behind);
     let mut journal_size = 0;
     for group in reader {
         let group = group?;
         journal_size = group.end_index();
-        if group.first_index >= size {
-            continue;
+        if group.first_index < size {
+            comparison.compare(&group, &rows(&group))?;
         }
-        for (index, leaf) in group.indexed_leaves() {
-            expect(leaves.next(), index, leaf, "leaf")?;
+    }
+    comparison.end(size)?;
+    if size < journal_size { Ok(StoreState::Behind { size }) } else { Ok(StoreState::Equal) }
+}
+
+/// What a store has that is not what follows from the journal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreDiffers(String);
+
+/// A store that is being compared with the journal's groups, one after another.
+///
+/// It may be written to meanwhile, at its end.
+pub struct Comparison {
+    store: Store,
+    leaves: Entries,
+    hashes: Entries,
+    checkpoints: Entries,
+    begins_at: u64,
+    rows: u64,
+}
+
+type Entries = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + Send>;
+
+impl Comparison {
+    /// Begins behind the leaves of the tree `behind`.
+    pub fn begin(store: &Store, behind: &Tree) -> Comparison {
+        let size = behind.size();
+        let first_checkpoint = if size == 0 { 0 } else { size + 1 };
+        Comparison {
+            store: store.clone(),
+            leaves: Box::new(store.leaves(size)),
+            hashes: Box::new(store.hashes(behind.stored_count())),
+            checkpoints: Box::new(store.checkpoints(first_checkpoint)),
+            begins_at: size,
+            rows: 0,
         }
-        for (index, hash) in group.indexed_hashes() {
-            expect(hashes.next(), index, &hash.0, "hash")?;
-        }
-        expect(checkpoints.next(), group.end_index(), group.checkpoint.note().as_bytes(), "checkpoint")?;
-        let rows = rows(&group);
-        for row in &rows {
-            if store.get_index(row.index, &row.key)?.as_ref() != Some(&row.value) {
-                let index = row.index;
-                let what = format!("index {index} lacks a row of the leaves from {}", group.first_index);
-                return Err(Stop::Different(what));
-            }
-        }
-        row_count += rows.len() as u64;
     }
 
-    let more = [
-        (leaves.next().is_some(), "leaves"),
-        (hashes.next().is_some(), "hashes"),
-        (checkpoints.next().is_some(), "checkpoints"),
-        (store.count_rows()? != row_count, "rows"),
-    ];
-    if let Some((_, what)) = more.iter().find(|(is_more, _)| *is_more) {
-        return Err(Stop::Different(format!(
-            "the store has more {what} than follow from its first {size} leaves"
-        )));
+    /// Compares what the store has of the next group, whose index rows these are.
+    ///
+    /// # Errors
+    /// The first difference, or that the store cannot be read.
+    pub fn compare(&mut self, group: &Group, rows: &[IndexRow]) -> Result<(), StoreDiffers> {
+        for (index, leaf) in group.indexed_leaves() {
+            expect(self.leaves.next(), index, leaf, "leaf")?;
+        }
+        for (index, hash) in group.indexed_hashes() {
+            expect(self.hashes.next(), index, &hash.0, "hash")?;
+        }
+        let note = group.checkpoint.note().as_bytes();
+        expect(self.checkpoints.next(), group.end_index(), note, "checkpoint")?;
+        for row in rows {
+            let found = self.store.get_index(row.index, &row.key).map_err(unreadable)?;
+            if found.as_ref() != Some(&row.value) {
+                let index = row.index;
+                let what = format!("index {index} lacks a row of the leaves from {}", group.first_index);
+                return Err(StoreDiffers(what));
+            }
+        }
+        self.rows += rows.len() as u64;
+        Ok(())
     }
-    if size < journal_size { Ok(StoreState::Behind { size }) } else { Ok(StoreState::Equal) }
+
+    /// Checks that the store has nothing more than its first `size` leaves, and what follows from them. Rows are
+    /// counted only where the comparison began with the first leaf.
+    fn end(mut self, size: u64) -> Result<(), StoreDiffers> {
+        let has_more_rows = self.begins_at == 0 && self.store.count_rows().map_err(unreadable)? != self.rows;
+        let more = [
+            (self.leaves.next().is_some(), "leaves"),
+            (self.hashes.next().is_some(), "hashes"),
+            (self.checkpoints.next().is_some(), "checkpoints"),
+            (has_more_rows, "rows"),
+        ];
+        match more.iter().find(|(is_more, _)| *is_more) {
+            Some((_, what)) => Err(StoreDiffers(format!(
+                "the store has more {what} than follow from its first {size} leaves"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn unreadable(error: StoreError) -> StoreDiffers {
+    StoreDiffers(error.to_string())
 }
 
 fn expect(
@@ -175,19 +248,25 @@ fn expect(
     number: u64,
     value: &[u8],
     what: &str,
-) -> Result<(), Stop> {
-    match found.transpose()? {
+) -> Result<(), StoreDiffers> {
+    match found.transpose().map_err(unreadable)? {
         Some((found_number, found_value)) if found_number == number && found_value == value => Ok(()),
-        _ => Err(Stop::Different(format!("{what} {number} is not the journal's"))),
+        _ => Err(StoreDiffers(format!("{what} {number} is not the journal's"))),
     }
 }
 
 /// Says whether a store that differs proves that the journal has lost leaves: only a checkpoint of this very
 /// log does.
-fn claims_more(store: &Store, dir: &Path, verifier: &CheckpointVerifier) -> Result<Option<StoreState>, Stop> {
+fn claims_more(
+    store: &Store,
+    dir: &Path,
+    verifier: &CheckpointVerifier,
+    behind: &Tree,
+) -> Result<Option<StoreState>, Stop> {
     let Some(claimed) = store.checkpoint()? else { return Ok(None) };
     let Ok(claimed) = verifier.open(claimed.note()) else { return Ok(None) };
-    let journal = Reader::open(&journal_dir(dir), verifier, Signatures::Last)?.finish()?.tree.size();
+    let reader = Reader::resume(&journal_dir(dir), verifier, Signatures::Last, behind.clone())?;
+    let journal = reader.finish()?.tree.size();
     Ok((claimed.size() > journal).then(|| StoreState::Ahead { store: claimed.size(), journal }))
 }
 
@@ -232,12 +311,13 @@ pub enum Reopened {
 
 /// Opens the store in the ledger's directory `dir`, after making it equal to the journal.
 ///
-/// `probe` is a program that calls [`compare`] for `dir`, with the same `rows`, and exits with the code that
-/// [`answer_probe`] returns.
+/// `probe` is a program that calls [`compare`] for `dir`, with the same `behind` and `rows`, and exits with the code
+/// that [`answer_probe`] returns.
 /// The caller holds the open [`Ledger`](crate::Ledger), and has not opened the store.
 pub fn open_or_rebuild(
     dir: &Path,
     verifier: &CheckpointVerifier,
+    behind: &Tree,
     probe: &mut Command,
     rows: impl FnMut(&Group) -> Vec<IndexRow>,
 ) -> Result<(Store, Reopened), ReopenError> {
@@ -263,7 +343,7 @@ pub fn open_or_rebuild(
     }
 
     let store = Store::open(dir)?;
-    let from = catch_up(dir, verifier, &store, rows)?;
+    let from = catch_up(dir, verifier, &store, behind, rows)?;
     if let Reopened::CaughtUp { from: had } = &mut reopened {
         *had = from;
     }
@@ -275,10 +355,12 @@ fn catch_up(
     dir: &Path,
     verifier: &CheckpointVerifier,
     store: &Store,
+    behind: &Tree,
     mut rows: impl FnMut(&Group) -> Vec<IndexRow>,
 ) -> Result<u64, ReopenError> {
     let had = store.size()?;
-    for group in Reader::open(&journal_dir(dir), verifier, Signatures::Last)? {
+    let begin = if had < behind.size() { Tree::default() } else { behind.clone() };
+    for group in Reader::resume(&journal_dir(dir), verifier, Signatures::Last, begin)? {
         let group = group?;
         let rows = rows(&group);
         if group.first_index >= had {

@@ -13,7 +13,7 @@ use tlog_tiles::tlog;
 
 use crate::checkpoint::SignedCheckpoint;
 use crate::journal::{Group, PathError};
-use crate::tree::{Hash, HashReader};
+use crate::tree::{Hash, HashReader, Tree};
 
 /// How many bytes of the database are kept in memory.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -161,8 +161,13 @@ impl Store {
         Ok(self.db.get(numbered(Kind::Leaf, index))?.map(|leaf| leaf.to_vec()))
     }
 
+    /// Returns whether the store's hashes make this very tree of its first leaves.
+    pub(crate) fn has_tree(&self, tree: &Tree) -> bool {
+        tree.size() == 0 || tlog::tree_hash(tree.size(), self).is_ok_and(|root| root == tree.root())
+    }
+
     /// Returns each leaf from `first` on, with its index, in order.
-    pub fn leaves(&self, first: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> {
+    pub fn leaves(&self, first: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
         self.numbered_entries(Kind::Leaf, first)
     }
 
@@ -195,14 +200,20 @@ impl Store {
             .take_while(move |row| row.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
     }
 
-    /// Returns each stored hash with its stored index, in order.
-    pub(crate) fn hashes(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> {
-        self.numbered_entries(Kind::Hash, 0)
+    /// Returns each stored hash from the stored index `first` on, with its index, in order.
+    pub(crate) fn hashes(
+        &self,
+        first: u64,
+    ) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
+        self.numbered_entries(Kind::Hash, first)
     }
 
-    /// Returns each checkpoint's note with its size, in order.
-    pub(crate) fn checkpoints(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> {
-        self.numbered_entries(Kind::Checkpoint, 0)
+    /// Returns the note of each checkpoint over at least `first` leaves, with its size, in order.
+    pub(crate) fn checkpoints(
+        &self,
+        first: u64,
+    ) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
+        self.numbered_entries(Kind::Checkpoint, first)
     }
 
     /// Counts the rows of all indices, by reading them.

@@ -20,6 +20,20 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Returns the tree of so many leaves whose complete subtrees have these roots.
+    ///
+    /// # Panics
+    /// If they are not one for each set bit of the size.
+    pub(crate) fn of_peaks(size: u64, peaks: Vec<Hash>) -> Tree {
+        assert_eq!(peaks.len(), size.count_ones() as usize, "there is a peak for each set bit of the size");
+        Tree { size, peaks }
+    }
+
+    /// Returns the roots of the complete subtrees, the largest first.
+    pub(crate) fn peaks(&self) -> &[Hash] {
+        &self.peaks
+    }
+
     /// Returns the number of leaves.
     pub fn size(&self) -> u64 {
         self.size

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
 use parkwatt_ledger::{
-    Group, IndexRow, ReadError, ReopenError, Reopened, Store, StoreError, StoreState, answer_probe, compare,
-    journal_dir, leaf_hash, open_or_rebuild, prove_consistency, prove_inclusion, verify_consistency,
+    Group, IndexRow, ReadError, ReopenError, Reopened, Store, StoreError, StoreState, Tree, answer_probe,
+    compare, journal_dir, leaf_hash, open_or_rebuild, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,
 };
 use sample::{audit, leaves, make, open, verifier};
@@ -37,7 +37,7 @@ fn probe(dir: &Path) -> Command {
 }
 
 fn reopen(dir: &Path) -> Result<(Store, Reopened), ReopenError> {
-    open_or_rebuild(dir, &verifier(), &mut probe(dir), rows)
+    open_or_rebuild(dir, &verifier(), &Tree::default(), &mut probe(dir), rows)
 }
 
 /// Opens the store by every means there are, and checks that it is what the journal is.
@@ -45,7 +45,7 @@ fn reopen(dir: &Path) -> Result<(Store, Reopened), ReopenError> {
 fn check_reopened(dir: &Path) -> Reopened {
     let (store, reopened) = reopen(dir).unwrap();
     drop(store);
-    assert_eq!(compare(dir, &verifier(), rows).unwrap(), StoreState::Equal);
+    assert_eq!(compare(dir, &verifier(), &Tree::default(), rows).unwrap(), StoreState::Equal);
     reopened
 }
 
@@ -64,7 +64,7 @@ fn aside(dir: &Path) -> PathBuf {
 #[test]
 fn the_probe_answers_by_its_exit_code() {
     if let Some(dir) = env::var_os(PROBED) {
-        let code = answer_probe(&compare(Path::new(&dir), &verifier(), rows));
+        let code = answer_probe(&compare(Path::new(&dir), &verifier(), &Tree::default(), rows));
         process::exit(i32::from(code));
     }
     let (dir, _) = ledger_with_store();

@@ -197,6 +197,9 @@ impl Open {
             )),
             OpenError::Io(problem) => Finding::unreadable(problem.to_string()),
             OpenError::Journal(problem) => problem.into(),
+            OpenError::ShorterThanSnapshot { .. } | OpenError::OtherThanSnapshot { .. } => {
+                unreachable!("a mirror has no snapshots")
+            }
         })?;
         if kept.as_deref() != Some(verifier.vkey()) {
             let path = order.dir.join(VKEY_FILE);

@@ -10,22 +10,27 @@ use std::{
 };
 
 use parkwatt_ledger::{
-    CheckpointVerifier, PROBE_AHEAD, PROBE_BEHIND, Store, answer_probe, compare, journal_dir,
+    CheckpointVerifier, PROBE_AHEAD, PROBE_BEHIND, Store, answer_probe, compare, journal_dir, read_snapshot,
 };
 
 use super::{Audit, folder, verdict::Finding};
 use crate::{host::VKEY_FILE, index::index_rows};
 
-/// Compares a ledger's store with its journal, and answers as the program that asked expects.
+/// Compares a ledger's store with its journal, and answers as the program that asked expects; from a snapshot's place
+/// on, if one is given and can be read.
 ///
 /// The last thing that a process does: a panic in it, on whichever thread, ends it.
-pub fn check_store(dir: &Path) -> ExitCode {
+pub fn check_store(dir: &Path, snapshot: Option<&Path>) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("{panic}");
         std::process::abort();
     }));
     match verifier_of(dir) {
-        Ok(verifier) => ExitCode::from(answer_probe(&compare(dir, &verifier, index_rows))),
+        Ok(verifier) => {
+            let snapshot = snapshot.and_then(|path| read_snapshot(path.to_owned(), &verifier).ok());
+            let behind = snapshot.map(|snapshot| snapshot.tree).unwrap_or_default();
+            ExitCode::from(answer_probe(&compare(dir, &verifier, &behind, index_rows)))
+        }
         Err(problem) => {
             eprintln!("{problem}");
             ExitCode::FAILURE

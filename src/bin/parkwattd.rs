@@ -42,6 +42,8 @@ enum Command {
     CheckStore {
         /// The market's folder, such as parkwatt-data/park.
         dir: PathBuf,
+        /// A snapshot, behind which alone they are compared.
+        snapshot: Option<PathBuf>,
     },
 }
 
@@ -118,7 +120,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => serve(&options),
         Command::Config(ConfigCommand::Check(settings)) => check_config(&settings),
         Command::Config(ConfigCommand::Show(settings)) => show_config(&settings),
-        Command::CheckStore { dir } => return audit::check_store(&dir),
+        Command::CheckStore { dir, snapshot } => return audit::check_store(&dir, snapshot.as_deref()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

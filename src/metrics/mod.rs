@@ -57,6 +57,8 @@ pub struct MarketMetrics {
     pub group_len: Histogram,
     /// How long a group took to become durable: hashing, signing, one write and one sync.
     pub append_seconds: Histogram,
+    /// How long the market stood still to have its state recorded.
+    pub record_seconds: Histogram,
     /// The leaves of the ledger.
     pub leaves: Gauge<u64, AtomicU64>,
     /// The leaves that the store does not have yet.
@@ -98,6 +100,7 @@ impl Default for MarketMetrics {
             apply_seconds: Histogram::new(exponential_buckets(250e-9, 4.0, 11)),
             group_len: Histogram::new(exponential_buckets(1.0, 4.0, 8)),
             append_seconds: seconds(),
+            record_seconds: seconds(),
             leaves: Gauge::default(),
             store_behind: Gauge::default(),
         }

@@ -6,9 +6,10 @@ use parkwatt_engine::{
     CertificateClass, CertificateId, CertificateUse, Event, GecId, LeafIndex, ParticipantId, RetirementId,
     Slot,
 };
+use serde::{Deserialize, Serialize};
 
 /// Every certificate, and who had part in it.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Certificates {
     holdings: BTreeMap<(ParticipantId, CertificateId), Holding>,
     classes: BTreeMap<CertificateId, CertificateClass>,
@@ -17,7 +18,7 @@ pub struct Certificates {
 }
 
 /// What a participant has of one certificate, by its use, in Wh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holding {
     /// Held.
     pub held: u64,
@@ -32,7 +33,7 @@ pub struct Holding {
 }
 
 /// A national certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NationalView {
     /// The earliest slot of generation in it.
     pub first: Slot,
@@ -45,7 +46,7 @@ pub struct NationalView {
 }
 
 /// A claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimView {
     /// The slot of generation and consumption.
     pub slot: Slot,

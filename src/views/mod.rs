@@ -14,13 +14,19 @@ use parkwatt_engine::{
     PublicKey, Slot, TariffBand, Worth,
 };
 
+use serde::{Deserialize, Serialize};
+
 pub use certificates::{Certificates, Holding, NationalView};
 pub use orders::{DeliveryView, OrderState, OrderView, Orders, TradeView};
 pub use slots::{SlotView, Slots};
 
 use crate::apply::{Applied, Cause};
 
+/// The number of the form in which [`Views::to_bytes`] writes: another one for every change of a type in it.
+pub const VIEWS_FORMAT: u32 = 1;
+
 /// The picture of one market.
+#[derive(Serialize, Deserialize)]
 pub struct Views {
     /// The market's constitution.
     pub config: MarketConfig,
@@ -54,6 +60,16 @@ impl Views {
             certificates: Certificates::default(),
             balances: BTreeMap::new(),
         }
+    }
+
+    /// Returns the picture as bytes, in format [`VIEWS_FORMAT`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("a picture has no part that cannot be written")
+    }
+
+    /// Returns the picture of such bytes; nothing if they cannot be read as one.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Views> {
+        postcard::from_bytes(bytes).ok()
     }
 
     /// Draws what happened.

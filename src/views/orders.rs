@@ -6,9 +6,10 @@ use parkwatt_engine::{
     Energy, Event, Lapse, NewOrder, OrderId, ParticipantId, Phase, Price, Replacement, Side, Slot, Trade,
     TradeId, Worth,
 };
+use serde::{Deserialize, Serialize};
 
 /// Every order and trade, and who had part in them.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Orders {
     by_id: BTreeMap<OrderId, OrderView>,
     trades: BTreeMap<TradeId, TradeView>,
@@ -18,7 +19,7 @@ pub struct Orders {
 }
 
 /// An order and what became of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OrderView {
     /// Its name.
     pub id: OrderId,
@@ -33,7 +34,7 @@ pub struct OrderView {
 }
 
 /// Where an order is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderState {
     /// In the book.
     Open,
@@ -50,7 +51,7 @@ pub enum OrderState {
 }
 
 /// A trade and its delivery.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TradeView {
     /// The trade.
     pub trade: Trade,
@@ -59,7 +60,7 @@ pub struct TradeView {
 }
 
 /// What was delivered of a trade; the three energies sum to the trade's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct DeliveryView {
     /// What was delivered.
     pub delivered: Energy,

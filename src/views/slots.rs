@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use parkwatt_engine::{Clearing, Energy, Event, Phase, Price, Slot, Worth};
+use serde::{Deserialize, Serialize};
 
 use super::Orders;
 
 /// Every slot in which something happened.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Slots(BTreeMap<Slot, SlotView>);
 
 /// A slot's phase and volume.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SlotView {
     /// The phase that began last; none before the first.
     pub phase: Option<Phase>,

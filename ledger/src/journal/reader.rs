@@ -98,6 +98,10 @@ pub struct Reader {
     /// The bytes read of the segments before the last that was opened.
     bytes_before: u64,
     tree: Tree,
+    /// Whether groups that are in `tree` already are still to be passed over.
+    passes_over: bool,
+    /// Behind how many leaves the reading ends, if not at the journal's end.
+    up_to: Option<u64>,
     /// The last group's checkpoint, and where the group begins.
     last: Option<(SignedCheckpoint, u64)>,
     untrimmed: Vec<(PathBuf, u64)>,
@@ -124,11 +128,36 @@ impl Reader {
             frames: None,
             bytes_before: 0,
             tree: Tree::default(),
+            passes_over: false,
+            up_to: None,
             last: None,
             untrimmed: Vec::new(),
             tail: Tail::Clean,
             ended: false,
         })
+    }
+
+    /// Opens the journal in the directory `journal` behind the leaves of `tree`, and reads from there on.
+    ///
+    /// What lies before is not looked at, except that in the same segment. That `tree` is of this log follows from
+    /// the groups behind it, whose checkpoints are over its leaves too; if there is none, nothing is known of it.
+    pub fn resume(
+        journal: &Path,
+        verifier: &CheckpointVerifier,
+        signatures: Signatures,
+        tree: Tree,
+    ) -> Result<Reader, ReadError> {
+        let mut reader = Reader::open(journal, verifier, signatures)?;
+        reader.opened = reader.paths.partition_point(|(first, _)| *first <= tree.size()).saturating_sub(1);
+        (reader.tree, reader.passes_over) = (tree, true);
+        Ok(reader)
+    }
+
+    /// Opens a journal that somebody may be writing to, and reads only its first `size` leaves, which were durable
+    /// before.
+    pub fn up_to(journal: &Path, verifier: &CheckpointVerifier, size: u64) -> Result<Reader, ReadError> {
+        let reader = Reader::open(journal, verifier, Signatures::Last)?;
+        Ok(Reader { up_to: Some(size), ..reader })
     }
 
     /// Returns how many bytes of the segments have been read so far, headers included: for who shows how far
@@ -166,12 +195,21 @@ impl Reader {
 
     fn next_group(&mut self) -> Result<Option<Group>, ReadError> {
         loop {
+            if self.up_to.is_some_and(|size| size <= self.tree.size()) {
+                self.check_last_signature()?;
+                return Ok(None);
+            }
             let Some(frames) = &mut self.frames else {
                 self.open_segment()?;
                 continue;
             };
             match frames.next()? {
-                Frame::Group { offset, payload } => return self.check_group(offset, &payload).map(Some),
+                Frame::Group { offset, payload } => {
+                    if let Some(group) = self.check_group(offset, &payload)? {
+                        return Ok(Some(group));
+                    }
+                    continue;
+                }
                 Frame::Torn { offset, end } => {
                     self.tail = Tail::Torn { file: frames.path().to_owned(), offset, end };
                 }
@@ -191,7 +229,9 @@ impl Reader {
     /// Opens the next segment, and checks that it continues the log.
     fn open_segment(&mut self) -> Result<(), ReadError> {
         let (name, path) = &self.paths[self.opened];
-        let place = if self.opened + 1 == self.paths.len() { Place::Last } else { Place::Earlier };
+        // OK because: a segment that was the last may be finished while an earlier one is read.
+        let is_last = self.opened + 1 == self.paths.len() && self.up_to.is_none();
+        let place = if is_last { Place::Last } else { Place::Earlier };
         let frames = Frames::open(path, place)?;
         let header = frames.header();
 
@@ -213,14 +253,15 @@ impl Reader {
             let what = format!("the segment begins with leaf {}, its name says {name}", header.first_index);
             return Err(frames.corrupt(0, what));
         }
-        if header.first_index != self.tree.size() {
+        let is_within = self.passes_over && header.first_index < self.tree.size();
+        if header.first_index != self.tree.size() && !is_within {
             let (first, size) = (header.first_index, self.tree.size());
             let what = format!(
                 "the segment begins with leaf {first}, but the segments before it end with {size} leaves"
             );
             return Err(frames.corrupt(0, what));
         }
-        if header.root_before != self.tree.root() {
+        if header.root_before != self.tree.root() && !is_within {
             return Err(frames.corrupt(0, "the segment continues a log with another root"));
         }
         self.bytes_before = self.bytes_read();
@@ -229,11 +270,16 @@ impl Reader {
         Ok(())
     }
 
-    /// Checks that a group continues the log.
-    fn check_group(&mut self, offset: u64, payload: &[u8]) -> Result<Group, ReadError> {
+    /// Checks that a group continues the log; returns nothing for one that is passed over.
+    fn check_group(&mut self, offset: u64, payload: &[u8]) -> Result<Option<Group>, ReadError> {
         let frames = self.frames.as_ref().expect("the group was read from it");
         let group = group::decode(payload)
             .ok_or_else(|| frames.corrupt(offset, "the group's parts do not add up to its length"))?;
+        let end = group.first_index.saturating_add(group.leaves.len() as u64);
+        if self.passes_over && end <= self.tree.size() {
+            return Ok(None);
+        }
+        self.passes_over = false;
         if group.first_index != self.tree.size() {
             let what =
                 format!("the group begins with leaf {}, expected {}", group.first_index, self.tree.size());
@@ -257,7 +303,7 @@ impl Reader {
 
         self.tree = tree;
         self.last = Some((checkpoint.clone(), offset));
-        Ok(Group { first_index: group.first_index, leaves: group.leaves, hashes, checkpoint })
+        Ok(Some(Group { first_index: group.first_index, leaves: group.leaves, hashes, checkpoint }))
     }
 
     fn check_last_signature(&self) -> Result<(), ReadError> {
