@@ -75,7 +75,7 @@ async fn whatever_becomes_of_the_journal_is_said_and_nothing_is_taken_any_more()
             fs::remove_dir_all(dir.join("journal")).unwrap();
             fs::remove_dir_all(store(dir)).unwrap();
         }),
-        ("has only its first segment, without groups", gone, &|dir| {
+        ("has only its first segment, without groups", lost, &|dir| {
             for path in &segments(dir)[1..] {
                 fs::remove_file(path).unwrap();
             }

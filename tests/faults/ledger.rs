@@ -18,6 +18,8 @@ use crate::{
 
 /// The shortest segments there are, so that the ledger has several.
 pub const SEGMENT_BYTES: u64 = 65_536;
+/// Behind how many leaves a snapshot is kept: so few, that there are several, and most leaves lie before the last.
+pub const SNAPSHOT_LEAVES: u64 = 20;
 /// How many orders are placed, each in a group of its own.
 const ORDERS: u64 = 40;
 
@@ -40,7 +42,8 @@ pub struct Ledger {
 impl Ledger {
     /// Returns the ledger of a market in which two people have traded, and whose node was stopped.
     pub async fn new() -> Ledger {
-        let mut market = Market::found_with(&format!("segment_bytes = {SEGMENT_BYTES}")).await;
+        let settings = format!("segment_bytes = {SEGMENT_BYTES}\nsnapshot_leaves = {SNAPSHOT_LEAVES}");
+        let mut market = Market::found_with(&settings).await;
         let mut people = [market.enrol_trader("ann").await, market.enrol_trader("bob").await];
         let mut acknowledged = Vec::new();
         let older = market.place.another();

@@ -17,4 +17,5 @@ mod market;
 mod node;
 mod opened;
 mod shim;
+mod snapshots;
 mod stores;

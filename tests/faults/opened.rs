@@ -1,8 +1,8 @@
 //! What a node makes of the files it is started on, found out from outside.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitStatus, time::Duration};
 
-use parkwatt::EXIT_CANNOT_OPEN;
+use parkwatt::{EXIT_CANNOT_OPEN, EXIT_DISK};
 use parkwatt_client::{ClientError, Connection};
 use parkwatt_proto::v1::{Deposit, ListEntriesRequest, command::Kind};
 
@@ -10,6 +10,9 @@ use crate::{
     ledger::{Ledger, dir, segments},
     node::{Node, Place},
 };
+
+/// How long between two looks at what a node has done.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What a node makes of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +76,7 @@ impl Counts {
 /// Starts a node in a place to which something has happened, and checks that it is right about all that it says.
 pub async fn open(ledger: &Ledger, place: &Place) -> Opened {
     let before = journal(place);
-    let node = match place.try_start() {
+    let node = match start(place) {
         Ok(node) => node,
         Err(ended) => {
             let said = last_line(place);
@@ -90,7 +93,7 @@ pub async fn open(ledger: &Ledger, place: &Place) -> Opened {
             assert_eq!(receipt.leaf_index, ledger.size(), "{}", place.log());
             check_whole(ledger, &connection).await;
             stop(node, place);
-            if place.log().contains("store=Equal") { Opened::Whole } else { Opened::Repaired }
+            if last_opening(place).contains("store=Equal") { Opened::Whole } else { Opened::Repaired }
         }
         Err(ClientError::Refused { reason, message, .. }) => {
             assert_eq!(reason, "READ_ONLY", "{message}");
@@ -101,6 +104,28 @@ pub async fn open(ledger: &Ledger, place: &Place) -> Opened {
         }
         Err(other) => panic!("{other}: {}", place.log()),
     }
+}
+
+/// Starts a node, and returns when it has read what lies before its snapshot. If that does not fit the node ends, and
+/// is started again, as an operator's tools do.
+pub fn start(place: &Place) -> Result<Node, ExitStatus> {
+    let ended = match place.try_start() {
+        Ok(mut node) => {
+            let is_read_only = place.log().contains("the market is read-only");
+            while !is_read_only && dir(place).join("unchecked").exists() && node.ended().is_none() {
+                std::thread::sleep(LOOK);
+            }
+            match node.ended() {
+                Some(ended) => ended,
+                None => return Ok(node),
+            }
+        }
+        Err(ended) => ended,
+    };
+    if ended.code() != Some(i32::from(EXIT_DISK)) {
+        return Err(ended);
+    }
+    place.try_start()
 }
 
 /// Checks that every leaf is what it was, and that the same bytes get the receipt that they got.
@@ -131,6 +156,12 @@ async fn check_read_only(ledger: &Ledger, connection: &Connection) {
     assert_eq!(given.get(&shown.tree_size), Some(&shown.note.as_str()));
     connection.market("park").await.unwrap();
     connection.tape("park", None, 10).await.unwrap();
+}
+
+/// Returns what the last node that opened the market has said of how it did.
+pub fn last_opening(place: &Place) -> String {
+    let log = place.log();
+    log.lines().rfind(|line| line.contains("market opened")).unwrap().to_owned()
 }
 
 /// Ends a node, which has nothing left to do.

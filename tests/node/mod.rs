@@ -151,6 +151,11 @@ impl Node {
         self.child.wait().unwrap()
     }
 
+    /// Returns how it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Returns its address as clients write it.
     pub fn url(&self) -> String {
         self.url.clone()
