@@ -14,7 +14,7 @@ use parkwatt_ledger::{
 };
 use tracing::{info, warn};
 
-pub use past::{PastCheck, Suspicion, was_read};
+pub use past::{PastCheck, Suspicion, UNCHECKED_FILE, was_read};
 
 use crate::{
     apply::Replica,

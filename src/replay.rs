@@ -21,6 +21,8 @@ pub struct Replay {
     /// What the last cause must be followed by.
     expected: VecDeque<Vec<u8>>,
     next_index: u64,
+    /// How many recorded states are in a form that this engine does not write.
+    foreign: u64,
 }
 
 /// The first place where a ledger and the engine differ.
@@ -36,7 +38,12 @@ pub struct Divergence {
 impl Replay {
     /// Begins behind the leaves that a market comes from.
     pub fn resume(replica: Replica) -> Replay {
-        Replay { next_index: replica.next_index(), replica: Some(replica), expected: VecDeque::new() }
+        Replay {
+            next_index: replica.next_index(),
+            replica: Some(replica),
+            expected: VecDeque::new(),
+            foreign: 0,
+        }
     }
 
     /// Takes the next recorded leaf, and returns what it made happen if it is a command or the passing of
@@ -90,6 +97,7 @@ impl Replay {
             }
             Some(Fact::Tick(_)) => replica.tick(at),
             Some(Fact::StateRecorded(said)) if said.format != engine::SNAPSHOT_FORMAT => {
+                self.foreign += 1;
                 replica.record_foreign(said)
             }
             Some(Fact::StateRecorded(_)) => replica.record_state().0,
@@ -106,6 +114,11 @@ impl Replay {
     /// Returns the market as it is so far; none before the first leaf.
     pub fn replica(&self) -> Option<&Replica> {
         self.replica.as_ref()
+    }
+
+    /// Returns how many recorded states are in another version's form, so that nothing can be said of them.
+    pub fn foreign_states(&self) -> u64 {
+        self.foreign
     }
 
     /// Ends the replay, and returns the market as it is then; none if there was no leaf.

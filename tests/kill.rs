@@ -1,7 +1,8 @@
 //! A node that is killed again and again in the middle of a trading day loses nothing that it has acknowledged, takes
 //! nothing twice, and comes to the ledger of a day without any kill.
 //!
-//! `PARKWATT_KILLS` is how often it is killed, 20 times where it is not set; `PARKWATT_KILLS=200` takes some minutes.
+//! `PARKWATT_KILLS` is how often it is killed, half of the times with snapshots kept and half without; 20 times where it
+//! is not set. `PARKWATT_KILLS=200` takes some minutes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod node;
@@ -39,14 +40,31 @@ const KILLS_DEFAULT: usize = 20;
 const REPEATED: usize = 500;
 /// Segments are short, so that the day needs several and a kill can come between two.
 const SEGMENT_BYTES: u64 = 1 << 20;
+/// Behind how many leaves a snapshot is kept, where any are.
+const SNAPSHOT_LEAVES: u64 = 3_000;
 /// How long between two looks at how far the node is.
 const LOOK: Duration = Duration::from_millis(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
+    let kills = kills();
+    let without = day_with_kills(kills / 2, None).await;
+    assert_eq!((without.leaves.len() as u64, without.root.as_str()), (DEMO_SIZE, DEMO_ROOT));
+
+    let with = day_with_kills(kills - kills / 2, Some(SNAPSHOT_LEAVES)).await;
+    let records = with.records();
+    println!("{records} states recorded");
+    assert_eq!(with.leaves.len() as u64, DEMO_SIZE + records);
+    assert!(records >= DEMO_SIZE / (2 * SNAPSHOT_LEAVES), "{records} states recorded");
+}
+
+/// Trades a day on a node that is killed so often, and checks that nothing came of it but the ledger, which it
+/// returns.
+async fn day_with_kills(kills: usize, snapshot_leaves: Option<u64>) -> Recorded {
     let (park, strategy) = (Park::read(None).unwrap(), Strategy { seed: 42 });
     let mut config = node_config(&park, "data".as_ref());
     config.segment_bytes = SEGMENT_BYTES;
+    config.snapshot_leaves = snapshot_leaves.unwrap_or(config.snapshot_leaves);
     let begin = jiff::Timestamp::from_microsecond(begins_at(&park).0.try_into().unwrap()).unwrap();
     let args = ["--simulated-from", &begin.to_string()];
     let place = Arc::new(Place::with_config(&toml::to_string(&config).unwrap(), &args));
@@ -56,7 +74,7 @@ async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
 
     let node = place.start();
     let url = node.url();
-    let moments = moments();
+    let moments = moments(kills);
     let day_is_over = AtomicBool::new(false);
     let day = async {
         let traded = trade(&park, &market, strategy, &url).await;
@@ -74,7 +92,6 @@ async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
     let recorded = Recorded::read(&ledger);
     recorded.check_receipts(&tally);
     assert_eq!(recorded.state_hash, state_hash, "the replay's state is the live node's");
-    assert_eq!((recorded.leaves.len() as u64, recorded.root.as_str()), (DEMO_SIZE, DEMO_ROOT));
     let audited = node::audit("replay", &ledger);
     assert_eq!(audited.status.code(), Some(0), "{}", String::from_utf8_lossy(&audited.stdout));
     let repeated = recorded.check_repeats(&place).await;
@@ -84,6 +101,12 @@ async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
         moments.len() / 3,
         tally.receipts.len()
     );
+    recorded
+}
+
+/// Returns how often nodes are killed altogether.
+fn kills() -> usize {
+    env::var("PARKWATT_KILLS").map_or(KILLS_DEFAULT, |said| said.parse().unwrap())
 }
 
 /// Trades the day, and returns what was handed in, and the hash of the market's state at the end.
@@ -102,8 +125,7 @@ async fn trade(
 }
 
 /// Draws how large the ledger is each time that the node is killed.
-fn moments() -> Vec<u64> {
-    let kills = env::var("PARKWATT_KILLS").map_or(KILLS_DEFAULT, |said| said.parse().unwrap());
+fn moments(kills: usize) -> Vec<u64> {
     let mut drawn = 42_u64;
     let moment = || {
         drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -173,6 +195,12 @@ impl Recorded {
         }
         let replica = replay.finish().unwrap().unwrap();
         Recorded { leaves, root: scanned.tree.root().to_string(), state_hash: replica.market().state_hash() }
+    }
+
+    /// Returns how often the market's state was recorded.
+    fn records(&self) -> u64 {
+        let facts = self.leaves.iter().filter_map(|leaf| Leaf::decode(leaf.as_slice()).unwrap().fact);
+        facts.filter(|fact| matches!(fact, Fact::StateRecorded(_))).count() as u64
     }
 
     /// Checks that each receipt is true, and that nothing is recorded that has none, or twice.

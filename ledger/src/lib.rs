@@ -57,7 +57,8 @@ pub use rebuild::{
     compare, open_or_rebuild,
 };
 pub use snapshot::{
-    Snapshot, UnusableSnapshot, read_snapshot, read_snapshots, snapshot_path, snapshots_dir, write_snapshot,
+    SNAPSHOT_UNFINISHED, Snapshot, UnusableSnapshot, read_snapshot, read_snapshots, snapshot_path,
+    snapshots_dir, write_snapshot,
 };
 #[cfg(feature = "store")]
 pub use store::{IndexRow, Store, StoreError};

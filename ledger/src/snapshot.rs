@@ -19,7 +19,7 @@ const MAGIC: &[u8; 12] = b"pw-snapshot\x01";
 /// How many snapshots are kept.
 const KEPT: usize = 2;
 /// What a snapshot's file is called until it is whole.
-const UNFINISHED: &str = "next.snap.new";
+pub const SNAPSHOT_UNFINISHED: &str = "next.snap.new";
 /// What its file is called after its digits.
 const EXTENSION: &str = "snap";
 
@@ -60,7 +60,7 @@ pub fn write_snapshot(dir: &Path, snapshot: &Snapshot) -> Result<(), PathError> 
     let snapshots = snapshots_dir(dir);
     fs::create_dir_all(&snapshots).map_err(PathError::at(&snapshots))?;
     let path = snapshot_path(dir, snapshot.tree.size());
-    let unfinished = snapshots.join(UNFINISHED);
+    let unfinished = snapshots.join(SNAPSHOT_UNFINISHED);
     let written = File::create(&unfinished)
         .and_then(|mut file| file.write_all(&snapshot.encode()).and_then(|()| file.sync_all()));
     written.map_err(PathError::at(&unfinished))?;

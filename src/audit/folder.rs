@@ -9,13 +9,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use parkwatt_ledger::{COSIGNED_FILE, COSIGNED_UNFINISHED, CheckpointVerifier, Store, journal_dir};
+use parkwatt_ledger::{
+    COSIGNED_FILE, COSIGNED_UNFINISHED, CheckpointVerifier, SNAPSHOT_UNFINISHED, Store, journal_dir,
+};
 
 use super::{
     evidence::EVIDENCE,
     verdict::{Audit, Finding, KeySource},
 };
-use crate::host::VKEY_FILE;
+use crate::{host::VKEY_FILE, recovery::UNCHECKED_FILE};
 
 /// How much of a file is read at once.
 const CHUNK: usize = 1 << 20;
@@ -69,7 +71,11 @@ impl Folder {
                     contents.has_store = true;
                     look_at_store(&path, audit, &mut contents)?;
                 }
-                (VKEY_FILE | LOCK_FILE | COSIGNED_FILE | COSIGNED_UNFINISHED, Kind::File) => {}
+                ("snapshots", Kind::Folder) => look_at_snapshots(&path, audit, &mut contents)?,
+                (
+                    VKEY_FILE | LOCK_FILE | COSIGNED_FILE | COSIGNED_UNFINISHED | UNCHECKED_FILE,
+                    Kind::File,
+                ) => {}
                 (evidence, Kind::File) if evidence.starts_with(EVIDENCE) => {
                     let path = path.display();
                     audit.notes.push(format!(
@@ -205,6 +211,17 @@ fn look_at_store(folder: &Path, audit: &mut Audit, contents: &mut Contents) -> R
             Kind::File => {}
             Kind::Folder => look_at_store(&path, audit, contents)?,
             Kind::Other => does_not_belong(&path, audit, contents, kind),
+        }
+    }
+    Ok(())
+}
+
+/// What a snapshot says is compared with the journal later.
+fn look_at_snapshots(folder: &Path, audit: &mut Audit, contents: &mut Contents) -> Result<(), Finding> {
+    for (path, name, kind) in entries(folder)? {
+        let is_snapshot = name.ends_with(".snap") || name == SNAPSHOT_UNFINISHED;
+        if kind != Kind::File || !is_snapshot {
+            does_not_belong(&path, audit, contents, kind);
         }
     }
     Ok(())

@@ -265,6 +265,12 @@ impl Replaying<'_> {
 
     fn finish(mut self, audit: &mut Audit) {
         let Some(replay) = self.replay else { return };
+        if replay.foreign_states() > 0 {
+            audit.notes.push(format!(
+                "{} recorded states are in the form of another version of this program, and were not compared",
+                replay.foreign_states()
+            ));
+        }
         let market = match replay.finish() {
             Ok(Some(replica)) => replica,
             Ok(None) => return,

@@ -10,7 +10,9 @@ use std::{
     path::Path,
 };
 
-use parkwatt_ledger::{COSIGNED_FILE, CheckpointVerifier, Hash, Quorum, SignedCheckpoint, cosigned_notes};
+use parkwatt_ledger::{
+    COSIGNED_FILE, CheckpointVerifier, Hash, Quorum, SignedCheckpoint, cosigned_notes, read_snapshots,
+};
 use parkwatt_proto::StatementFile;
 use serde::Serialize;
 
@@ -45,6 +47,7 @@ pub(super) struct Expected {
 enum Origin {
     Given,
     Cosigned,
+    Snapshot,
 }
 
 /// Reads the checkpoint in a file: a signed note, or the note of a proof or of a retirement statement.
@@ -97,6 +100,16 @@ impl Expected {
                 }
             }
         }
+        for snapshot in
+            read_snapshots(folder, verifier).map_err(|problem| Finding::unreadable(problem.to_string()))?
+        {
+            match snapshot {
+                Ok(snapshot) => checkpoints.push((Origin::Snapshot, snapshot.checkpoint)),
+                Err(problem) => audit.find(Finding::tampered(format!(
+                    "{problem}. Nothing depends on a snapshot: the next start of the node leaves it out"
+                ))),
+            }
+        }
         Ok(Expected { checkpoints })
     }
 
@@ -127,6 +140,7 @@ impl Expected {
             let whose = match origin {
                 Origin::Given => "the checkpoint that was given",
                 Origin::Cosigned => "the file 'cosigned'",
+                Origin::Snapshot => "a snapshot",
             };
             let claimed = checkpoint.size();
             if claimed > size {

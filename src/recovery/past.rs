@@ -24,7 +24,7 @@ use tracing::{error, info, warn};
 use crate::index::index_rows;
 
 /// The file that says how often the past was begun to be read and not finished.
-const UNCHECKED_FILE: &str = "unchecked";
+pub const UNCHECKED_FILE: &str = "unchecked";
 /// After how many of these the past is read before anything else.
 const UNFINISHED_MAX: u32 = 3;
 /// How long it is read before the thread rests for as long.
