@@ -190,10 +190,98 @@ impl Views {
 
 #[cfg(test)]
 mod tests {
-    use parkwatt_engine::{Price, ZoneCharges};
+    use parkwatt_engine::{
+        CertificateClass, CertificateId, Clearing, Energy, LeafIndex, Matching, NewOrder, OrderId, ParticipantId,
+        Phase, Posting, Price, Purpose, Roles, Side, Trade, TradeId, ZoneCharges, ZoneId,
+    };
+    use sha2::{Digest, Sha256};
 
     use super::*;
     use crate::config::MarketFile;
+
+    /// Returns a picture with something of every kind in it.
+    fn full() -> Views {
+        let mut views = Views::new(MarketFile::default().constitution([1; 32]).unwrap());
+        let (slot, ann, eve) = (Slot(7), ParticipantId(0), ParticipantId(1));
+        for (name, key) in [("ann", 2), ("eve", 3)] {
+            views.participants.push(NewParticipant {
+                name: name.into(),
+                key: [key; 32],
+                meter_key: Some([key + 10; 32]),
+                zone: ZoneId(0),
+                roles: Roles { producer: true, consumer: true, operator: false, regulator: false },
+                pv_capacity_w: 1,
+                connection_capacity_w: 2,
+                credit_limit_fen: 3,
+            });
+        }
+        views.keys.insert([2; 32], KeyHolder::Owner(ann));
+        views.tariffs.push(NewTariffs {
+            version: 2,
+            effective_from: Slot(5),
+            zones: vec![ZoneCharges { base_wheeling: Price(1), wheeling_up: Price(2), wheeling_down: Price(3) }],
+            market_fee: Price(4),
+            bands: vec![TariffBand { from_quarter: 0, retail: Price(5), feed_in: Price(6) }],
+        });
+        let order = |position| OrderId { index: LeafIndex(9), position };
+        views.orders.placed(order(0), ann, NewOrder::resting(Side::Bid, slot, Price(9), Energy(10)));
+        views.orders.placed(order(1), eve, NewOrder::resting(Side::Offer, slot, Price(9), Energy(8)));
+        views.orders.placed(order(2), eve, NewOrder::resting(Side::Offer, slot, Price(9), Energy(1)));
+        views.orders.cancelled(order(2));
+        let certificate = CertificateId { slot, producer: eve, issue: 1 };
+        let trade = Trade {
+            id: TradeId(LeafIndex(12)),
+            slot,
+            bid: order(0),
+            offer: order(1),
+            buyer: ann,
+            seller: eve,
+            energy: Energy(8),
+            price: Price(9),
+            wheeling: Price::ZERO,
+            congestion: Price::ZERO,
+            fee: Price::ZERO,
+            tariff_version: 2,
+            matching: Matching::Continuous,
+        };
+        for event in [
+            Event::PhaseBegan { slot, phase: Phase::Continuous },
+            Event::AuctionCleared(Box::new(Clearing { slot, energy: Energy(1), ..Clearing::default() })),
+            Event::TradeMade(trade),
+            Event::TradeDelivered {
+                trade: trade.id,
+                slot,
+                buyer: ann,
+                seller: eve,
+                delivered: Energy(7),
+                seller_deviation: Energy(1),
+                buyer_deviation: Energy(0),
+                estimated: false,
+            },
+            Event::Posted(Posting {
+                from: Account::Participant(ann),
+                to: Account::Market,
+                amount: Worth(63),
+                purpose: Purpose::Payout,
+            }),
+            Event::CertificateIssued { certificate, energy: Energy(8), class: CertificateClass::Exported },
+        ] {
+            views.observe_event(&event);
+        }
+        views
+    }
+
+    /// If this fails because a type of the picture has changed, [`VIEWS_FORMAT`] must rise with it; what is found
+    /// stands beside it then.
+    #[test]
+    fn what_is_written_is_what_was_written_in_this_format() {
+        let bytes = full().to_bytes();
+        assert_eq!(Views::of_bytes(&bytes).unwrap().to_bytes(), bytes);
+        assert_eq!((VIEWS_FORMAT, hex::encode(&Sha256::digest(&bytes)[..8])), (1, "1606066b375fdeaf".to_owned()));
+        for len in 0..bytes.len() {
+            assert!(Views::of_bytes(&bytes[..len]).is_none(), "{len} bytes");
+        }
+    }
 
     #[test]
     fn a_slot_s_tariffs_are_those_of_the_last_version_that_has_begun() {
