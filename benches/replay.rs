@@ -5,7 +5,7 @@
 //! compares every leaf; beside it stands the checking of the same commands' signatures alone, on all cores.
 //! Excluded is the store: the audit's own figure is of the journal. Files were just written, so that they are
 //! read from memory. Recovery is measured in three parts, each with what the one before it does: reading, the
-//! engine, the whole node.
+//! engine, the whole node; and then from a snapshot, with one leaf behind it.
 
 mod measure;
 mod park;
@@ -24,10 +24,13 @@ use parkwatt::{
     host::{self, HostError},
     keys::NodeKeys,
     replay::Replay,
+    sequence::Work,
     wire,
 };
 use parkwatt_engine::Timestamp;
-use parkwatt_ledger::{CheckpointSigner, JournalOptions, Ledger, Origin, Reader, Signatures, journal_dir};
+use parkwatt_ledger::{
+    CheckpointSigner, JournalOptions, Ledger, Origin, Reader, Signatures, journal_dir, snapshot_path,
+};
 use parkwatt_proto::{COMMAND_TYPE, v1};
 
 /// A moment at which a slot's day begins.
@@ -53,6 +56,7 @@ fn main() {
         let rounds = effort.pick(5, 1);
         recorded.audit(what, rounds, &mut audits);
         recorded.recover(what, rounds, &mut recoveries);
+        recorded.resume(what, rounds, &mut recoveries);
     }
     audits.print();
     recoveries.print();
@@ -149,6 +153,24 @@ impl Recorded {
             let leaves = format!("{} in {:.3} s", self.leaves, took.as_secs_f64());
             table.row(&format!("{what}: {said}"), per_second(self.leaves, took), leaves, Some(budget));
         }
+    }
+
+    /// Opens a node whose snapshot has all that the ledger has, and one more leaf behind it.
+    fn resume(&self, what: &str, rounds: u32, table: &mut Table) {
+        let config = NodeConfig { snapshot_leaves: 1, ..self.config.clone() };
+        let hosted = host::open(&config, &self.keys, Clock::simulated(START), Path::new(PROGRAM));
+        let hosted = hosted.expect("the ledger can be opened");
+        let (done, recorded) = tokio::sync::oneshot::channel();
+        let queue = hosted.market.door.queue().expect("the market is open");
+        queue.put(Work::AdvanceTo { to: START, done }).expect("nothing else is in the queue");
+        recorded.blocking_recv().expect("the market goes on");
+        hosted.stop();
+        let snapshot = snapshot_path(&self.market_dir(), self.leaves.into());
+        let bytes = std::fs::metadata(&snapshot).expect("a snapshot was kept").len();
+
+        let opened = least(rounds, || timed(|| self.open_node()).0);
+        let size = format!("{:.1} bytes of snapshot a leaf", bytes as f64 / f64::from(self.leaves));
+        table.row(&format!("{what}: a node, from a snapshot"), per_second(self.leaves, opened), size, None);
     }
 
     fn read(&self) {

@@ -150,6 +150,8 @@ fn register(market: &MarketMetrics, registry: &mut Registry) {
     registry.register("group_len", help, market.group_len.clone());
     let help = "How long a group took to become durable";
     registry.register_with_unit("append_duration", help, Unit::Seconds, market.append_seconds.clone());
+    let help = "How long the market stood still to have its state recorded";
+    registry.register_with_unit("record_duration", help, Unit::Seconds, market.record_seconds.clone());
     registry.register("ledger_leaves", "Leaves of the ledger", market.leaves.clone());
     registry.register(
         "store_behind_leaves",

@@ -191,8 +191,8 @@ impl Views {
 #[cfg(test)]
 mod tests {
     use parkwatt_engine::{
-        CertificateClass, CertificateId, Clearing, Energy, LeafIndex, Matching, NewOrder, OrderId, ParticipantId,
-        Phase, Posting, Price, Purpose, Roles, Side, Trade, TradeId, ZoneCharges, ZoneId,
+        CertificateClass, CertificateId, Clearing, Energy, LeafIndex, Matching, NewOrder, OrderId,
+        ParticipantId, Phase, Posting, Price, Purpose, Roles, Side, Trade, TradeId, ZoneCharges, ZoneId,
     };
     use sha2::{Digest, Sha256};
 
@@ -219,7 +219,11 @@ mod tests {
         views.tariffs.push(NewTariffs {
             version: 2,
             effective_from: Slot(5),
-            zones: vec![ZoneCharges { base_wheeling: Price(1), wheeling_up: Price(2), wheeling_down: Price(3) }],
+            zones: vec![ZoneCharges {
+                base_wheeling: Price(1),
+                wheeling_up: Price(2),
+                wheeling_down: Price(3),
+            }],
             market_fee: Price(4),
             bands: vec![TariffBand { from_quarter: 0, retail: Price(5), feed_in: Price(6) }],
         });
@@ -277,7 +281,10 @@ mod tests {
     fn what_is_written_is_what_was_written_in_this_format() {
         let bytes = full().to_bytes();
         assert_eq!(Views::of_bytes(&bytes).unwrap().to_bytes(), bytes);
-        assert_eq!((VIEWS_FORMAT, hex::encode(&Sha256::digest(&bytes)[..8])), (1, "1606066b375fdeaf".to_owned()));
+        assert_eq!(
+            (VIEWS_FORMAT, hex::encode(&Sha256::digest(&bytes)[..8])),
+            (1, "1606066b375fdeaf".to_owned())
+        );
         for len in 0..bytes.len() {
             assert!(Views::of_bytes(&bytes[..len]).is_none(), "{len} bytes");
         }
