@@ -27,6 +27,7 @@ use crate::{
     index::index_rows,
     keys::{KeyError, NodeKeys},
     metrics::MarketMetrics,
+    recent::{Concerned, Recent},
     refusal::Refused,
     replay::{Divergence, Replay},
     sequence::{self, GroupLimits, Queue},
@@ -272,6 +273,8 @@ fn open_for_writing(
         checkpoint: RwLock::new(checkpoint),
         store: Some(store.clone()),
         stored: reached,
+        recent: Recent::new(ledger.size(), config.streams.kept_bytes_max),
+        concerned: Concerned::default(),
         metrics: metrics.clone(),
     });
     let limits = GroupLimits { commands_max: config.group_commands_max, bytes_max: config.group_bytes_max };
@@ -349,6 +352,8 @@ impl Recovery {
                 checkpoint: RwLock::new(checkpoint),
                 store: None,
                 stored: watch::channel(0).1,
+                recent: Recent::new(0, 0),
+                concerned: Concerned::default(),
                 metrics: MarketMetrics::default(),
             }),
             session_s_max: config.session_s_max,

@@ -16,6 +16,7 @@ pub mod sequence;
 pub mod clock;
 pub mod index;
 pub mod reads;
+pub mod recent;
 pub mod refusal;
 pub mod views;
 // How a node lives: its configuration and keys, recovery, start and end.
