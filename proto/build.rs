@@ -4,11 +4,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "parkwatt/v1/command.proto",
     "parkwatt/v1/outcome.proto",
     "parkwatt/v1/certificate.proto",
     "parkwatt/v1/leaf.proto",
+    "parkwatt/v1/execution.proto",
     "parkwatt/v1/exchange.proto",
     "parkwatt/v1/market_data.proto",
     "parkwatt/v1/account.proto",

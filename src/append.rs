@@ -17,15 +17,15 @@ use std::{
 
 use parkwatt_ledger::{Group, Ledger, SignedCheckpoint, Snapshot, Store, write_snapshot};
 use parkwatt_proto::v1;
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::{
     apply::Applied,
-    index::{BY_DIGEST, digest, index_rows},
+    index::{BY_DIGEST, digest, index_rows, participants},
     metrics::MarketMetrics,
     receipt::receipt_again,
+    recent::{Concerned, Happened, Recent},
     refusal::Refused,
     sequence::{PendingCommand, Queue},
     state::State,
@@ -48,6 +48,10 @@ pub struct Shared {
     pub store: Option<Store>,
     /// How many leaves `store` has: it is written behind the checkpoint.
     pub stored: watch::Receiver<u64>,
+    /// What became durable lately.
+    pub recent: Recent,
+    /// Who waits for what is about him.
+    pub concerned: Concerned,
     /// What is measured of the market.
     pub metrics: MarketMetrics,
 }
@@ -84,8 +88,8 @@ impl Appender {
         let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn({
-                let behind = shared.metrics.store_behind.clone();
-                move || write_behind(&work, &store, &stored, &queue, &behind)
+                let shared = shared.clone();
+                move || write_behind(&work, &store, &stored, &queue, &shared)
             })
             .expect("the system starts one thread for each store when the node starts");
         Appender { ledger, dir, shared, behind: Some(behind), thread: Some(thread), snapshot: None }
@@ -110,9 +114,10 @@ impl Appender {
         metrics.store_behind.inc_by(len_of(&group));
         {
             let mut views = self.shared.views.write().expect("no writer of the views panics and lives");
-            for applied in applied {
-                views.observe(applied);
-            }
+            let happened =
+                |applied: &Arc<Applied>| Happened { books: views.observe(applied), applied: applied.clone() };
+            let happened = applied.iter().map(happened).collect();
+            self.shared.recent.put(happened);
         }
         let mut checkpoint =
             self.shared.checkpoint.write().expect("no writer of a checkpoint panics and lives");
@@ -192,19 +197,21 @@ fn write_behind(
     store: &Store,
     stored: &watch::Sender<u64>,
     queue: &Queue,
-    behind: &Gauge,
+    shared: &Shared,
 ) {
     for work in work {
         match work {
             Behind::Group(group) => {
-                if let Err(problem) = store.apply(&group, &index_rows(&group)) {
+                let rows = index_rows(&group);
+                if let Err(problem) = store.apply(&group, &rows) {
                     // Nothing is lost: the journal has it, and the store is rebuilt from it at the next
                     // start.
                     error!(%problem, "the store cannot be written");
                     return;
                 }
                 stored.send_replace(group.end_index());
-                behind.dec_by(len_of(&group));
+                shared.concerned.tell(participants(&rows), group.end_index());
+                shared.metrics.store_behind.dec_by(len_of(&group));
             }
             Behind::LookUp(repeat) => look_up(store, queue, repeat.0),
         }

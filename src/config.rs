@@ -6,7 +6,7 @@ use parkwatt_engine as engine;
 use parkwatt_ledger::{Quorum, Witness};
 use serde::{Deserialize, Serialize};
 
-use crate::tls::TlsFiles;
+use crate::{reads::StreamLimits, tls::TlsFiles};
 
 /// How a node runs. Every field may be left out of the file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -59,6 +59,8 @@ pub struct NodeConfig {
     /// How long calls under way may take to end when the node is told to stop, in milliseconds. Default
     /// 5,000.
     pub drain_ms: u64,
+    /// What those who follow the market may take.
+    pub streams: StreamLimits,
     /// Where operators' tools find `/healthz`, `/readyz` and `/metrics`, over plain HTTP. Default: nowhere.
     pub admin_listen: Option<SocketAddr>,
     /// TLS; without it the node speaks plain HTTP/2. Default: none.
@@ -92,6 +94,7 @@ impl Default for NodeConfig {
             connection_calls_max: 256,
             keep_alive_s: 30,
             drain_ms: 5_000,
+            streams: StreamLimits::default(),
             admin_listen: None,
             tls: None,
             witnesses: Vec::new(),
@@ -131,6 +134,7 @@ impl NodeConfig {
         for (field, value, most) in counts {
             within(field, value, 1, most)?;
         }
+        self.streams.check()?;
         within("snapshot_leaves", self.snapshot_leaves, 1, 1 << 40)?;
         within("segment_bytes", self.segment_bytes, 64 << 10, 1 << 40)?;
         self.witnesses().map(drop)

@@ -27,6 +27,7 @@ use crate::{
     index::index_rows,
     keys::{KeyError, NodeKeys},
     metrics::MarketMetrics,
+    recent::{Concerned, Recent},
     recovery::{PastCheck, Recovered, Recovery, Suspicion, was_read},
     refusal::Refused,
     replay::Divergence,
@@ -300,6 +301,8 @@ fn open_for_writing(
         checkpoint: RwLock::new(checkpoint),
         store: Some(store.clone()),
         stored: reached,
+        recent: Recent::new(ledger.size(), config.streams.kept_bytes_max),
+        concerned: Concerned::default(),
         metrics: metrics.clone(),
     });
     let limits = GroupLimits {
@@ -354,6 +357,8 @@ fn read_only(
             checkpoint: RwLock::new(checkpoint),
             store: None,
             stored: watch::channel(0).1,
+            recent: Recent::new(0, 0),
+            concerned: Concerned::default(),
             metrics: MarketMetrics::default(),
         }),
         session_s_max: config.session_s_max,

@@ -77,6 +77,12 @@ pub fn leaf_of(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|index| u64::from_be_bytes(*index))
 }
 
+/// Returns the numbers of the participants about whom these rows find a leaf, perhaps several times.
+pub fn participants(rows: &[IndexRow]) -> impl Iterator<Item = u32> {
+    let number = |row: &IndexRow| row.key.first_chunk().map(|number| u32::from_be_bytes(*number));
+    rows.iter().filter(|row| row.index == BY_PARTICIPANT).filter_map(number)
+}
+
 /// Returns everything that a fact is about.
 fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
     let slot = |slot: u32| place(&About::Slot(slot));

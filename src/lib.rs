@@ -17,6 +17,7 @@ pub mod state;
 pub mod clock;
 pub mod index;
 pub mod reads;
+pub mod recent;
 pub mod refusal;
 pub mod views;
 // How a node lives: its configuration and keys, recovery, start and end.

@@ -20,7 +20,11 @@ use parkwatt_proto::v1::{
     market_data_server::MarketDataServer,
     simulation_server::{Simulation, SimulationServer},
 };
-use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+    task::JoinSet,
+};
 use tonic::{
     Request, Response, Status,
     transport::{Server, server::Router},
@@ -37,7 +41,7 @@ use crate::{
     host::{self, Door, HostError, Hosted, Market},
     keys::NodeKeys,
     metrics::{CallsLayer, Metrics},
-    reads::{AccountReads, LedgerReads, MarketDataReads},
+    reads::{AccountReads, LedgerReads, MarketDataReads, Streams},
     receive::{Receive, ReceiveLimits},
     refusal::Refused,
     sequence::Work,
@@ -149,7 +153,9 @@ impl Node {
             handshake: Duration::from_millis(self.config.handshake_ms),
         };
         let incoming = connections::accept(self.listener, limits, self.tls, metrics.connections.clone());
-        let server = router(&self.config, &self.market, &metrics).await;
+        let (end_streams, ending) = watch::channel(false);
+        let streams = Arc::new(Streams::new(self.config.streams, ending));
+        let server = router(&self.config, &self.market, &metrics, streams).await;
         let server = server.serve_with_incoming_shutdown(incoming, async {
             let _ = stopped.await;
         });
@@ -160,6 +166,8 @@ impl Node {
                 watched.stops.store(true, Ordering::Relaxed);
                 info!("stopping: calls under way may end, new ones are refused");
                 let _ = stopping.send(());
+                // They would never end by themselves; each says from where to go on.
+                end_streams.send_replace(true);
                 // OK because: one client that has not sent its preface would hold a graceful shutdown for
                 // ever.
                 let drain = Duration::from_millis(self.config.drain_ms);
@@ -187,6 +195,7 @@ async fn router(
     config: &NodeConfig,
     market: &Arc<Market>,
     metrics: &Metrics,
+    streams: Arc<Streams>,
 ) -> Router<Stack<CallsLayer, Identity>> {
     let limits = ReceiveLimits {
         payload_bytes_max: config.payload_bytes_max,
@@ -216,8 +225,11 @@ async fn router(
         .http2_keepalive_interval(Some(Duration::from_secs(config.keep_alive_s)))
         .layer(metrics.layer())
         .add_service(exchange)
-        .add_service(MarketDataServer::new(MarketDataReads(market.clone())))
-        .add_service(AccountServer::new(AccountReads(market.clone())))
+        .add_service(MarketDataServer::new(MarketDataReads {
+            market: market.clone(),
+            streams: streams.clone(),
+        }))
+        .add_service(AccountServer::new(AccountReads { market: market.clone(), streams }))
         .add_service(LedgerServer::new(LedgerReads(market.clone())))
         .add_service(health)
         .add_service(reflection)

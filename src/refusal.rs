@@ -61,6 +61,24 @@ pub enum Refused {
         /// When he may come again.
         retry_after: Duration,
     },
+    /// There are as many streams as there may be.
+    #[error("{whose} has {max} streams already; end one, or follow more slots in one")]
+    TooManyStreams {
+        /// Whose.
+        whose: &'static str,
+        /// The limit.
+        max: usize,
+    },
+    /// A stream had to end, and can be gone on with.
+    #[error("{}", end_of_stream(*why, field, *go_on_from))]
+    StreamEnded {
+        /// Why.
+        why: StreamEnd,
+        /// The field of the request that says from where to go on.
+        field: &'static str,
+        /// From where; none where the reader must begin anew.
+        go_on_from: Option<u64>,
+    },
     /// The node is ending, or its market has stopped.
     #[error("the market takes no more commands: the node is stopping")]
     Stopped,
@@ -70,6 +88,29 @@ pub enum Refused {
     /// The ledger could not be read.
     #[error("the ledger cannot be read: {0}")]
     Unreadable(String),
+}
+
+/// Why a stream had to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// Its reader left too much waiting for too long.
+    TooSlow,
+    /// His session is over.
+    SessionOver,
+    /// The node stops.
+    Stopping,
+}
+
+fn end_of_stream(why: StreamEnd, field: &str, go_on_from: Option<u64>) -> String {
+    let why = match why {
+        StreamEnd::TooSlow => "the stream was read too slowly",
+        StreamEnd::SessionOver => "the session is over; sign a new one",
+        StreamEnd::Stopping => "the node is stopping",
+    };
+    match go_on_from {
+        Some(from) => format!("{why}; go on with {field} = {from}"),
+        None => format!("{why}; begin anew, without {field}"),
+    }
 }
 
 impl Refused {
@@ -86,8 +127,12 @@ impl Refused {
             }
             Refused::NotPermitted(_) => Code::PermissionDenied,
             Refused::NotFound(_) => Code::NotFound,
-            Refused::Busy | Refused::TooOften { .. } => Code::ResourceExhausted,
-            Refused::Stopped => Code::Unavailable,
+            Refused::StreamEnded { why: StreamEnd::SessionOver, .. } => Code::Unauthenticated,
+            Refused::Busy | Refused::TooOften { .. } | Refused::TooManyStreams { .. } => {
+                Code::ResourceExhausted
+            }
+            Refused::StreamEnded { why: StreamEnd::TooSlow, .. } => Code::Aborted,
+            Refused::StreamEnded { why: StreamEnd::Stopping, .. } | Refused::Stopped => Code::Unavailable,
             Refused::ReadOnly(_) => Code::FailedPrecondition,
             Refused::Unreadable(_) => Code::Internal,
         }
@@ -106,9 +151,12 @@ impl Refused {
             Refused::NoSession(_) => "SESSION_REQUIRED",
             Refused::NotPermitted(_) => "NOT_PERMITTED",
             Refused::NotFound(_) => "NOT_FOUND",
+            Refused::StreamEnded { why: StreamEnd::SessionOver, .. } => "SESSION_REQUIRED",
+            Refused::StreamEnded { why: StreamEnd::TooSlow, .. } => "READ_TOO_SLOWLY",
+            Refused::TooManyStreams { .. } => "TOO_MANY_STREAMS",
             Refused::Busy => "QUEUE_FULL",
             Refused::TooOften { .. } => "TOO_OFTEN",
-            Refused::Stopped => "STOPPED",
+            Refused::StreamEnded { why: StreamEnd::Stopping, .. } | Refused::Stopped => "STOPPED",
             Refused::ReadOnly(_) => "READ_ONLY",
             Refused::Unreadable(_) => "LEDGER_UNREADABLE",
         }
@@ -135,7 +183,13 @@ impl From<Refused> for Status {
     fn from(refused: Refused) -> Status {
         let message = refused.to_string();
         let mut details = ErrorDetails::new();
-        details.set_error_info(refused.reason(), "parkwatt", HashMap::new());
+        let go_on = match &refused {
+            Refused::StreamEnded { field, go_on_from: Some(from), .. } => {
+                HashMap::from([((*field).to_owned(), from.to_string())])
+            }
+            _ => HashMap::new(),
+        };
+        details.set_error_info(refused.reason(), "parkwatt", go_on);
         if let Some(field) = refused.field() {
             details.add_bad_request_violation(field, message.as_str());
         }

@@ -200,7 +200,11 @@ mod tests {
         let settings = include_str!("config.rs").lines().filter_map(|line| line.strip_prefix("    pub "));
         let names = settings.filter_map(|setting| setting.split_once(": ")).map(|(name, _)| name);
         let is_plain = |name: &&str| !name.contains('(') && !["zones", "tariffs", "market"].contains(name);
-        for name in names.filter(is_plain) {
+        let of_streams = include_str!("reads/streams/limits.rs").lines();
+        let of_streams = of_streams.filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "));
+        let of_streams =
+            of_streams.map(|(name, _)| name).filter(is_plain).map(|name| format!("streams.{name}"));
+        for name in names.filter(is_plain).map(ToString::to_string).chain(of_streams) {
             let stands = |line: &&str| {
                 line.starts_with(&format!("{name} = ")) || line.starts_with(&format!("{name}."))
             };

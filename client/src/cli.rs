@@ -16,6 +16,7 @@ mod report;
 mod certificates;
 mod changes;
 mod enrolment;
+mod executions;
 mod keys;
 mod operator;
 mod proofs;
@@ -64,6 +65,7 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Book { at } => standing::book(*at, options).await,
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
         Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,
+        Command::Executions(asked) => executions::show(*asked, options).await,
         Command::Account => standing::account(options).await,
         Command::Statement(asked) => statement::statement(asked, options).await,
         Command::Certificates { action: Some(action), .. } => certificates::act(action, options).await,

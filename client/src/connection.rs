@@ -11,19 +11,20 @@ use parkwatt_proto::v1::ledger_client::LedgerClient;
 use parkwatt_proto::v1::market_data_client::MarketDataClient;
 use parkwatt_proto::v1::simulation_client::SimulationClient;
 use parkwatt_proto::v1::{
-    AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, Checkpoint, Depth, GetAccountRequest,
-    GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest, GetInclusionProofRequest,
-    GetIndicativeAuctionRequest, GetMarketRequest, GetProofRequest, GetRetirementRequest,
-    GetStatementRequest, IndicativeAuction, ListCertificatesRequest, ListCertificatesResponse,
-    ListEntriesRequest, ListEntriesResponse, ListOrdersRequest, ListSlotsRequest, ListTapeRequest,
-    ListTradesRequest, Market, Order, OwnTrade, Proof, Receipt, RetirementStatement, SignedCommand,
-    SignedSession, SlotSummary, Trade,
+    AccountStatement, AdvanceToRequest, AdvanceToResponse, Answer, Checkpoint, Depth, Execution,
+    GetAccountRequest, GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest,
+    GetInclusionProofRequest, GetIndicativeAuctionRequest, GetMarketRequest, GetProofRequest,
+    GetRetirementRequest, GetStatementRequest, IndicativeAuction, ListCertificatesRequest,
+    ListCertificatesResponse, ListEntriesRequest, ListEntriesResponse, ListOrdersRequest, ListSlotsRequest,
+    ListTapeRequest, ListTradesRequest, Market, MarketUpdate, Order, OwnTrade, Proof, Receipt,
+    RetirementStatement, SignedCommand, SignedSession, SlotSummary, StreamExecutionsRequest,
+    StreamMarketRequest, Trade,
 };
 use prost::Message;
 use tokio_stream::{Stream, StreamExt};
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::ClientError;
 use crate::error::innermost;
@@ -122,8 +123,7 @@ impl Connection {
         S: Stream<Item = SignedCommand> + Send + 'static,
     {
         let answers = self.answer(ExchangeClient::new(self.channel.clone()).submit_stream(commands).await)?;
-        let url = self.url.clone();
-        Ok(answers.map(move |answer| answer.map_err(|status| ClientError::from_status(&url, &status))))
+        Ok(self.read(answers))
     }
 
     /// Lets simulated time pass until a moment, in microseconds since 1970.
@@ -172,6 +172,39 @@ impl Connection {
     pub async fn tape(&self, market: &str, slot: Option<u32>, count: u32) -> Result<Vec<Trade>, ClientError> {
         let request = ListTapeRequest { market: market.to_owned(), slot, count };
         Ok(self.answer(self.market_data().list_tape(call(request)).await)?.trades)
+    }
+}
+
+/// Streams: what happens, as it becomes durable. None has a deadline.
+impl Connection {
+    /// Returns what changes in slots, from their snapshots on; [`crate::MarketPicture`] adds it up.
+    pub async fn stream_market(
+        &self,
+        request: StreamMarketRequest,
+    ) -> Result<impl Stream<Item = Result<MarketUpdate, ClientError>> + Send + Unpin + use<>, ClientError>
+    {
+        let updates = self.answer(self.market_data().stream_market(request).await)?;
+        Ok(self.read(updates))
+    }
+
+    /// Returns the caller's executions.
+    pub async fn stream_executions(
+        &self,
+        session: &SignedSession,
+        request: StreamExecutionsRequest,
+    ) -> Result<impl Stream<Item = Result<Execution, ClientError>> + Send + Unpin + use<>, ClientError> {
+        let request = carrying(Request::new(request), session);
+        let executions = self.answer(self.account_client().stream_executions(request).await)?;
+        Ok(self.read(executions))
+    }
+
+    /// Returns a stream, with what its failure means.
+    fn read<T: Send + 'static>(
+        &self,
+        stream: Streaming<T>,
+    ) -> impl Stream<Item = Result<T, ClientError>> + Send + Unpin + use<T> {
+        let url = self.url.clone();
+        stream.map(move |message| message.map_err(|status| ClientError::from_status(&url, &status)))
     }
 }
 
@@ -329,7 +362,10 @@ fn call<T>(message: T) -> Request<T> {
 
 /// Returns a request in the caller's own name.
 fn with_session<T>(message: T, session: &SignedSession) -> Request<T> {
-    let mut request = call(message);
+    carrying(call(message), session)
+}
+
+fn carrying<T>(mut request: Request<T>, session: &SignedSession) -> Request<T> {
     let session = MetadataValue::from_bytes(&session.encode_to_vec());
     request.metadata_mut().insert_bin(SESSION_METADATA, session);
     request

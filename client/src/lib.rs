@@ -35,6 +35,7 @@ mod error;
 mod key;
 mod signing;
 mod statement;
+mod streams;
 
 pub use claim::{UnprovedStatement, verify_statement};
 pub use connection::{Connection, Trust};
@@ -44,6 +45,7 @@ pub use key::{
 };
 pub use signing::{SESSION_LIFETIME_MAX, Signer};
 pub use statement::{Column, Figures, Payment, Statement};
+pub use streams::{MarketPicture, SlotPicture, account_change_nanos};
 
 /// How proofs and the file of a retirement statement are read.
 pub use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf, SignedCheckpoint};

@@ -62,6 +62,32 @@ fn a_schedule_with_a_refused_order_ends_with_1() {
 }
 
 #[test]
+fn executions_are_told_line_by_line() {
+    let filled = v1::OrderFilled { trade: Some(trade()), side: v1::Side::Offer.into() };
+    let filled = v1::Execution {
+        leaf_index: 0,
+        at_micros: NOW_MICROS,
+        kind: Some(v1::execution::Kind::Filled(filled)),
+    };
+    // The node's ledger has one entry.
+    let later = v1::Execution { leaf_index: 1, ..filled.clone() };
+    let owner = Owner::new(Script { executions: vec![filled, later], ..Script::default() });
+    let said = "       0  2026-06-01 11:00  sold       1.5 kWh, at 0.42 yuan/kWh, delivery 2026-06-01 12:00, \
+                order 40.0, trade 41\n";
+    assert_eq!(owner.table(&["executions"]), said);
+    assert_eq!(owner.table(&["executions", "--from", "1"]), "");
+    let output = owner.run(&["executions", "--output", "json"]);
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        line,
+        json!({
+            "leaf_index": 0, "at": "2026-06-01T03:00:00Z", "what": "sold", "slot": NOON, "energy_wh": 1_500,
+            "price_micros_per_kwh": 420_000, "trade_id": 41, "order_ids": ["40.0"],
+        })
+    );
+}
+
+#[test]
 fn a_schedule_beyond_the_market_s_maximum_is_not_sent() {
     let owner = Owner::new(Script::default());
     let (code, error) = owner.failure(&[&SELL[..], &["--until", "2026-06-03 12:00"]].concat());

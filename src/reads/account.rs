@@ -10,6 +10,7 @@ use super::{
     decimal, retirement, rows,
     session::{Reader, reader},
     statement::Statement,
+    streams::{self, Streams, Told},
 };
 use crate::{
     host::Market,
@@ -19,11 +20,16 @@ use crate::{
 };
 
 /// The service of what only the participant himself may know.
-pub struct AccountReads(pub Arc<Market>);
+pub struct AccountReads {
+    /// The market.
+    pub market: Arc<Market>,
+    /// Those who follow it.
+    pub streams: Arc<Streams>,
+}
 
 impl AccountReads {
     fn participant(&self, metadata: &MetadataMap) -> Result<ParticipantId, Refused> {
-        match reader(&self.0, metadata)? {
+        match reader(&self.market, metadata)? {
             Reader::Participant(id) => Ok(id),
             Reader::Founder => {
                 Err(Refused::NotPermitted("the founding operator's key has no account to read"))
@@ -39,7 +45,7 @@ impl Account for AccountReads {
         request: Request<v1::GetAccountRequest>,
     ) -> Result<Response<v1::AccountStatement>, Status> {
         let id = self.participant(request.metadata())?;
-        let views = self.0.views();
+        let views = self.market.views();
         let participant = &views.participants[id.0 as usize];
         let delivered = |is_his: fn(&TradeView, ParticipantId) -> bool| {
             let his = views.orders.trades_of(id).filter(|view| is_his(view, id));
@@ -75,7 +81,7 @@ impl Account for AccountReads {
         let id = self.participant(request.metadata())?;
         let request = request.into_inner();
         let count = rows(request.count)?;
-        let views = self.0.views();
+        let views = self.market.views();
         let wanted = |view: &&OrderView| !request.open_only || view.state == OrderState::Open;
         let orders = views.orders.of(id).filter(wanted).take(count).map(order).collect();
         Ok(Response::new(v1::ListOrdersResponse { orders }))
@@ -87,7 +93,7 @@ impl Account for AccountReads {
     ) -> Result<Response<v1::ListTradesResponse>, Status> {
         let id = self.participant(request.metadata())?;
         let count = rows(request.into_inner().count)?;
-        let views = self.0.views();
+        let views = self.market.views();
         let trades = views.orders.trades_of(id).take(count).map(|view| own_trade(view, id)).collect();
         Ok(Response::new(v1::ListTradesResponse { trades }))
     }
@@ -98,7 +104,7 @@ impl Account for AccountReads {
     ) -> Result<Response<v1::ListCertificatesResponse>, Status> {
         let id = self.participant(request.metadata())?;
         let count = rows(request.into_inner().count)?;
-        let views = self.0.views();
+        let views = self.market.views();
         let holdings = views.certificates.of(id).rev().take(count);
         let holdings = holdings.map(|(certificate, holding)| v1::CertificateHolding {
             certificate: Some(wire::certificate_id(certificate)),
@@ -138,12 +144,12 @@ impl Account for AccountReads {
         &self,
         request: Request<v1::GetRetirementRequest>,
     ) -> Result<Response<v1::RetirementStatement>, Status> {
-        let who = reader(&self.0, request.metadata())?;
+        let who = reader(&self.market, request.metadata())?;
         let number = request.into_inner().retirement;
-        let checkpoint = self.0.checkpoint();
-        self.0.store_with(checkpoint.size()).await?;
+        let checkpoint = self.market.checkpoint();
+        self.market.store_with(checkpoint.size()).await?;
         // A certificate can have a long history, and this thread shall answer others meanwhile.
-        let market = self.0.clone();
+        let market = self.market.clone();
         let drawn =
             tokio::task::spawn_blocking(move || retirement::statement(&market, &checkpoint, who, number));
         Ok(Response::new(drawn.await.map_err(|_| Refused::Stopped)??))
@@ -161,13 +167,25 @@ impl Account for AccountReads {
             let problem = format!("{until_micros} does not lie behind from_micros, {from_micros}");
             return Err(Refused::from(Malformed::new("until_micros", problem)).into());
         }
-        let statement = Statement::new(&self.0, id, Timestamp(from_micros)..Timestamp(until_micros));
-        self.0.store_with(statement.tree_size()).await?;
+        let statement = Statement::new(&self.market, id, Timestamp(from_micros)..Timestamp(until_micros));
+        self.market.store_with(statement.tree_size()).await?;
         // Of a factory's month this takes seconds, in which this thread shall answer others.
-        let market = self.0.clone();
+        let market = self.market.clone();
         let drawn = tokio::task::spawn_blocking(move || statement.parts(&market));
         let parts: Vec<_> = drawn.await.map_err(|_| Refused::Stopped)??.into_iter().map(Ok).collect();
         Ok(Response::new(tokio_stream::iter(parts)))
+    }
+
+    type StreamExecutionsStream = Told<v1::Execution>;
+
+    async fn stream_executions(
+        &self,
+        request: Request<v1::StreamExecutionsRequest>,
+    ) -> Result<Response<Self::StreamExecutionsStream>, Status> {
+        let (connection, metadata) = (request.remote_addr(), request.metadata().clone());
+        let (streams, market) = (&self.streams, &self.market);
+        let told = streams::executions::open(streams, market, connection, &metadata, request.get_ref())?;
+        Ok(Response::new(told))
     }
 }
 

@@ -2,15 +2,28 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use parkwatt_engine::{Clearing, Side, Slot, indicative};
+use parkwatt_engine::{Clearing, Side, Slot, Trade, indicative};
 use parkwatt_proto::v1::{self, market_data_server::MarketData};
 use tonic::{Request, Response, Status};
 
-use super::{check_market, rows};
-use crate::{host::Market, refusal::Refused, views::SlotView, wire};
+use super::{
+    check_market, rows,
+    streams::{self, Streams, Told},
+};
+use crate::{
+    host::Market,
+    refusal::Refused,
+    views::{SlotView, Views},
+    wire,
+};
 
 /// The service of what everybody may know.
-pub struct MarketDataReads(pub Arc<Market>);
+pub struct MarketDataReads {
+    /// The market.
+    pub market: Arc<Market>,
+    /// Those who follow it.
+    pub streams: Arc<Streams>,
+}
 
 #[tonic::async_trait]
 impl MarketData for MarketDataReads {
@@ -18,11 +31,11 @@ impl MarketData for MarketDataReads {
         &self,
         request: Request<v1::GetMarketRequest>,
     ) -> Result<Response<v1::Market>, Status> {
-        check_market(&self.0, &request.into_inner().market)?;
-        let views = self.0.views();
+        check_market(&self.market, &request.into_inner().market)?;
+        let views = self.market.views();
         Ok(Response::new(v1::Market {
             genesis: Some(wire::genesis(&views.config)),
-            now_micros: self.0.clock.now().0,
+            now_micros: self.market.clock.now().0,
             participants: u32::try_from(views.participants.len())
                 .expect("participants' numbers have 32 bits"),
             tree_size: views.tree_size,
@@ -35,45 +48,18 @@ impl MarketData for MarketDataReads {
         request: Request<v1::ListSlotsRequest>,
     ) -> Result<Response<v1::ListSlotsResponse>, Status> {
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
+        check_market(&self.market, &request.market)?;
         let count = u32::try_from(rows(request.count)?).expect("rows are at most 1,000");
         let range = Slot(request.from_slot)..Slot(request.from_slot.saturating_add(count));
-        let views = self.0.views();
-        let slots = views.slots.range(range).map(|(slot, view)| summary(&self.0, slot, view)).collect();
+        let views = self.market.views();
+        let slots = views.slots.range(range).map(|(slot, view)| summary(&self.market, slot, view)).collect();
         Ok(Response::new(v1::ListSlotsResponse { slots }))
     }
 
     async fn get_depth(&self, request: Request<v1::GetDepthRequest>) -> Result<Response<v1::Depth>, Status> {
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
-        let views = self.0.views();
-        let slot = Slot(request.slot);
-        // By side, zone and limit; bids are best where highest, so their key is turned round.
-        let mut levels: BTreeMap<(Side, u16, i64), v1::Level> = BTreeMap::new();
-        for view in views.orders.open_in(slot) {
-            let zone = views.participants[view.owner.0 as usize].zone;
-            let limit = view.order.limit.0;
-            let key = if view.order.side == Side::Bid { -limit } else { limit };
-            let level = levels.entry((view.order.side, zone.0, key)).or_insert_with(|| v1::Level {
-                zone: views.config.zones[usize::from(zone.0)].name.clone(),
-                limit_price_micros_per_kwh: limit,
-                ..v1::Level::default()
-            });
-            level.energy_wh += view.open_energy().0;
-            level.orders += 1;
-        }
-        let mut depth = v1::Depth {
-            slot: slot.0,
-            phase: phase(&self.0, slot, views.slots.get(slot)).into(),
-            ..v1::Depth::default()
-        };
-        for ((side, ..), level) in levels {
-            match side {
-                Side::Bid => depth.bids.push(level),
-                Side::Offer => depth.offers.push(level),
-            }
-        }
-        Ok(Response::new(depth))
+        check_market(&self.market, &request.market)?;
+        Ok(Response::new(depth(&self.market, &self.market.views(), Slot(request.slot))))
     }
 
     async fn get_indicative_auction(
@@ -81,11 +67,11 @@ impl MarketData for MarketDataReads {
         request: Request<v1::GetIndicativeAuctionRequest>,
     ) -> Result<Response<v1::IndicativeAuction>, Status> {
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
+        check_market(&self.market, &request.market)?;
         let slot = Slot(request.slot);
         let (phase, tree_size, book) = {
-            let views = self.0.views();
-            let phase = phase(&self.0, slot, views.slots.get(slot));
+            let views = self.market.views();
+            let phase = phase(&self.market, slot, views.slots.get(slot));
             let is_open = phase == v1::Phase::Auction;
             (phase, views.tree_size, is_open.then(|| (views.config_in(slot), views.book(slot))))
         };
@@ -103,18 +89,58 @@ impl MarketData for MarketDataReads {
         request: Request<v1::ListTapeRequest>,
     ) -> Result<Response<v1::ListTapeResponse>, Status> {
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
+        check_market(&self.market, &request.market)?;
         let count = rows(request.count)?;
-        let views = self.0.views();
+        let views = self.market.views();
         let trades = views.orders.trades().map(|view| &view.trade);
         let trades = trades.filter(|trade| request.slot.is_none_or(|slot| trade.slot.0 == slot));
-        let nameless =
-            |trade| v1::Trade { buyer: None, seller: None, bid: None, offer: None, ..wire::trade(trade) };
-        Ok(Response::new(v1::ListTapeResponse { trades: trades.take(count).map(nameless).collect() }))
+        Ok(Response::new(v1::ListTapeResponse { trades: trades.take(count).map(nameless_trade).collect() }))
+    }
+
+    type StreamMarketStream = Told<v1::MarketUpdate>;
+
+    async fn stream_market(
+        &self,
+        request: Request<v1::StreamMarketRequest>,
+    ) -> Result<Response<Self::StreamMarketStream>, Status> {
+        let connection = request.remote_addr();
+        let request = request.into_inner();
+        check_market(&self.market, &request.market)?;
+        Ok(Response::new(streams::market::open(&self.streams, &self.market, connection, &request)?))
     }
 }
 
-fn summary(market: &Market, slot: Slot, view: &SlotView) -> v1::SlotSummary {
+/// Returns the open orders of a slot, level by level.
+pub(super) fn depth(market: &Market, views: &Views, slot: Slot) -> v1::Depth {
+    // By side, zone and limit; bids are best where highest, so their key is turned round.
+    let mut levels: BTreeMap<(Side, u16, i64), v1::Level> = BTreeMap::new();
+    for view in views.orders.open_in(slot) {
+        let zone = views.participants[view.owner.0 as usize].zone;
+        let limit = view.order.limit.0;
+        let key = if view.order.side == Side::Bid { -limit } else { limit };
+        let level = levels.entry((view.order.side, zone.0, key)).or_insert_with(|| v1::Level {
+            zone: views.config.zones[usize::from(zone.0)].name.clone(),
+            limit_price_micros_per_kwh: limit,
+            ..v1::Level::default()
+        });
+        level.energy_wh += view.open_energy().0;
+        level.orders += 1;
+    }
+    let mut depth = v1::Depth {
+        slot: slot.0,
+        phase: phase(market, slot, views.slots.get(slot)).into(),
+        ..v1::Depth::default()
+    };
+    for ((side, ..), level) in levels {
+        match side {
+            Side::Bid => depth.bids.push(level),
+            Side::Offer => depth.offers.push(level),
+        }
+    }
+    depth
+}
+
+pub(super) fn summary(market: &Market, slot: Slot, view: &SlotView) -> v1::SlotSummary {
     v1::SlotSummary {
         slot: slot.0,
         phase: phase(market, slot, Some(view)).into(),
@@ -125,8 +151,13 @@ fn summary(market: &Market, slot: Slot, view: &SlotView) -> v1::SlotSummary {
     }
 }
 
+/// Who traded is nobody else's to know.
+pub(super) fn nameless_trade(trade: &Trade) -> v1::Trade {
+    v1::Trade { buyer: None, seller: None, bid: None, offer: None, ..wire::trade(trade) }
+}
+
 /// Which orders are one owner's is nobody else's to know.
-fn nameless(clearing: &Clearing) -> v1::AuctionCleared {
+pub(super) fn nameless(clearing: &Clearing) -> v1::AuctionCleared {
     v1::AuctionCleared { passed_over: Vec::new(), ..wire::auction(clearing) }
 }
 

@@ -6,10 +6,12 @@ mod market_data;
 mod retirement;
 mod session;
 mod statement;
+mod streams;
 
 pub use account::AccountReads;
 pub use ledger::LedgerReads;
 pub use market_data::MarketDataReads;
+pub use streams::{StreamLimits, Streams};
 
 use parkwatt_engine::{Money, Worth};
 

@@ -1,6 +1,6 @@
 //! Sessions: a participant's signed word that he reads for himself, carried by every private call.
 
-use parkwatt_engine::{KeyHolder, MICROS_PER_SECOND, ParticipantId, Timestamp};
+use parkwatt_engine::{KeyHolder, MICROS_PER_SECOND, ParticipantId, PublicKey, Timestamp};
 use parkwatt_proto::{SESSION_METADATA, SESSION_TYPE, v1};
 use prost::Message;
 use tonic::metadata::MetadataMap;
@@ -25,8 +25,35 @@ impl Reader {
     }
 }
 
+/// Who reads, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenSession {
+    /// Who.
+    pub reader: Reader,
+    /// The key that has signed it.
+    pub key: PublicKey,
+    expires_at: Timestamp,
+}
+
+impl OpenSession {
+    /// Returns whether it has not expired, and its key still speaks for the reader.
+    pub fn holds(&self, market: &Market) -> bool {
+        let holder = market.views().holder_of(&self.key);
+        let still_speaks = match self.reader {
+            Reader::Founder => holder == Some(KeyHolder::FoundingOperator),
+            Reader::Participant(id) => holder == Some(KeyHolder::Owner(id)),
+        };
+        still_speaks && market.clock.now() < self.expires_at
+    }
+}
+
 /// Returns who reads, by the session that `metadata` carries.
 pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused> {
+    session(market, metadata).map(|session| session.reader)
+}
+
+/// Returns the session that `metadata` carries.
+pub fn session(market: &Market, metadata: &MetadataMap) -> Result<OpenSession, Refused> {
     let carried =
         metadata.get_bin(SESSION_METADATA).ok_or(Refused::NoSession("the call carries no session"))?;
     let bytes = carried.to_bytes().map_err(|_| Refused::NoSession("the session is not valid base64"))?;
@@ -48,12 +75,13 @@ pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused
             "the session would last longer than this node allows; sign a shorter one",
         ));
     }
-    match market.views().holder_of(&key) {
-        Some(KeyHolder::FoundingOperator) => Ok(Reader::Founder),
-        Some(KeyHolder::Owner(id)) => Ok(Reader::Participant(id)),
-        Some(KeyHolder::Meter(_)) => Err(Refused::NotPermitted("a meter's key reads nothing")),
+    let reader = match market.views().holder_of(&key) {
+        Some(KeyHolder::FoundingOperator) => Reader::Founder,
+        Some(KeyHolder::Owner(id)) => Reader::Participant(id),
+        Some(KeyHolder::Meter(_)) => return Err(Refused::NotPermitted("a meter's key reads nothing")),
         Some(KeyHolder::Retired) | None => {
-            Err(Refused::UnknownKey { key, market: market.config.name.clone() })
+            return Err(Refused::UnknownKey { key, market: market.config.name.clone() });
         }
-    }
+    };
+    Ok(OpenSession { reader, key, expires_at: Timestamp(session.expires_at_micros) })
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use parkwatt_engine::{
     Account, Command, Event, KeyHolder, MarketConfig, NewParticipant, NewTariffs, OpenOrder, Outcome,
-    PublicKey, Slot, TariffBand, Worth,
+    ParticipantId, Price, PublicKey, Side, Slot, TariffBand, Worth, ZoneId,
 };
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,24 @@ pub use orders::{DeliveryView, OrderState, OrderView, Orders, TradeView};
 pub use slots::{SlotView, Slots};
 
 use crate::apply::{Applied, Cause};
+use orders::OrderChange;
+
+/// A change of one order in a slot's book, as everybody may know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookChange {
+    /// The slot.
+    pub slot: Slot,
+    /// The order's side.
+    pub side: Side,
+    /// Its owner's zone.
+    pub zone: ZoneId,
+    /// Its limit.
+    pub limit: Price,
+    /// How much more there is of it, in Wh.
+    pub energy: i64,
+    /// Whether it came (1), stayed (0) or went (-1).
+    pub orders: i32,
+}
 
 /// The number of the form in which [`Views::to_bytes`] writes: another one for every change of a type in it.
 pub const VIEWS_FORMAT: u32 = 1;
@@ -73,7 +91,9 @@ impl Views {
     }
 
     /// Draws what happened.
-    pub fn observe(&mut self, applied: &Applied) {
+    ///
+    /// Returns what changed in the books.
+    pub fn observe(&mut self, applied: &Applied) -> Vec<BookChange> {
         if let Cause::Command { request, outcome } = &applied.cause {
             self.observe_command(&request.key, &request.command, outcome);
         }
@@ -81,6 +101,18 @@ impl Views {
             self.observe_event(event);
         }
         self.tree_size = applied.index + applied.leaves.len() as u64;
+        let zone = |owner: ParticipantId| self.participants[owner.0 as usize].zone;
+        let changes = self.orders.take_changes().into_iter();
+        changes
+            .map(|OrderChange { owner, order, energy, orders }| BookChange {
+                slot: order.slot,
+                side: order.side,
+                zone: zone(owner),
+                limit: order.limit,
+                energy,
+                orders,
+            })
+            .collect()
     }
 
     /// Returns whose a key is; nobody's once another has taken its place.

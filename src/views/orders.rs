@@ -16,6 +16,20 @@ pub struct Orders {
     placed_by: BTreeMap<ParticipantId, Vec<OrderId>>,
     trades_of: BTreeMap<ParticipantId, Vec<TradeId>>,
     open_in: BTreeMap<Slot, BTreeSet<OrderId>>,
+    /// What changed in the books since it was last asked; no part of the picture.
+    #[serde(skip)]
+    changed: Vec<OrderChange>,
+}
+
+/// A change of an order in the book.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OrderChange {
+    pub(super) owner: ParticipantId,
+    pub(super) order: NewOrder,
+    /// How much more there is of it, in Wh.
+    pub(super) energy: i64,
+    /// Whether it came (1), stayed (0) or went (-1).
+    pub(super) orders: i32,
 }
 
 /// An order and what became of it.
@@ -87,9 +101,22 @@ impl OrderView {
             _ => Energy::ZERO,
         }
     }
+
+    fn change(&self, energy: i64, orders: i32) -> OrderChange {
+        OrderChange { owner: self.owner, order: self.order, energy, orders }
+    }
+}
+
+fn signed(energy: Energy) -> i64 {
+    i64::try_from(energy.0).expect("an order's energy is at most the market's, far below 2^63 Wh")
 }
 
 impl Orders {
+    /// Returns what changed in the books since this was last asked, in order.
+    pub(super) fn take_changes(&mut self) -> Vec<OrderChange> {
+        std::mem::take(&mut self.changed)
+    }
+
     /// Returns a participant's orders, newest first.
     pub fn of(&self, owner: ParticipantId) -> impl Iterator<Item = &OrderView> {
         self.placed_by.get(&owner).into_iter().flatten().rev().map(|id| &self.by_id[id])
@@ -136,6 +163,7 @@ impl Orders {
 
     pub(super) fn placed(&mut self, id: OrderId, owner: ParticipantId, order: NewOrder) {
         let view = OrderView { id, owner, order, traded: Energy::ZERO, state: OrderState::Open };
+        self.changed.push(view.change(signed(order.energy), 1));
         self.by_id.insert(id, view);
         self.placed_by.entry(owner).or_default().push(id);
         self.open_in.entry(order.slot).or_default().insert(id);
@@ -150,6 +178,7 @@ impl Orders {
     pub(super) fn replaced(&mut self, it: &Replacement, id: OrderId) {
         let view = self.by_id.get_mut(&it.order).expect("only orders that were placed are replaced");
         if id == it.order {
+            self.changed.push(view.change(signed(it.energy) - signed(view.order.energy), 0));
             view.order.energy = it.energy;
             return;
         }
@@ -196,6 +225,7 @@ impl Orders {
     fn fill(&mut self, id: OrderId, energy: Energy) {
         let view = self.by_id.get_mut(&id).expect("only orders that were placed trade");
         view.traded = view.traded.plus(energy);
+        self.changed.push(view.change(-signed(energy), 0));
         if view.traded == view.order.energy {
             self.close(id, OrderState::Filled);
         }
@@ -203,6 +233,9 @@ impl Orders {
 
     fn close(&mut self, id: OrderId, state: OrderState) {
         let view = self.by_id.get_mut(&id).expect("only orders that were placed are closed");
+        if view.state == OrderState::Open {
+            self.changed.push(view.change(-signed(view.open_energy()), -1));
+        }
         view.state = state;
         if let Some(open) = self.open_in.get_mut(&view.order.slot) {
             open.remove(&id);

@@ -131,6 +131,15 @@ impl MarketData for Liar {
     ) -> Result<Response<v1::ListTapeResponse>, Status> {
         unasked()
     }
+
+    type StreamMarketStream = tokio_stream::Empty<Result<v1::MarketUpdate, Status>>;
+
+    async fn stream_market(
+        &self,
+        _: Request<v1::StreamMarketRequest>,
+    ) -> Result<Response<Self::StreamMarketStream>, Status> {
+        unasked()
+    }
 }
 
 /// Lets somebody stand before a node who changes its answers, and returns where.

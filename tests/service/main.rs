@@ -6,7 +6,11 @@ mod commands;
 mod connections;
 mod ending;
 mod envelopes;
+mod executions;
+mod following;
 mod limits;
+#[path = "../machine/mod.rs"]
+mod machine;
 mod market;
 #[path = "../node/mod.rs"]
 mod node;

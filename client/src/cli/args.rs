@@ -12,6 +12,7 @@ mod order;
 mod statement;
 mod tariffs;
 
+use super::executions::Executions;
 use super::time::When;
 use super::values;
 
@@ -259,6 +260,16 @@ EXAMPLES:
         #[command(subcommand)]
         action: Option<Certificates>,
     },
+    /// Show what became of your orders, trades and certificates, line by line; --follow goes on as it happens
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt executions
+      everything until now, in the ledger's order
+  parkwatt executions --follow --from 1234
+      from entry 1234 on, and whatever happens; it reconnects, and loses nothing and shows nothing twice
+  parkwatt executions --follow --output json
+      one JSON document a line")]
+    Executions(Executions),
     /// Write an entry of the ledger to a file with its proof, which shows no other entry
     #[command(after_help = "\
 EXAMPLES:

@@ -136,6 +136,8 @@ pub fn finish(result: &Result<Report, Failure>, output: Output) -> ExitCode {
     let (written, code) = match result {
         Ok(report) => {
             let written = match output {
+                // It has said everything line by line.
+                _ if report.json.is_null() && report.text.is_empty() => Ok(()),
                 Output::Table | Output::Csv => write_line(io::stdout(), report.text.trim_end()),
                 Output::Json => write_line(io::stdout(), &format!("{:#}", report.json)),
             };

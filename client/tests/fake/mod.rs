@@ -51,6 +51,8 @@ pub struct Script {
     pub retirement: Option<RetirementStatement>,
     /// The parts of his statement.
     pub statement: Vec<StatementPart>,
+    /// What became of his orders.
+    pub executions: Vec<Execution>,
     /// The periods of which he asked for it.
     pub periods: Vec<GetStatementRequest>,
 }
@@ -207,6 +209,15 @@ impl MarketData for Services {
         let trades = tape.into_iter().filter(|trade| asked.is_none_or(|slot| slot == trade.slot)).collect();
         Ok(Response::new(ListTapeResponse { trades }))
     }
+
+    type StreamMarketStream = Pin<Box<dyn Stream<Item = Result<MarketUpdate, Status>> + Send>>;
+
+    async fn stream_market(
+        &self,
+        _: Request<StreamMarketRequest>,
+    ) -> Result<Response<Self::StreamMarketStream>, Status> {
+        Err(Status::unimplemented("nothing changes at this node"))
+    }
 }
 
 #[tonic::async_trait]
@@ -264,5 +275,17 @@ impl Account for Services {
         let parts = self.private(&request, |script| script.statement.clone())?.into_inner();
         self.0.lock().unwrap().periods.push(request.into_inner());
         Ok(Response::new(Box::pin(tokio_stream::iter(parts.into_iter().map(Ok)))))
+    }
+
+    type StreamExecutionsStream = Pin<Box<dyn Stream<Item = Result<Execution, Status>> + Send>>;
+
+    async fn stream_executions(
+        &self,
+        request: Request<StreamExecutionsRequest>,
+    ) -> Result<Response<Self::StreamExecutionsStream>, Status> {
+        let mut executions = self.private(&request, |script| script.executions.clone())?.into_inner();
+        let StreamExecutionsRequest { from_index, until_index } = request.into_inner();
+        executions.retain(|it| (from_index..until_index.unwrap_or(u64::MAX)).contains(&it.leaf_index));
+        Ok(Response::new(Box::pin(tokio_stream::iter(executions.into_iter().map(Ok)))))
     }
 }
