@@ -119,7 +119,8 @@ fn the_newest_two_are_kept_and_every_flipped_bit_is_found() {
     for at in [3, 8, 14] {
         write_snapshot(dir.path(), &snapshot(&log[at])).unwrap();
     }
-    let read = || read_snapshots(dir.path(), &verifier()).unwrap();
+    let verifier = verifier();
+    let read = || read_snapshots(dir.path(), &verifier).unwrap();
     let kept: Vec<Snapshot> = read().map(Result::unwrap).collect();
     assert_eq!(kept, [snapshot(&log[14]), snapshot(&log[8])]);
 
