@@ -47,10 +47,7 @@ impl Account for AccountReads {
         let id = self.participant(request.metadata())?;
         let views = self.market.views();
         let participant = &views.participants[id.0 as usize];
-        let delivered = |is_his: fn(&TradeView, ParticipantId) -> bool| {
-            let his = views.orders.trades_of(id).filter(|view| is_his(view, id));
-            his.map(|view| view.delivered().0).sum()
-        };
+        let delivered = views.orders.delivered(id);
         let mut certificates = Holding::default();
         for (_, holding) in views.certificates.of(id) {
             certificates.held += holding.held;
@@ -65,8 +62,8 @@ impl Account for AccountReads {
             balance_yuan: decimal(views.balance(LedgerAccount::Participant(id)))?,
             reserved_yuan: decimal(views.orders.reserved(id))?,
             credit_limit_fen: participant.credit_limit_fen,
-            bought_wh: delivered(|view, id| view.trade.buyer == id),
-            sold_wh: delivered(|view, id| view.trade.seller == id),
+            bought_wh: delivered.bought.0,
+            sold_wh: delivered.sold.0,
             certificates_held_wh: certificates.held,
             certificates_retired_wh: certificates.retired,
             certificates_bundled_wh: certificates.bundled,

@@ -17,7 +17,7 @@ use parkwatt_engine::{
 use serde::{Deserialize, Serialize};
 
 pub use certificates::{Certificates, Holding, NationalView};
-pub use orders::{DeliveryView, OrderState, OrderView, Orders, TradeView};
+pub use orders::{Delivered, DeliveryView, OrderState, OrderView, Orders, TradeView};
 pub use slots::{SlotView, Slots};
 
 use crate::apply::{Applied, Cause};
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(Views::of_bytes(&bytes).unwrap().to_bytes(), bytes);
         assert_eq!(
             (VIEWS_FORMAT, hex::encode(&Sha256::digest(&bytes)[..8])),
-            (1, "1606066b375fdeaf".to_owned())
+            (1, "655a26788332daf7".to_owned())
         );
         for len in 0..bytes.len() {
             assert!(Views::of_bytes(&bytes[..len]).is_none(), "{len} bytes");

@@ -8,14 +8,17 @@ use parkwatt_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Every order and trade, and who had part in them.
+/// Every order and trade of slots whose settlement is not final, and who had part in them. Of the others only the sums
+/// are kept: the ledger has them all, and memory does not grow with its age.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Orders {
     by_id: BTreeMap<OrderId, OrderView>,
     trades: BTreeMap<TradeId, TradeView>,
-    placed_by: BTreeMap<ParticipantId, Vec<OrderId>>,
-    trades_of: BTreeMap<ParticipantId, Vec<TradeId>>,
+    placed_by: BTreeMap<ParticipantId, BTreeSet<OrderId>>,
+    trades_of: BTreeMap<ParticipantId, BTreeSet<TradeId>>,
     open_in: BTreeMap<Slot, BTreeSet<OrderId>>,
+    in_slot: BTreeMap<Slot, (Vec<OrderId>, Vec<TradeId>)>,
+    final_sums: BTreeMap<ParticipantId, Delivered>,
     /// What changed in the books since it was last asked; no part of the picture.
     #[serde(skip)]
     changed: Vec<OrderChange>,
@@ -30,6 +33,15 @@ pub(super) struct OrderChange {
     pub(super) energy: i64,
     /// Whether it came (1), stayed (0) or went (-1).
     pub(super) orders: i32,
+}
+
+/// What was delivered to and by a participant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// As a buyer.
+    pub bought: Energy,
+    /// As a seller.
+    pub sold: Energy,
 }
 
 /// An order and what became of it.
@@ -86,6 +98,17 @@ pub struct DeliveryView {
     pub estimated: bool,
 }
 
+impl Delivered {
+    fn plus(self, view: &TradeView, participant: ParticipantId) -> Delivered {
+        let delivered = view.delivered();
+        if view.trade.buyer == participant {
+            Delivered { bought: self.bought.plus(delivered), ..self }
+        } else {
+            Delivered { sold: self.sold.plus(delivered), ..self }
+        }
+    }
+}
+
 impl TradeView {
     /// Returns what was delivered; nothing before settlement.
     pub fn delivered(&self) -> Energy {
@@ -127,6 +150,12 @@ impl Orders {
         self.trades_of.get(&owner).into_iter().flatten().rev().map(|id| &self.trades[id])
     }
 
+    /// Returns what was delivered to and by a participant, ever.
+    pub fn delivered(&self, participant: ParticipantId) -> Delivered {
+        let begin = self.final_sums.get(&participant).copied().unwrap_or_default();
+        self.trades_of(participant).fold(begin, |sum, view| sum.plus(view, participant))
+    }
+
     /// Returns all trades, newest first.
     pub fn trades(&self) -> impl Iterator<Item = &TradeView> {
         self.trades.values().rev()
@@ -165,7 +194,8 @@ impl Orders {
         let view = OrderView { id, owner, order, traded: Energy::ZERO, state: OrderState::Open };
         self.changed.push(view.change(signed(order.energy), 1));
         self.by_id.insert(id, view);
-        self.placed_by.entry(owner).or_default().push(id);
+        self.placed_by.entry(owner).or_default().insert(id);
+        self.in_slot.entry(order.slot).or_default().0.push(id);
         self.open_in.entry(order.slot).or_default().insert(id);
     }
 
@@ -203,8 +233,9 @@ impl Orders {
                 self.fill(trade.bid, trade.energy);
                 self.fill(trade.offer, trade.energy);
                 self.trades.insert(trade.id, TradeView { trade: *trade, delivery: None });
-                self.trades_of.entry(trade.buyer).or_default().push(trade.id);
-                self.trades_of.entry(trade.seller).or_default().push(trade.id);
+                self.trades_of.entry(trade.buyer).or_default().insert(trade.id);
+                self.trades_of.entry(trade.seller).or_default().insert(trade.id);
+                self.in_slot.entry(trade.slot).or_default().1.push(trade.id);
             }
             &Event::TradeDelivered {
                 trade, delivered, seller_deviation, buyer_deviation, estimated, ..
@@ -218,7 +249,25 @@ impl Orders {
                     self.close(id, OrderState::Expired);
                 }
             }
+            Event::PhaseBegan { slot, phase: Phase::Final } => self.conclude(*slot),
             _ => {}
+        }
+    }
+
+    /// Lets go of a slot whose settlement is final.
+    fn conclude(&mut self, slot: Slot) {
+        let (orders, trades) = self.in_slot.remove(&slot).unwrap_or_default();
+        for id in orders {
+            let view = self.by_id.remove(&id).expect("an order stands in one slot");
+            forget(&mut self.placed_by, view.owner, &id);
+        }
+        for id in trades {
+            let view = self.trades.remove(&id).expect("a trade stands in one slot");
+            for participant in [view.trade.buyer, view.trade.seller] {
+                let sum = self.final_sums.entry(participant).or_default();
+                *sum = sum.plus(&view, participant);
+                forget(&mut self.trades_of, participant, &id);
+            }
         }
     }
 
@@ -239,6 +288,16 @@ impl Orders {
         view.state = state;
         if let Some(open) = self.open_in.get_mut(&view.order.slot) {
             open.remove(&id);
+        }
+    }
+}
+
+/// Strikes out what was somebody's, and him with his last.
+fn forget<T: Ord>(lists: &mut BTreeMap<ParticipantId, BTreeSet<T>>, whose: ParticipantId, id: &T) {
+    if let Some(list) = lists.get_mut(&whose) {
+        list.remove(id);
+        if list.is_empty() {
+            lists.remove(&whose);
         }
     }
 }

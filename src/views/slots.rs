@@ -75,6 +75,7 @@ mod tests {
     use parkwatt_engine::{LeafIndex, Matching, NewOrder, OrderId, ParticipantId, Side, Trade, TradeId};
 
     use super::*;
+    use crate::views::Delivered;
 
     const SLOT: Slot = Slot(7);
 
@@ -136,5 +137,12 @@ mod tests {
         ] {
             assert_eq!(observe(event.clone()), expected, "{event:?}");
         }
+
+        // What is final is let go of, and its sums are kept.
+        let [buyer, seller] = [0, 1].map(ParticipantId);
+        assert_eq!((orders.of(buyer).count(), orders.of(seller).count(), orders.trades().count()), (0, 0, 0));
+        assert_eq!(orders.trades_of(buyer).count(), 0);
+        assert_eq!(orders.delivered(buyer), Delivered { bought: Energy(10), sold: Energy(0) });
+        assert_eq!(orders.delivered(seller), Delivered { bought: Energy(0), sold: Energy(10) });
     }
 }
