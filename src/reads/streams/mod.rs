@@ -240,8 +240,8 @@ mod tests {
         })
     }
 
-    async fn read(mut told: Told<Execution>) -> (u64, Status) {
-        let mut last = 0;
+    /// Reads behind the first `last`.
+    async fn read(mut told: Told<Execution>, mut last: u64) -> (u64, Status) {
         loop {
             match told.next().await.unwrap() {
                 Ok(execution) => {
@@ -261,7 +261,7 @@ mod tests {
         while told.waiting.sender_strong_count() > 0 {
             tokio::task::yield_now().await;
         }
-        let (last, status) = read(told).await;
+        let (last, status) = read(told, 0).await;
         assert_eq!(last, 50, "two bytes each, and 100 bytes of room");
         assert_eq!(status.code(), Code::Aborted);
         assert!(status.message().contains("go on with from_index = 51"), "{status}");
@@ -270,9 +270,10 @@ mod tests {
     #[tokio::test]
     async fn streams_end_when_the_node_stops() {
         let (stop, streams) = streams(StreamLimits::default());
-        let told = counting(&streams).unwrap();
+        let mut told = counting(&streams).unwrap();
+        assert_eq!(told.next().await.unwrap().unwrap().leaf_index, 1);
         stop.send(true).unwrap();
-        let (last, status) = read(told).await;
+        let (last, status) = read(told, 1).await;
         assert_eq!(status.code(), Code::Unavailable);
         assert!(status.message().contains(&format!("from_index = {}", last + 1)), "{status}");
     }
