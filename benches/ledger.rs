@@ -9,9 +9,7 @@
 //!
 //! How fast a ledger is read, verified and replayed is `benches/replay.rs`'s.
 
-mod disk;
 mod measure;
-mod park;
 mod rivals;
 
 use std::{
@@ -22,11 +20,17 @@ use std::{
     time::Duration,
 };
 
-use disk::Disk;
 use ed25519_dalek::SigningKey;
 use measure::{Effort, Table, nanos_each, timed};
-use park::Park;
-use parkwatt::{apply::Replica, index::index_rows, wire};
+use parkwatt::{
+    apply::Replica,
+    index::index_rows,
+    load::{
+        disk::Disk,
+        park::{self, Park},
+    },
+    wire,
+};
 use parkwatt_engine::Timestamp;
 use parkwatt_ledger::{
     CheckpointSigner, Group, Hash, HashReader, JournalOptions, Ledger, OpenError, Origin, Store, Tree,
@@ -248,7 +252,7 @@ fn bytes_on_disk(effort: Effort, dir: &Path) {
 fn record(dir: &Path, count: usize, group_len: usize, next: Next) {
     let operator = SigningKey::from_bytes(&[200; 32]);
     let mut park = Park::new();
-    let mut commands = park.enrolments(&mut park::signer(operator.clone()), START);
+    let mut commands = park.enrolments(&mut park::signer(operator.clone()), &park::zone(), START);
     commands.extend((0..count).map(|_| next(&mut park, START)));
     let market = park::constitution(&operator);
     let (mut replica, genesis) = Replica::found(market, START).expect("the configuration holds");

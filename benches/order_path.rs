@@ -16,10 +16,8 @@
 //! scheduler: look for a quiet machine, or give the bench precedence (`chrt --rr 1 cargo bench --bench
 //! order_path`).
 
-mod disk;
 mod measure;
 mod node;
-mod park;
 
 use std::{
     hint::black_box,
@@ -28,12 +26,20 @@ use std::{
 };
 
 use criterion::Criterion;
-use disk::Disk;
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use measure::{Budget, Effort, Table, nanos_each, timed};
 use node::Node;
-use park::{Park, SCHEDULE_LEN};
-use parkwatt::{apply::Replica, authenticate::authenticate, clock::Clock, receipt::receipt, wire};
+use parkwatt::{
+    apply::Replica,
+    authenticate::authenticate,
+    clock::Clock,
+    load::{
+        disk::Disk,
+        park::{self, Park, SCHEDULE_LEN},
+    },
+    receipt::receipt,
+    wire,
+};
 use parkwatt_engine::{MarketConfig, Request, Timestamp};
 use parkwatt_ledger::{CheckpointSigner, JournalOptions, Ledger, OpenError, Origin};
 use parkwatt_proto::{COMMAND_TYPE, pre_authentication_encoding, v1};
@@ -170,7 +176,7 @@ type Prepared = (Replica, Vec<(v1::SignedCommand, Request)>);
 fn prepare(commands: &[v1::SignedCommand]) -> Prepared {
     let config = park::constitution(&operator());
     let mut replica = Replica::found(config.clone(), START).expect("the configuration holds").0;
-    for signed in Park::new().enrolments(&mut park::signer(operator()), START) {
+    for signed in Park::new().enrolments(&mut park::signer(operator()), &park::zone(), START) {
         let request = admit(&config, &signed);
         replica.command(Timestamp(replica.last_at().0 + 1), signed, request);
     }

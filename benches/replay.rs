@@ -8,13 +8,11 @@
 //! engine, the whole node; and then from a snapshot, with one leaf behind it.
 
 mod measure;
-mod park;
 
 use std::{num::NonZero, path::Path, thread, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use measure::{Budget, Effort, Table, nanos_each, timed};
-use park::Park;
 use parkwatt::{
     apply::Replica,
     audit::{self, Depth, Outside, Task, Verdict},
@@ -23,6 +21,7 @@ use parkwatt::{
     config::NodeConfig,
     host::{self, HostError},
     keys::NodeKeys,
+    load::park::{self, Park},
     replay::Replay,
     sequence::Work,
     wire,
@@ -82,7 +81,7 @@ impl Recorded {
             operator_file: data.path().join("operator.pem"),
         };
         let mut park = Park::new();
-        let mut commands = park.enrolments(&mut park::signer(operator.clone()), START);
+        let mut commands = park.enrolments(&mut park::signer(operator.clone()), &park::zone(), START);
         commands.extend((0..count).map(|_| next(&mut park, START)));
 
         let market = park::constitution(&operator);

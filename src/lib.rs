@@ -39,6 +39,7 @@ pub mod witnessed;
 // Who trusts nobody, and who shows it all.
 pub mod audit;
 pub mod demo;
+pub mod load;
 
 /// The exit code of a node that cannot open its market.
 pub const EXIT_CANNOT_OPEN: u8 = 3;

@@ -1,31 +1,22 @@
-//! A real node in a process of its own, and a client at its port.
+//! A real node in a process of its own, in which everyone is enrolled, and a client at its port.
 //!
-//! Knows the node's command line and how the system accounts a process's time; does not know what is
-//! measured.
+//! Knows what commands must come to; does not know what is measured.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
+use std::{path::Path, time::Duration};
+
+use parkwatt::{
+    clock::Clock,
+    load::{
+        node::{NodeProcess, time_used, time_used_until_idle},
+        park::{Park, signer, zone},
+    },
 };
-
-use parkwatt::clock::Clock;
 use parkwatt_client::{Connection, read_key, v1};
 use tokio_stream::StreamExt;
 
-use crate::park::{Park, signer};
-
-/// How often a second Linux counts a process's time.
-const TICKS_PER_SECOND: u32 = 100;
-/// When a node has used no time for so long, it has nothing left to do.
-const IDLE: Duration = Duration::from_millis(300);
-
 /// A node, killed when it is dropped.
 pub struct Node {
-    process: Child,
-    /// Held, so that the node can go on to write to it.
-    _said: BufReader<ChildStdout>,
+    process: NodeProcess,
     /// A client's connection to it.
     pub connection: Connection,
 }
@@ -33,23 +24,13 @@ pub struct Node {
 impl Node {
     /// Starts a node that keeps its ledger in `data`, and enrols everyone.
     pub async fn start(data: &Path, park: &Park) -> Node {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_parkwattd"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the node's program was built with this one");
-        let mut said = BufReader::new(process.stdout.take().expect("the output is piped"));
-        let mut line = String::new();
-        said.read_line(&mut line).expect("the output can be read");
-        let url = line.split_whitespace().find(|word| word.starts_with("http://"));
-        let url = url.expect("a node begins by saying where it listens");
-        let connection = Connection::open(url).await.expect("the node answers");
-        let node = Node { process, _said: said, connection };
+        let process = NodeProcess::start(Path::new(env!("CARGO_BIN_EXE_parkwattd")), data);
+        let process = process.expect("the node's program was built with this one");
+        let connection = Connection::open(&process.url).await.expect("the node answers");
+        let node = Node { process, connection };
 
         let operator = read_key(&data.join("operator.pem")).expect("the node has made the operator's key");
-        for command in park.enrolments(&mut signer(operator), Clock::System.now()) {
+        for command in park.enrolments(&mut signer(operator), &zone(), Clock::System.now()) {
             node.submit(command).await;
         }
         node
@@ -76,34 +57,12 @@ impl Node {
         }
         assert_eq!(left, 0, "every command is answered");
         let answered = self.time_used();
-        let mut idle = answered;
-        loop {
-            tokio::time::sleep(IDLE).await;
-            let now = self.time_used();
-            if now == idle {
-                return [answered, idle].map(|at| at.saturating_sub(before));
-            }
-            idle = now;
-        }
+        let idle = time_used_until_idle(self.process.id()).await.expect("Linux tells a process's time");
+        [answered, idle].map(|at| at.saturating_sub(before))
     }
 
-    /// Returns the processor's time that the node has used, of all its threads, in hundredths of a second.
     fn time_used(&self) -> Duration {
-        let path = format!("/proc/{}/stat", self.process.id());
-        let stat = std::fs::read_to_string(path).expect("Linux tells a process's time");
-        // Behind the name, which may hold blanks: fields 3 and on; user and system time are fields 14 and 15.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u32 =
-            fields[11..13].iter().map(|field| field.parse::<u32>().expect("a time is a number")).sum();
-        Duration::from_secs(1) * ticks / TICKS_PER_SECOND
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        time_used(self.process.id()).expect("Linux tells a process's time")
     }
 }
 

@@ -11,6 +11,7 @@ use parkwatt::{
     demo::{self, DemoOptions},
     host::Door,
     keys::NodeKeys,
+    load::{self, LoadOptions},
     node::{Node, NodeError},
     settings,
     tls::Tls,
@@ -38,6 +39,9 @@ enum Command {
     /// Check a node's settings without starting it, or show what they come to.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Measure.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Compare a ledger's store with its journal; the node runs this before it opens a store.
     CheckStore {
         /// The market's folder, such as parkwatt-data/park.
@@ -45,6 +49,13 @@ enum Command {
         /// A snapshot, behind which alone they are compared.
         snapshot: Option<PathBuf>,
     },
+}
+
+#[derive(Subcommand)]
+enum BenchCommand {
+    /// Load a node with signed orders over real sockets: orders a second, latencies, its processor's time.
+    #[command(after_help = LOAD_EXAMPLES)]
+    Load(LoadOptions),
 }
 
 #[derive(Subcommand)]
@@ -64,6 +75,14 @@ Examples:
   PARKWATT_NODE_TLS='{certificate=\"a.pem\", key=\"b.pem\"}' parkwattd config check
 
 docs/node.toml has every setting with its default and what it is for.";
+
+const LOAD_EXAMPLES: &str = "\
+Examples:
+  parkwattd bench load                             a fresh node, which is removed again: half a minute
+  parkwattd bench load --rate 4000 --json          whether it keeps up with 4,000 orders a second
+  parkwattd bench load --dir /srv                  on that disk
+  parkwattd bench load --url http://127.0.0.1:7400 --operator-key parkwatt-data/operator.pem
+                                                   a node that runs already";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -107,8 +126,9 @@ struct ServeOptions {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // A demo says what it does by itself.
-    let level = if matches!(command, Command::Demo(_)) { "warn" } else { "warn,parkwatt=info" };
+    // A demo and a bench say by themselves what they do.
+    let level =
+        if matches!(command, Command::Demo(_) | Command::Bench(_)) { "warn" } else { "warn,parkwatt=info" };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)))
         .with_writer(std::io::stderr)
@@ -120,6 +140,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => serve(&options),
         Command::Config(ConfigCommand::Check(settings)) => check_config(&settings),
         Command::Config(ConfigCommand::Show(settings)) => show_config(&settings),
+        Command::Bench(BenchCommand::Load(options)) => load::run(&options),
         Command::CheckStore { dir, snapshot } => return audit::check_store(&dir, snapshot.as_deref()),
     };
     match done {

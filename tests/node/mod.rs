@@ -156,6 +156,11 @@ impl Node {
         self.child.try_wait().unwrap()
     }
 
+    /// Returns its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns its address as clients write it.
     pub fn url(&self) -> String {
         self.url.clone()

@@ -24,8 +24,10 @@ use crate::{
     wire::Malformed,
 };
 
-/// How many leaves are read at once.
+/// How many leaves are read at once, at most.
 const BATCH: usize = 64;
+/// After how many bytes of them a batch ends: a leaf can be a whole schedule, and there are many readers.
+const BATCH_BYTES: usize = 32 << 10;
 /// The request's field that says from where to go on.
 const FIELD: &str = "from_index";
 
@@ -92,8 +94,7 @@ impl Following {
     /// Tells everything about the reader that the store has.
     async fn tell_all(&mut self, outbox: &mut Outbox<v1::Execution>) -> Result<(), End> {
         loop {
-            let batch = self.batch()?;
-            let is_all = batch.len() < BATCH;
+            let (batch, is_all) = self.batch()?;
             for (index, leaf) in batch {
                 if self.until.is_some_and(|until| index >= until) {
                     return Ok(());
@@ -112,9 +113,19 @@ impl Following {
         }
     }
 
-    fn batch(&self) -> Result<Vec<(u64, Vec<u8>)>, Refused> {
+    /// Returns the next leaves about the reader, and whether the store has no more of them.
+    fn batch(&self) -> Result<(Vec<(u64, Vec<u8>)>, bool), Refused> {
         let about = About::Participant(self.id.0);
-        found_about(self.market.store()?, &about, self.from).take(BATCH).collect()
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for found in found_about(self.market.store()?, &about, self.from) {
+            let found = found?;
+            bytes += found.1.len();
+            batch.push(found);
+            if batch.len() == BATCH || bytes >= BATCH_BYTES {
+                return Ok((batch, false));
+            }
+        }
+        Ok((batch, true))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Streams: what becomes durable, told to those who follow it, each at his own pace.
 //!
-//! Each stream has a task that reads from what is at hand or from the store, and an outbox of so many bytes. Knows
+//! Each stream has a task, on a thread of theirs, that reads from what is at hand or from the store, and an outbox of so many bytes. Knows
 //! pace, places and ends; what is told, `market` and `executions` know. Keeps: a reader who is too slow is ended with
 //! a word from where he can go on; what waits for him is bounded, also behind that end, until he reads it or goes.
 
@@ -20,7 +20,10 @@ use std::{
 
 use parkwatt_engine::PublicKey;
 use prost::Message;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+};
 use tokio_stream::Stream;
 use tonic::Status;
 use tracing::info;
@@ -35,6 +38,8 @@ pub struct Streams {
     pub limits: StreamLimits,
     taken: Arc<Mutex<Taken>>,
     stopping: watch::Receiver<bool>,
+    /// A thread for all of them: however much they have to tell, whoever waits for a receipt does not wait for it.
+    thread: Option<Runtime>,
 }
 
 /// Who has a stream.
@@ -73,7 +78,10 @@ impl From<Refused> for End {
 impl Streams {
     /// Returns a node without streams; all that come end when `stopping` turns true.
     pub fn new(limits: StreamLimits, stopping: watch::Receiver<bool>) -> Streams {
-        Streams { limits, taken: Arc::default(), stopping }
+        let thread =
+            Builder::new_multi_thread().worker_threads(1).thread_name("streams").enable_time().build();
+        let thread = thread.expect("the system starts one thread for streams when the node starts");
+        Streams { limits, taken: Arc::default(), stopping, thread: Some(thread) }
     }
 
     /// Opens a stream for a connection, and a key if it needs one: `run` tells through the outbox until it has no
@@ -104,7 +112,8 @@ impl Streams {
         // Held until the end is there: it must not be missed.
         let held = outbox.messages.clone();
         let running = run(outbox);
-        tokio::spawn(async move {
+        let thread = self.thread.as_ref().expect("the thread ends with the streams");
+        thread.spawn(async move {
             if let Err(End::Because(why)) = running.await {
                 info!(?connection, %why, "a stream was ended");
                 let _ = ending.send(Status::from(why));
@@ -132,6 +141,15 @@ impl Streams {
             *taken.by.entry(*whose).or_default() += 1;
         }
         Ok(Place { whose, taken: self.taken.clone() })
+    }
+}
+
+impl Drop for Streams {
+    /// Ends the thread without waiting for it: this may be a thread that must not wait.
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.shutdown_background();
+        }
     }
 }
 
@@ -175,7 +193,10 @@ impl<T: Message> Outbox<T> {
             return Err(self.ended(StreamEnd::TooSlow));
         };
         self.go_on_from = then;
-        self.messages.send((message, permit)).map_err(|_| End::Gone)
+        self.messages.send((message, permit)).map_err(|_| End::Gone)?;
+        // Other streams come before the next message of this one.
+        tokio::task::yield_now().await;
+        Ok(())
     }
 
     /// Waits for something, unless nobody listens any more or the node stops.
@@ -240,8 +261,8 @@ mod tests {
         })
     }
 
-    async fn read(mut told: Told<Execution>) -> (u64, Status) {
-        let mut last = 0;
+    /// Reads behind the first `last`.
+    async fn read(mut told: Told<Execution>, mut last: u64) -> (u64, Status) {
         loop {
             match told.next().await.unwrap() {
                 Ok(execution) => {
@@ -261,7 +282,7 @@ mod tests {
         while told.waiting.sender_strong_count() > 0 {
             tokio::task::yield_now().await;
         }
-        let (last, status) = read(told).await;
+        let (last, status) = read(told, 0).await;
         assert_eq!(last, 50, "two bytes each, and 100 bytes of room");
         assert_eq!(status.code(), Code::Aborted);
         assert!(status.message().contains("go on with from_index = 51"), "{status}");
@@ -270,9 +291,10 @@ mod tests {
     #[tokio::test]
     async fn streams_end_when_the_node_stops() {
         let (stop, streams) = streams(StreamLimits::default());
-        let told = counting(&streams).unwrap();
+        let mut told = counting(&streams).unwrap();
+        assert_eq!(told.next().await.unwrap().unwrap().leaf_index, 1);
         stop.send(true).unwrap();
-        let (last, status) = read(told).await;
+        let (last, status) = read(told, 1).await;
         assert_eq!(status.code(), Code::Unavailable);
         assert!(status.message().contains(&format!("from_index = {}", last + 1)), "{status}");
     }

@@ -11,6 +11,7 @@ const BLOCK: usize = 4096;
 const FILE_BYTES: u64 = 64 << 20;
 
 /// A file whose every block is allocated and has been written.
+#[derive(Debug)]
 pub struct Disk {
     file: File,
     offset: u64,
