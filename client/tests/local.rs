@@ -16,6 +16,8 @@ fn parkwatt(home: &Path, args: &[&str]) -> Output {
         .env("TZ", "Asia/Shanghai")
         .env("PARKWATT_NODE", NOBODY)
         .env_remove("PARKWATT_KEY")
+        .env_remove("XDG_CONFIG_HOME")
+        .env("LC_ALL", "C")
         .output()
         .unwrap()
 }
@@ -160,6 +162,8 @@ fn a_closed_pipe_ends_the_command_quietly() {
         .args(["key", "show"])
         .env("HOME", home.path())
         .env_remove("PARKWATT_KEY")
+        .env_remove("XDG_CONFIG_HOME")
+        .env("LC_ALL", "C")
         .stdout(writer)
         .stderr(Stdio::piped())
         .output()

@@ -56,7 +56,7 @@ pub fn moment(text: &str, zone: &TimeZone) -> Result<u64, String> {
     }
     match Moment::parse(text, zone) {
         Ok(Moment::At(micros)) => Ok(micros),
-        Ok(Moment::TimeOfDay(_)) => Err(format!("the date is missing; {}", rule())),
+        Ok(Moment::TimeOfDay(_) | Moment::OnDay(..)) => Err(format!("the date is missing; {}", rule())),
         Err(problem) if problem.starts_with("a time is") => Err(rule().to_owned()),
         Err(problem) => Err(problem),
     }

@@ -7,27 +7,29 @@ use parkwatt_client::v1::PaymentKind;
 use parkwatt_client::{Column, Figures, Payment, Statement};
 use serde_json::{Map, Value, json};
 
-use super::args::{Options, Output, Statement as Asked};
-use super::desk::{Desk, key_file};
+use super::args::{Options, Statement as Asked};
+use super::desk::Desk;
 use super::period::Month;
 use super::quantity::{decimal_text, nanos_decimal, nanos_text};
 use super::report::{Failure, Report, facts, left, right, table, word};
 use super::time::{moment_rfc3339, moment_text, slot_date, slot_rfc3339, slot_text, zone_text};
+use super::unlock::own_key;
 
 /// What machines are told beside the columns: what was drawn and fed in beyond the trades.
 const GRID: [&str; 2] = ["grid_import_wh", "grid_export_wh"];
 
 /// Shows the caller's statement.
 pub async fn statement(asked: &Asked, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
     let [from, until] = period(asked, &desk)?;
-    let statement = desk.connection.statement(&desk.session(&key)?, from, until).await?;
-    let text = match options.output {
-        Output::Csv => csv(&statement),
-        Output::Table | Output::Json => text(&statement, asked.slots, &desk),
-    };
-    Ok(Report { json: json!({ "statement": document(&statement) }), text, refused: false })
+    let statement = desk.connection.statement(&desk.session(&key), from, until).await?;
+    Ok(Report {
+        json: json!({ "statement": document(&statement) }),
+        text: text(&statement, asked.slots, &desk),
+        refused: false,
+        csv: Some(csv(&statement)),
+    })
 }
 
 /// Returns the period that is asked for, in microseconds since 1970.
