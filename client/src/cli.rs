@@ -21,6 +21,7 @@ mod csv;
 mod desk;
 mod report;
 // The commands.
+mod autopilot;
 mod certificates;
 mod changes;
 mod enrolment;
@@ -33,6 +34,7 @@ mod statement;
 mod tariffs;
 mod trades;
 mod trading;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -80,10 +82,12 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::WithdrawCertificate(withdrawal) => operator::withdraw_certificate(withdrawal, options).await,
         Command::Sell(order) => trading::place(Side::Offer, *order, options).await,
         Command::Buy(order) => trading::place(Side::Bid, *order, options).await,
+        Command::Autopilot(asked) => autopilot::fly(asked, options).await,
         Command::Replace(replace) => changes::replace(*replace, options).await,
         Command::Cancel(cancel) => changes::cancel(cancel, options).await,
         Command::Orders { open, count } => standing::orders(*open, count.max, options).await,
         Command::Book { at } => standing::book(*at, options).await,
+        Command::Watch(asked) => watch::watch(asked, options).await,
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
         Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,
         Command::Account => standing::account(options).await,

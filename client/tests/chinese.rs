@@ -1,7 +1,9 @@
 //! What an owner sees of each answer, told in Chinese: no sentence of it is left in English.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[allow(dead_code, reason = "another test uses the rest of it")]
 mod fake;
+#[allow(dead_code, reason = "another test uses the rest of it")]
 mod owner;
 
 use fake::{NOON, Script};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod autopilot;
 mod certificates;
 mod enrolment;
 mod key;
@@ -13,12 +14,14 @@ mod order;
 mod profile;
 mod statement;
 mod tariffs;
+mod watch;
 
 use super::language::Language;
 use super::profiles::Profile;
 use super::time::When;
 use super::{surroundings, values};
 
+pub use autopilot::{AUTOPILOT_HELP, Autopilot};
 pub use certificates::{Certificates, Class, WithdrawCertificate};
 pub use enrolment::{Deposit, Enrol, PayOut, Role};
 pub use key::{Key, NewPassphrase};
@@ -26,6 +29,7 @@ pub use order::{Cancel, Conditions, Order, Replace, Side};
 pub use profile::ProfileAction;
 pub use statement::{STATEMENT_HELP, Statement};
 pub use tariffs::{PublishTariffs, TARIFFS_HELP};
+pub use watch::Watch;
 
 /// The address of a node on the same machine, which is the default.
 const NODE: &str = "http://127.0.0.1:7400";
@@ -72,7 +76,7 @@ pub struct Options {
     /// The profile to work with [default: the one in use; parkwatt profile --help]
     #[arg(long, global = true, value_name = "NAME", env = "PARKWATT_PROFILE")]
     pub profile: Option<String>,
-    /// The node's address [default: the profile's, or http://127.0.0.1:7400]
+    /// The node's address [default: the profile's, or port 7400 of this machine]
     #[arg(long, global = true, value_name = "URL", env = "PARKWATT_NODE")]
     pub node: Option<String>,
     /// The roots of an https node's certificate, as PEM [default: the profile's, or the system's]
@@ -224,6 +228,9 @@ EXAMPLES:
   parkwatt buy 40kWh --at 08:00 --until 16:00 --price 0.55 --fill-or-kill --all-or-none
       buys 40 kWh in every quarter hour of the shift at once, or nothing at all")]
     Buy(Order),
+    /// Sell by itself what a forecast expects, for as much as can be had, until you stop it
+    #[command(after_help = AUTOPILOT_HELP)]
+    Autopilot(Box<Autopilot>),
     /// Change the energy or the limit of an order
     ///
     /// The energy is what the order is for altogether, what has traded of it included. With the same limit
@@ -272,6 +279,15 @@ EXAMPLES:
         #[arg(long, value_name = "TIME", value_parser = values::when)]
         at: When,
     },
+    /// Watch a quarter hour's book, the day's prices, and your orders and trades, as they come
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt watch
+      the next quarter hour that can be traded; the arrows choose another one, q ends
+  parkwatt watch --at \"tomorrow 12:00\"
+  parkwatt watch --once --columns 120
+      one picture as text")]
+    Watch(Watch),
     /// Show your trades, or everybody's without names, newest first
     #[command(after_help = "\
 EXAMPLES:

@@ -3,16 +3,26 @@
 //! `{name}` is a value. The texts of the market's rejections are the contract's; their codes never change.
 
 mod advice;
+mod autopilot;
 mod failures;
 mod help;
 mod options;
 mod rejections;
 mod tables;
+mod watch;
 
 /// Returns every text in English and in Chinese.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let parts: [&[(&str, &str)]; 6] =
-        [help::TEXTS, options::TEXTS, tables::TEXTS, failures::TEXTS, advice::TEXTS, rejections::TEXTS];
+    let parts: [&[(&str, &str)]; 8] = [
+        help::TEXTS,
+        options::TEXTS,
+        autopilot::TEXTS,
+        watch::TEXTS,
+        tables::TEXTS,
+        failures::TEXTS,
+        advice::TEXTS,
+        rejections::TEXTS,
+    ];
     parts.into_iter().flatten().copied()
 }
 

@@ -26,7 +26,7 @@ pub fn rows(document: &Value) -> String {
             rows.push(row);
         }
     }
-    let mut headings: Vec<String> = Vec::new();
+    let mut headings: Vec<String> = if lists.len() > 1 { vec!["list".to_owned()] } else { Vec::new() };
     for row in &rows {
         headings.extend(row.keys().filter(|name| !headings.contains(name)).cloned().collect::<Vec<_>>());
     }

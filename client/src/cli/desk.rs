@@ -55,13 +55,26 @@ impl Desk {
     }
 
     /// Signs what is asked with a key, hands it in, and returns what became of it.
+    pub async fn submit(&self, key: &SigningKey, kind: Kind) -> Result<(outcome::Kind, Receipt), Failure> {
+        self.hand_in(&mut self.signer(key), kind).await
+    }
+
+    /// Returns a signer whose nonces lie above all that this key has used in commands of this program.
+    pub fn signer(&self, key: &SigningKey) -> Signer {
+        // Simulated time may stand still between commands, but each makes the ledger grow: their sum rises.
+        let nonce = self.now_micros.saturating_add(self.tree_size);
+        Signer::new(key.clone(), &self.genesis.market).after(nonce)
+    }
+
+    /// Signs what is asked, hands it in, and returns what became of it.
     ///
     /// Where no answer comes the same bytes are handed in again: the node answers them with the first
     /// receipt.
-    pub async fn submit(&self, key: &SigningKey, kind: Kind) -> Result<(outcome::Kind, Receipt), Failure> {
-        // Simulated time may stand still between commands, but each makes the ledger grow: their sum rises.
-        let nonce = self.now_micros.saturating_add(self.tree_size);
-        let mut signer = Signer::new(key.clone(), &self.genesis.market).after(nonce);
+    pub async fn hand_in(
+        &self,
+        signer: &mut Signer,
+        kind: Kind,
+    ) -> Result<(outcome::Kind, Receipt), Failure> {
         let command = signer.sign(kind, self.now_micros, COMMAND_LIFETIME);
         let mut receipt = self.connection.submit(command.clone()).await;
         for pause in RETRY_AFTER {

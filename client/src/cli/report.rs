@@ -88,7 +88,7 @@ impl fmt::Display for Failure {
 
 impl Failure {
     /// Returns the exit code; `parkwatt --help` lists them.
-    fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Rejected(_) => 1,
             Failure::Usage { .. } => 2,
@@ -120,7 +120,7 @@ impl Failure {
     }
 
     /// Returns the failure for people.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let what = match self {
             Failure::Rejected(rejection) => rejection_text(rejection),
             Failure::Usage { field, problem, .. } => format!("{field}: {}", say(problem)),
@@ -175,6 +175,18 @@ pub fn finish(result: &Result<Report, Failure>, output: Output) -> ExitCode {
         // OK because who closes the pipe early has read enough; what was asked is done all the same.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::from(5),
         _ => ExitCode::from(code),
+    }
+}
+
+/// Writes what a command that goes on has to say so far.
+///
+/// # Errors
+/// What the system said, where nobody reads it any more.
+pub fn tell(report: &Report, output: Output) -> io::Result<()> {
+    match output {
+        Output::Table => write_line(io::stdout(), language().say_lines(&report.text).trim_end()),
+        Output::Json => write_line(io::stdout(), &report.json.to_string()),
+        Output::Csv => write_line(io::stdout(), csv::rows(&report.json).trim_end()),
     }
 }
 
@@ -321,14 +333,9 @@ pub fn shell_word(word: &str) -> String {
 
 /// Returns a command for people to run next, with the key and the profile that they named.
 pub fn next_command(command: &str, options: &Options) -> String {
-    let mut command = command.to_owned();
-    if let Some(file) = &options.key {
-        command += &format!(" --key {}", shell_word(&file.display().to_string()));
-    }
-    if let Some(profile) = &options.profile {
-        command += &format!(" --profile {}", shell_word(profile));
-    }
-    command
+    let key = options.key.as_ref().map(|file| format!(" --key {}", shell_word(&file.display().to_string())));
+    let profile = options.profile.as_ref().map(|profile| format!(" --profile {}", shell_word(profile)));
+    [command.to_owned()].into_iter().chain(key).chain(profile).collect()
 }
 
 /// Writes a text and ends its line.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Options, Statement as Asked};
 use super::desk::Desk;
+use super::language::say;
 use super::period::Month;
 use super::quantity::{decimal_text, nanos_decimal, nanos_text};
 use super::report::{Failure, Report, facts, left, right, table, word};
@@ -124,11 +125,11 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
         ("account", format!("{} (participant {})", statement.name, statement.participant)),
         (
             "period",
-            format!(
+            say(&format!(
                 "from {} until {} ({zone})",
                 moment(statement.from_micros),
                 moment(statement.until_micros)
-            ),
+            )),
         ),
         ("opening balance", nanos_text(statement.opening_nanos)),
         ("closing balance", nanos_text(statement.closing_nanos)),
@@ -145,7 +146,7 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
     if !rows.is_empty() {
         let paid: i128 = statement.payments.iter().map(|payment| payment.nanos).sum();
         let amount = statement.figures.get(Column::Amount) + paid;
-        let mut total = row("total".to_owned(), &statement.figures);
+        let mut total = row(say("total"), &statement.figures);
         total[AMOUNT_AT] = yuan(amount);
         rows.push(total);
     }
@@ -207,7 +208,7 @@ fn row(of: String, figures: &Figures) -> Vec<String> {
 }
 
 fn payment_row(payment: &Payment, desk: &Desk) -> Vec<String> {
-    let of = format!("{} {}", payment_word(payment), moment_text(payment.at_micros, &desk.zone));
+    let of = format!("{} {}", say(&payment_word(payment)), moment_text(payment.at_micros, &desk.zone));
     let mut cells = vec![String::new(); HEADINGS.len() + 1];
     cells[0] = of;
     cells[AMOUNT_AT] = yuan(payment.nanos);

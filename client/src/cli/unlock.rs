@@ -51,19 +51,18 @@ pub fn opened(path: &Path, options: &Options) -> Result<(SigningKey, Option<Stri
 
 /// Returns a new passphrase: the one in `file`, or what is typed twice alike.
 pub fn new_passphrase(file: Option<&PathBuf>, path: &Path) -> Result<String, Failure> {
-    let passphrase = match file {
-        Some(file) => passphrase_in(file, "--new-passphrase-file")?,
-        None => {
-            let first = asked("New passphrase: ", path)?;
-            if asked("The same once more: ", path)? != first {
-                return Err(Failure::Usage {
-                    field: "passphrase",
-                    problem: "the two are not the same".to_owned(),
-                    next: "Nothing was changed; run the command again.".to_owned(),
-                });
-            }
-            first
+    let passphrase = if let Some(file) = file {
+        passphrase_in(file, "--new-passphrase-file")?
+    } else {
+        let first = asked("New passphrase: ", path)?;
+        if asked("The same once more: ", path)? != first {
+            return Err(Failure::Usage {
+                field: "passphrase",
+                problem: "the two are not the same".to_owned(),
+                next: "Nothing was changed; run the command again.".to_owned(),
+            });
         }
+        first
     };
     if passphrase.chars().count() < LETTERS_MIN {
         return Err(Failure::Usage {

@@ -2,6 +2,9 @@
 //!
 //! Knows how they are written; what is wrong with one is said as a rule.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use parkwatt_client::v1;
 
 use super::period;
@@ -27,6 +30,15 @@ pub fn moment(text: &str) -> Result<Moment, String> {
 /// Returns any moment that says its date, in microseconds since 1970.
 pub fn dated_moment(text: &str) -> Result<u64, String> {
     period::moment(text, &surroundings::zone())
+}
+
+/// Returns a length of time, more than none.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let length = text.parse::<SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok());
+    match length {
+        Some(length) if !length.is_zero() => Ok(length),
+        _ => Err("a length of time is a number and a unit, such as 30s, 5m or 6h".to_owned()),
+    }
 }
 
 /// Returns a name tag.

@@ -11,8 +11,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "使用的配置 [默认: 正在使用的; parkwatt profile --help]",
     ),
     (
-        "The node's address [default: the profile's, or http://127.0.0.1:7400]",
-        "节点地址 [默认: 配置中的, 或 http://127.0.0.1:7400]",
+        "The node's address [default: the profile's, or port 7400 of this machine]",
+        "节点地址 [默认: 配置中的, 或本机 7400 端口]",
     ),
     (
         "The roots of an https node's certificate, as PEM [default: the profile's, or the system's]",
