@@ -96,12 +96,18 @@ async fn waited(every: Duration) -> bool {
     }
 }
 
-/// Returns whether trouble passes by itself: a node that is away, or busy, comes back.
+/// Returns whether trouble passes by itself: a node that is away, or busy, comes back, and what came too late
+/// is looked at again.
 fn goes_on(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::Client(ClientError::Unreachable { .. } | ClientError::Refused { retry_after: Some(_), .. })
-    )
+    match failure {
+        Failure::Client(
+            ClientError::Unreachable { .. } | ClientError::Refused { retry_after: Some(_), .. },
+        ) => true,
+        Failure::Rejected(rejection) => {
+            ["NONCE_MUST_RISE", "COMMAND_MUST_NOT_HAVE_EXPIRED"].contains(&rejection.code.as_str())
+        }
+        _ => false,
+    }
 }
 
 fn waiting(failure: &Failure, every: Duration) -> Report {

@@ -41,7 +41,8 @@ pub fn opened(path: &Path, options: &Options) -> Result<(SigningKey, Option<Stri
     }
     let mut tries = 1;
     loop {
-        let passphrase = asked(&format!("Passphrase of {}: ", path.display()), path)?;
+        let again = if tries == 1 { "" } else { "That does not open it. " };
+        let passphrase = asked(&format!("{again}Passphrase of {}:", path.display()), path)?;
         match read_sealed_key(path, &passphrase) {
             Err(ClientError::PassphraseWrong { .. }) if tries < TRIES => tries += 1,
             read => return Ok((read?, Some(passphrase))),
@@ -54,8 +55,8 @@ pub fn new_passphrase(file: Option<&PathBuf>, path: &Path) -> Result<String, Fai
     let passphrase = if let Some(file) = file {
         passphrase_in(file, "--new-passphrase-file")?
     } else {
-        let first = asked("New passphrase: ", path)?;
-        if asked("The same once more: ", path)? != first {
+        let first = asked("New passphrase:", path)?;
+        if asked("The same once more:", path)? != first {
             return Err(Failure::Usage {
                 field: "passphrase",
                 problem: "the two are not the same".to_owned(),
@@ -101,5 +102,5 @@ fn asked(prompt: &str, path: &Path) -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(nobody());
     }
-    rpassword::prompt_password(say(prompt)).map_err(|_| nobody())
+    rpassword::prompt_password(say(prompt) + " ").map_err(|_| nobody())
 }

@@ -54,6 +54,12 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Correct the file; parkwatt autopilot --help shows one.",
         "请更正文件; parkwatt autopilot --help 有示例。",
     ),
+    ("line {number}: {problem}", "第 {number} 行: {problem}"),
+    ("the heading is time,kwh or time,wh or time,kw", "标题行应为 time,kwh 或 time,wh 或 time,kw"),
+    ("this quarter hour stands there already", "该时段已经出现过"),
+    ("{line} is not a time, a comma and a number", "{line} 不是时间、逗号和数字"),
+    ("{time} lacks its date, such as \"2026-06-01 12:00\"", "{time} 缺少日期, 例如 \"2026-06-01 12:00\""),
+    ("{energy} is no number of at least 0, such as 1.8", "{energy} 不是至少为 0 的数, 例如 1.8"),
     ("it is a number of degrees between {least} and {most}", "它是 {least} 与 {most} 之间的度数"),
     (
         "a length of time is a number and a unit, such as 30s, 5m or 6h",

@@ -137,6 +137,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("There are no profiles yet: parkwatt profile add --help", "还没有配置文件: parkwatt profile add --help"),
     // What is done.
     (
+        "Order {order} keeps its place: {energy} altogether, at {limit}. {traded} traded at once:",
+        "委托 {order} 保持原位: 总量 {energy}, 限价 {limit}。立即成交 {traded}:",
+    ),
+    (
+        "Order {order} is replaced by order {new}: {energy} altogether, at {limit}. {traded} traded at once:",
+        "委托 {order} 已由 {new} 取代: 总量 {energy}, 限价 {limit}。立即成交 {traded}:",
+    ),
+    (
         "Keep the file: who has it acts in your name; without it nobody can, not even to rotate it.",
         "请保管好此文件: 持有者可以以您的名义行事; 没有它谁也不能, 连更换密钥也不行。",
     ),
