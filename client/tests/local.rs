@@ -123,10 +123,20 @@ fn a_missing_key_is_answered_with_how_to_make_one() {
 #[test]
 fn every_command_has_help_with_examples() {
     let home = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 29] = [
         &["key", "new"],
         &["key", "show"],
         &["key", "rotate"],
+        &["key", "encrypt"],
+        &["key", "decrypt"],
+        &["profile", "add"],
+        &["profile", "list"],
+        &["profile", "use"],
+        &["profile", "remove"],
+        &["autopilot"],
+        &["watch"],
+        &["completions"],
+        &["man"],
         &["enrol"],
         &["deposit"],
         &["sell"],

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,7 +43,7 @@ impl Machine {
             .env("LC_ALL", "C")
             .env_remove("XDG_CONFIG_HOME")
             .envs(variables.iter().copied())
-            .stdin(std::process::Stdio::null())
+            .stdin(Stdio::null())
             .output()
             .unwrap()
     }
@@ -95,6 +96,37 @@ fn a_key_is_put_under_a_passphrase_which_is_changed_and_taken_off() {
     );
     assert!(holds(&key, "BEGIN PRIVATE KEY"));
     assert_eq!(machine.json(&["key", "show"])["key"]["public_key"], public_key);
+}
+
+#[test]
+fn a_passphrase_is_asked_for_on_the_terminal_where_script_makes_one() {
+    let machine = Machine::new();
+    let passphrase = machine.file("passphrase", "sunny afternoon");
+    machine.json(&["key", "new", "--new-passphrase-file", &passphrase]);
+    let command = format!("'{}' key show --output json", env!("CARGO_BIN_EXE_parkwatt"));
+    let terminal = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("HOME", machine.home.path())
+        .env("LC_ALL", "C")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("PARKWATT_PASSPHRASE_FILE")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut terminal) = terminal else { return };
+    let (mut typed, mut shown) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
+    let mut said = Vec::new();
+    for (prompt, answer) in [("Passphrase of ", "wrong"), ("That does not open it.", "sunny afternoon")] {
+        let mut byte = [0];
+        while !String::from_utf8_lossy(&said).contains(prompt) {
+            assert_eq!(shown.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
+            said.extend(byte);
+        }
+        writeln!(typed, "{answer}").unwrap();
+    }
+    shown.read_to_end(&mut said).unwrap();
+    assert!(terminal.wait().unwrap().success(), "{}", String::from_utf8_lossy(&said));
+    assert!(String::from_utf8_lossy(&said).contains("\"encrypted\": true"));
 }
 
 #[test]

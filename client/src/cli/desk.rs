@@ -42,7 +42,11 @@ pub struct Desk {
 impl Desk {
     /// Connects to the node, and asks it for the market and its time.
     pub async fn open(options: &Options) -> Result<Self, Failure> {
-        let connection = Connection::open_with(options.node(), &trust(options)?).await?;
+        Desk::over(Connection::open_with(options.node(), &trust(options)?).await?, options).await
+    }
+
+    /// Asks a node that is connected already for the market and its time.
+    pub async fn over(connection: Connection, options: &Options) -> Result<Self, Failure> {
         let market = connection.market(options.market()).await?;
         let genesis = market.genesis.ok_or_else(|| incomplete(&connection, "the market's constitution"))?;
         Ok(Desk {

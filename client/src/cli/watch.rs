@@ -8,8 +8,8 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use parkwatt_client::ClientError;
 use parkwatt_client::v1::{Depth, Order, OwnTrade, SlotSummary};
+use parkwatt_client::{ClientError, Connection};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
@@ -52,7 +52,7 @@ pub async fn watch(asked: &Watch, options: &Options) -> Result<Report, Failure> 
         u32::try_from(gate / MICROS_PER_SLOT).unwrap_or(u32::MAX - 1) + 1
     };
     if asked.once {
-        return Ok(once(asked, &see(first, key.as_ref(), options).await?));
+        return Ok(once(asked, &see(desk.connection, first, key.as_ref(), options).await?));
     }
     if !io::stdout().is_terminal() {
         return Err(Failure::Usage {
@@ -62,14 +62,19 @@ pub async fn watch(asked: &Watch, options: &Options) -> Result<Report, Failure> 
         });
     }
     let mut terminal = ratatui::try_init().map_err(|problem| no_terminal(&problem))?;
-    let ended = live(&mut terminal, first, asked.every, key.as_ref(), options).await;
+    let ended = live(&mut terminal, desk.connection, first, asked, key.as_ref(), options).await;
     ratatui::restore();
     ended.map(|()| Report { text: "The view is closed.".to_owned(), ..Report::default() })
 }
 
 /// Reads what is shown. It asks again each time; a stream of changes could take its place.
-async fn see(slot: u32, key: Option<&SigningKey>, options: &Options) -> Result<Seen, Failure> {
-    let desk = Desk::open(options).await?;
+async fn see(
+    connection: Connection,
+    slot: u32,
+    key: Option<&SigningKey>,
+    options: &Options,
+) -> Result<Seen, Failure> {
+    let desk = Desk::over(connection, options).await?;
     let market = &desk.genesis.market;
     let depth = desk.connection.depth(market, slot).await?;
     let midnight = slot_date(slot, &desk.zone).and_then(|date| period::midnight(date, &desk.zone));
@@ -126,23 +131,24 @@ fn once(asked: &Watch, seen: &Seen) -> Report {
 /// Draws until somebody presses q.
 async fn live(
     terminal: &mut ratatui::DefaultTerminal,
+    connection: Connection,
     mut slot: u32,
-    every: Duration,
+    asked: &Watch,
     key: Option<&SigningKey>,
     options: &Options,
 ) -> Result<(), Failure> {
-    let mut seen = see(slot, key, options).await?;
+    let mut seen = see(connection.clone(), slot, key, options).await?;
     let mut trouble = None;
     loop {
         let drawn = terminal.draw(|frame| picture::draw(frame, &seen, trouble.as_deref()));
         drawn.map_err(|problem| no_terminal(&problem))?;
-        match pressed(every).map_err(|problem| no_terminal(&problem))? {
+        match pressed(asked.every).map_err(|problem| no_terminal(&problem))? {
             Some(KeyCode::Char('q') | KeyCode::Esc) => return Ok(()),
             Some(KeyCode::Left) => slot = slot.saturating_sub(1),
             Some(KeyCode::Right) => slot = slot.saturating_add(1),
             _ => {}
         }
-        trouble = match see(slot, key, options).await {
+        trouble = match see(connection.clone(), slot, key, options).await {
             Ok(now) => {
                 seen = now;
                 None
