@@ -134,6 +134,32 @@ async fn an_owner_sells_a_factory_buys_and_what_was_delivered_is_claimed_as_gree
 }
 
 #[test]
+fn a_key_under_a_passphrase_speaks_and_is_rotated_and_no_file_has_it_without() {
+    let place = Place::new(&["--simulated-from", NOW]);
+    let node = place.start();
+    let roof = Machine::new(&node);
+    let passphrase = roof.home.path().join("passphrase");
+    std::fs::write(&passphrase, "sunny afternoon\n").unwrap();
+    let passphrase = passphrase.to_str().unwrap();
+    let with = |args: &[&'static str]| roof.says(&[args, &["--passphrase-file", passphrase]].concat());
+    roof.says(&["key", "new", "--new-passphrase-file", passphrase]);
+    let operator_key = place.operator_key().display().to_string();
+    let enrol = ["enrol", "--name", "sunny-roof", "--pv", "8kW", "--operator-key", &operator_key];
+    roof.says(&[&enrol[..], &["--passphrase-file", passphrase]].concat());
+    assert!(with(&["sell", "1kWh", "--at", "12:00", "--price", "0.45"]).contains("waits in the book"));
+    with(&["key", "rotate"]);
+    assert!(with(&["orders", "--open"]).contains("2.0"));
+    let folder = roof.home.path().join(".parkwatt");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    for file in files {
+        let pem = std::fs::read_to_string(&file).unwrap();
+        assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "{}", file.display());
+    }
+    assert!(roof.fails(&["account"], 2).contains("PARKWATT_PASSPHRASE_FILE"));
+}
+
+#[test]
 fn each_mistake_is_answered_with_what_is_wrong_and_what_to_do() {
     let place = Place::new(&["--simulated-from", NOW]);
     let node = place.start();

@@ -1,5 +1,6 @@
-//! The regulator's walk-through, `docs/audit.md`, done as it is written: every command of every block of
-//! the language `console`, with the real programs, and each line of what they print compared.
+//! The walk-throughs of the regulator, `docs/audit.md`, and of the owner, `docs/owner.md`, done as they are
+//! written: every command of every block of the language `console`, with the real programs, and each line of
+//! what they print compared.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod machine;
@@ -78,8 +79,11 @@ impl Session {
             .env("PATH", path)
             .env("HOME", folder)
             .env("LC_ALL", "C")
+            .env_remove("XDG_CONFIG_HOME")
             .env_remove("PARKWATT_KEY")
             .env_remove("PARKWATT_NODE")
+            .env_remove("PARKWATT_PROFILE")
+            .env_remove("PARKWATT_PASSPHRASE_FILE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -115,21 +119,20 @@ impl Drop for Session {
     }
 }
 
-#[test]
-fn the_walk_through_is_as_it_is_written() {
-    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/audit.md")).unwrap();
+/// Does a document as it is written. From its first command that speaks of a node on, there is one over the
+/// keys and ledgers in `data`, which begins at a moment of simulated time.
+fn walk(name: &str, data: &str, simulated_from: &str) {
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
     let steps = steps(&document);
     assert!(steps.len() > 20);
     let folder = tempfile::tempdir().unwrap();
     let mut session = Session::open(folder.path());
     let mut node = None;
     for (n, step) in steps.iter().enumerate() {
-        // From here on the document speaks of a node.
         if step.command.contains(NODE) && node.is_none() {
-            node = Some(node::serve(
-                &folder.path().join("parkwatt-demo"),
-                &["--simulated-from", "2016-01-01T00:00:00Z"],
-            ));
+            let data = folder.path().join(data);
+            fs::create_dir_all(&data).unwrap();
+            node = Some(node::serve(&data, &["--simulated-from", simulated_from]));
         }
         let url = node.as_ref().map_or_else(|| NODE.to_owned(), node::Node::url);
         let (printed, code) = session.run(&step.command.replace(NODE, &url));
@@ -137,13 +140,23 @@ fn the_walk_through_is_as_it_is_written() {
         let Step { line, command, .. } = step;
         assert!(
             fits(&expected, &printed),
-            "docs/audit.md, line {line}: {command}\nexpected:\n{}\nprinted:\n{}",
+            "{name}, line {line}: {command}\nexpected:\n{}\nprinted:\n{}",
             expected.join("\n"),
             printed.join("\n")
         );
         let is_asked = steps.get(n + 1).is_some_and(|next| next.command == "echo $?");
-        assert!(code == 0 || is_asked, "docs/audit.md, line {line}: {command} ends with {code}");
+        assert!(code == 0 || is_asked, "{name}, line {line}: {command} ends with {code}");
     }
+}
+
+#[test]
+fn the_regulators_walk_through_is_as_it_is_written() {
+    walk("docs/audit.md", "parkwatt-demo", "2016-01-01T00:00:00Z");
+}
+
+#[test]
+fn the_owners_walk_through_is_as_it_is_written() {
+    walk("docs/owner.md", "parkwatt-data", "2026-06-01T03:00:00Z");
 }
 
 #[test]

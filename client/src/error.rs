@@ -84,6 +84,18 @@ pub enum ClientError {
         /// What is wrong with its content.
         cause: String,
     },
+    /// The key is under a passphrase.
+    #[error("the key in the file {} is under a passphrase", path.display())]
+    KeySealed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The passphrase is another one.
+    #[error("the passphrase does not open the key in the file {}", path.display())]
+    PassphraseWrong {
+        /// The file.
+        path: PathBuf,
+    },
     /// The text is no public key.
     #[error("{text:?} is no public key: {cause}")]
     PublicKeyMalformed {

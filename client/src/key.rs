@@ -11,6 +11,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use crate::ClientError;
+use crate::sealed::has_seal;
 
 /// Returns a new key from the system's randomness.
 ///
@@ -41,7 +42,11 @@ pub fn create_key(path: &Path) -> Result<SigningKey, ClientError> {
 /// [`ClientError::KeyExists`] if there is a file; [`ClientError::KeyFile`] if the system refuses.
 pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), ClientError> {
     let bytes = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
-    let pem = bytes.to_pkcs8_pem(LineEnding::LF).expect("every secret key has an encoding");
+    write_pem(path, &bytes.to_pkcs8_pem(LineEnding::LF).expect("every secret key has an encoding"))
+}
+
+/// Writes a key's PEM to the new file `path`.
+pub(crate) fn write_pem(path: &Path, pem: &str) -> Result<(), ClientError> {
     write_new(path, pem.as_bytes()).map_err(|cause| match cause.kind() {
         ErrorKind::AlreadyExists => ClientError::KeyExists { path: path.to_owned() },
         _ => ClientError::KeyFile { path: path.to_owned(), cause },
@@ -51,33 +56,49 @@ pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), ClientError> {
 /// Returns the key in the file `path`.
 ///
 /// # Errors
-/// [`ClientError::KeyMissing`], [`ClientError::KeyFile`] or [`ClientError::KeyMalformed`].
+/// [`ClientError::KeyMissing`], [`ClientError::KeyFile`] or [`ClientError::KeyMalformed`];
+/// [`ClientError::KeySealed`] if it is under a passphrase.
 pub fn read_key(path: &Path) -> Result<SigningKey, ClientError> {
-    let pem = std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
+    parse_key(path, &read_pem(path)?)
+}
+
+/// Returns the key that the PEM of the file `path` has without a passphrase.
+pub(crate) fn parse_key(path: &Path, pem: &str) -> Result<SigningKey, ClientError> {
+    if has_seal(pem) {
+        return Err(ClientError::KeySealed { path: path.to_owned() });
+    }
+    SigningKey::from_pkcs8_pem(pem)
+        .map_err(|cause| ClientError::KeyMalformed { path: path.to_owned(), cause: cause.to_string() })
+}
+
+/// Returns the text of a key file.
+pub(crate) fn read_pem(path: &Path) -> Result<String, ClientError> {
+    std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => ClientError::KeyMissing { path: path.to_owned() },
         ErrorKind::InvalidData => {
             ClientError::KeyMalformed { path: path.to_owned(), cause: "it is not text".to_owned() }
         }
         _ => ClientError::KeyFile { path: path.to_owned(), cause },
-    })?;
-    SigningKey::from_pkcs8_pem(&pem)
-        .map_err(|cause| ClientError::KeyMalformed { path: path.to_owned(), cause: cause.to_string() })
+    })
 }
 
-/// Puts the key in the file `new` in the place of `old_key`, which is in the file `path`, and returns the
-/// file in which the old one is kept: `path` with `.old` behind it, or with `.old-2` and so on where that is
-/// taken.
+/// Puts the key file `new` in the place of the one at `path`, and returns the file in which the old one is
+/// kept as it was: `path` with `.old` behind it, or with `.old-2` and so on where that is taken.
 ///
 /// At every moment there is a key in `path`, and the old one is in some file.
 ///
 /// # Errors
 /// [`ClientError::KeyFile`] if the system refuses; another try goes on where this one stopped.
-pub fn replace_key(path: &Path, old_key: &SigningKey, new: &Path) -> Result<PathBuf, ClientError> {
-    let kept = keep_key(path, old_key)?;
-    let failed = |cause| ClientError::KeyFile { path: path.to_owned(), cause };
-    std::fs::rename(new, path).map_err(failed)?;
-    sync_folder_of(path).map_err(failed)?;
+pub fn replace_key(path: &Path, new: &Path) -> Result<PathBuf, ClientError> {
+    let kept = keep_key(path)?;
+    put_in_place(new, path)?;
     Ok(kept)
+}
+
+/// Renames the key file `new` to `path`, durably.
+pub(crate) fn put_in_place(new: &Path, path: &Path) -> Result<(), ClientError> {
+    let renamed = std::fs::rename(new, path).and_then(|()| sync_folder_of(path));
+    renamed.map_err(|cause| ClientError::KeyFile { path: path.to_owned(), cause })
 }
 
 /// Returns `path` with `.ending` behind its name.
@@ -88,13 +109,14 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes `key` to the first file beside `path` that is free, or that has it already.
-fn keep_key(path: &Path, key: &SigningKey) -> Result<PathBuf, ClientError> {
+/// Copies the key file `path` to the first file beside it that is free, or that is its copy already.
+fn keep_key(path: &Path) -> Result<PathBuf, ClientError> {
+    let pem = read_pem(path)?;
     let mut number = 1;
     loop {
         let kept = beside(path, &if number == 1 { "old".to_owned() } else { format!("old-{number}") });
-        match write_key(&kept, key) {
-            Err(ClientError::KeyExists { .. }) if read_key(&kept).is_ok_and(|it| it == *key) => {
+        match write_pem(&kept, &pem) {
+            Err(ClientError::KeyExists { .. }) if read_pem(&kept).is_ok_and(|it| it == pem) => {
                 return Ok(kept);
             }
             Err(ClientError::KeyExists { .. }) => number += 1,
@@ -192,12 +214,12 @@ mod tests {
         // An earlier try has kept it, and got no further.
         write_key(&beside(&path, "old"), &first).unwrap();
         let second = create_key(&new).unwrap();
-        assert_eq!(replace_key(&path, &first, &new).unwrap(), beside(&path, "old"));
+        assert_eq!(replace_key(&path, &new).unwrap(), beside(&path, "old"));
         assert_eq!(read_key(&path).unwrap(), second);
         assert!(!new.exists());
 
         let third = create_key(&new).unwrap();
-        assert_eq!(replace_key(&path, &second, &new).unwrap(), beside(&path, "old-2"));
+        assert_eq!(replace_key(&path, &new).unwrap(), beside(&path, "old-2"));
         let kept =
             ["", ".old", ".old-2"].map(|it| read_key(&folder.path().join(format!("key.pem{it}"))).unwrap());
         assert_eq!(kept, [third, first, second]);

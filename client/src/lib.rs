@@ -33,6 +33,7 @@ mod claim;
 mod connection;
 mod error;
 mod key;
+mod sealed;
 mod signing;
 mod statement;
 mod streams;
@@ -43,6 +44,7 @@ pub use error::ClientError;
 pub use key::{
     beside, create_key, generate_key, parse_public_key, public_key_text, read_key, replace_key, write_key,
 };
+pub use sealed::{is_sealed, read_sealed_key, rewrite_key, write_sealed_key};
 pub use signing::{SESSION_LIFETIME_MAX, Signer};
 pub use statement::{Column, Figures, Payment, Statement};
 pub use streams::{MarketPicture, SlotPicture, account_change_nanos};

@@ -16,6 +16,8 @@ fn parkwatt(home: &Path, args: &[&str]) -> Output {
         .env("TZ", "Asia/Shanghai")
         .env("PARKWATT_NODE", NOBODY)
         .env_remove("PARKWATT_KEY")
+        .env_remove("XDG_CONFIG_HOME")
+        .env("LC_ALL", "C")
         .output()
         .unwrap()
 }
@@ -121,10 +123,20 @@ fn a_missing_key_is_answered_with_how_to_make_one() {
 #[test]
 fn every_command_has_help_with_examples() {
     let home = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 29] = [
         &["key", "new"],
         &["key", "show"],
         &["key", "rotate"],
+        &["key", "encrypt"],
+        &["key", "decrypt"],
+        &["profile", "add"],
+        &["profile", "list"],
+        &["profile", "use"],
+        &["profile", "remove"],
+        &["autopilot"],
+        &["watch"],
+        &["completions"],
+        &["man"],
         &["enrol"],
         &["deposit"],
         &["sell"],
@@ -160,6 +172,8 @@ fn a_closed_pipe_ends_the_command_quietly() {
         .args(["key", "show"])
         .env("HOME", home.path())
         .env_remove("PARKWATT_KEY")
+        .env_remove("XDG_CONFIG_HOME")
+        .env("LC_ALL", "C")
         .stdout(writer)
         .stderr(Stdio::piped())
         .output()

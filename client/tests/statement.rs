@@ -199,11 +199,6 @@ fn csv_has_a_row_for_each_slot_and_payment_and_nothing_else() {
     assert!(deposit[4..].iter().filter(|cell| !cell.is_empty()).count() == 1, "{deposit:?}");
     assert_eq!(lines.len(), 5);
     assert!(lines.iter().all(|line| line.split(',').count() == deposit.len()), "{said}");
-
-    let refused = mill().run(&["account", "--output", "csv"]);
-    assert_eq!(refused.status.code(), Some(2));
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("only parkwatt statement writes CSV"), "{said}");
 }
 
 #[test]

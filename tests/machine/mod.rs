@@ -57,6 +57,8 @@ impl Machine {
             .env("TZ", "Asia/Shanghai")
             .env("PARKWATT_NODE", &self.node)
             .env_remove("PARKWATT_KEY")
+            .env_remove("XDG_CONFIG_HOME")
+            .env("LC_ALL", "C")
             .output()
             .unwrap()
     }

@@ -142,6 +142,78 @@ pub fn after_error(error: &ClientError) -> String {
         }
         ClientError::KeyFile { .. } => "Check the file's name and who may read it.".to_owned(),
         ClientError::KeyMalformed { .. } => "Name a file that parkwatt key new made.".to_owned(),
+        ClientError::KeySealed { .. } => {
+            "Name a file whose first line is its passphrase, with --passphrase-file or in \
+             PARKWATT_PASSPHRASE_FILE."
+                .to_owned()
+        }
+        ClientError::PassphraseWrong { .. } => {
+            "Try again, or name the right file with --passphrase-file; nothing was done.".to_owned()
+        }
         ClientError::PublicKeyMalformed { .. } => "parkwatt key show prints a public key.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::super::language::in_chinese;
+    use super::*;
+
+    /// Returns every code of the rules with its sentence, as the market writes them.
+    fn rejections() -> Vec<(&'static str, &'static str)> {
+        let source = include_str!("../../../engine/src/rejection.rs");
+        let (_, source) = source.rsplit_once("rejections! {").unwrap();
+        let (source, _) = source.split_once("\n}\n").unwrap();
+        let entries = source.split("\";").filter(|entry| entry.contains(" = \""));
+        entries.map(|entry| (entry.split('"').nth(1).unwrap(), entry.rsplit('"').next().unwrap())).collect()
+    }
+
+    #[test]
+    fn every_rejection_and_what_to_do_after_it_is_there_in_chinese() {
+        let rejections = rejections();
+        assert!(rejections.len() > 60, "{}", rejections.len());
+        for (code, sentence) in rejections {
+            // The values of two are words of ours as well.
+            let said = sentence.replace("{part} {must}", "a name is 1 to 32 of a-z, 0-9 and -");
+            assert!(in_chinese(&said).is_some(), "{code}: {sentence}");
+            let next = after_rejection(code);
+            assert!(in_chinese(next).is_some(), "{code}: {next}");
+        }
+    }
+
+    #[test]
+    fn every_error_and_what_to_do_after_it_is_there_in_chinese() {
+        let (text, path) = (|| "x".to_owned(), || PathBuf::from("x"));
+        let refused = |status, retry_after| ClientError::Refused {
+            status,
+            reason: text(),
+            message: text(),
+            retry_after,
+        };
+        let errors = [
+            ClientError::Address { url: text(), cause: text() },
+            ClientError::Unreachable { url: text(), cause: text() },
+            refused(Code::ResourceExhausted, Some(Duration::from_millis(20))),
+            refused(Code::Unauthenticated, None),
+            refused(Code::NotFound, None),
+            refused(Code::InvalidArgument, None),
+            ClientError::Incomplete { url: text(), what: "x" },
+            ClientError::Contradictory { url: text(), what: text() },
+            ClientError::KeyExists { path: path() },
+            ClientError::KeyMissing { path: path() },
+            ClientError::KeyFile { path: path(), cause: std::io::Error::other("x") },
+            ClientError::KeyMalformed { path: path(), cause: text() },
+            ClientError::KeySealed { path: path() },
+            ClientError::PassphraseWrong { path: path() },
+            ClientError::PublicKeyMalformed { text: text(), cause: "a public key is 64 hex digits" },
+        ];
+        for error in errors {
+            assert!(in_chinese(&error.to_string()).is_some(), "{error}");
+            let next = after_error(&error);
+            assert!(in_chinese(&next).is_some(), "{next}");
+        }
     }
 }

@@ -6,30 +6,45 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod autopilot;
 mod certificates;
 mod enrolment;
+mod key;
 mod order;
+mod profile;
 mod statement;
 mod tariffs;
+mod watch;
 
 use super::executions::Executions;
+use super::language::Language;
+use super::profiles::Profile;
 use super::time::When;
-use super::values;
+use super::{surroundings, values};
 
+pub use autopilot::{AUTOPILOT_HELP, Autopilot};
 pub use certificates::{Certificates, Class, WithdrawCertificate};
 pub use enrolment::{Deposit, Enrol, PayOut, Role};
+pub use key::{Key, NewPassphrase};
 pub use order::{Cancel, Conditions, Order, Replace, Side};
+pub use profile::ProfileAction;
 pub use statement::{STATEMENT_HELP, Statement};
 pub use tariffs::{PublishTariffs, TARIFFS_HELP};
+pub use watch::Watch;
 
-const FIRST_STEPS: &str = "\
+/// The address of a node on the same machine, which is the default.
+const NODE: &str = "http://127.0.0.1:7400";
+
+/// What stands under the help of `parkwatt`.
+pub const FIRST_STEPS: &str = "\
 FIRST STEPS:
   parkwatt key new                                   make your key
   parkwatt enrol --name sunny-roof --pv 8kW          ask the operator to enrol it
   parkwatt sell 2kWh --at 12:00 --price 0.42         offer what your roof will deliver
 
 TIMES:
-  12:00 is the next noon that can still be traded, in your time zone.
+  12:00 is the next noon that can still be traded, in your time zone; \"tomorrow 12:00\" is tomorrow's.
+  12:00-14:00 are the eight quarter hours between.
   \"2026-06-01 12:00\" is that day's, 2026-06-01T12:00:00+08:00 any zone's.
   A delivery begins on a quarter hour and lasts a quarter hour: a PV of 8 kW delivers at most 2 kWh in it.
 
@@ -59,16 +74,13 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Options {
-    /// The node's address
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "PARKWATT_NODE",
-        default_value = "http://127.0.0.1:7400"
-    )]
-    pub node: String,
-    /// The roots of an https node's certificate, as PEM [default: the system's]
+    /// The profile to work with [default: the one in use; parkwatt profile --help]
+    #[arg(long, global = true, value_name = "NAME", env = "PARKWATT_PROFILE")]
+    pub profile: Option<String>,
+    /// The node's address [default: the profile's, or port 7400 of this machine]
+    #[arg(long, global = true, value_name = "URL", env = "PARKWATT_NODE")]
+    pub node: Option<String>,
+    /// The roots of an https node's certificate, as PEM [default: the profile's, or the system's]
     #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_TLS_ROOTS")]
     pub tls_roots: Option<PathBuf>,
     /// A certificate to show to a node that asks for one, as PEM; with --tls-key
@@ -77,15 +89,63 @@ pub struct Options {
     /// The private key of --tls-certificate, as PEM
     #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_TLS_KEY", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
-    /// Your key's file [default: ~/.parkwatt/key.pem]
+    /// Your key's file [default: the profile's, or ~/.parkwatt/key.pem]
     #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_KEY")]
     pub key: Option<PathBuf>,
-    /// The market's name [default: the node's only market]
-    #[arg(long, global = true, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub market: String,
-    /// A table for people, one JSON document for machines, or a statement's rows as CSV
+    /// The file whose first line is the passphrase of a key [default: it is asked for on the terminal]
+    #[arg(long, global = true, value_name = "FILE", env = "PARKWATT_PASSPHRASE_FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// The market's name [default: the profile's, or the node's only market]
+    #[arg(long, global = true, value_name = "NAME", env = "PARKWATT_MARKET")]
+    pub market: Option<String>,
+    /// The zone of times without an offset, such as Asia/Shanghai [default: the profile's, or the system's]
+    #[arg(long, global = true, value_name = "ZONE", env = "PARKWATT_TIME_ZONE")]
+    #[arg(value_parser = surroundings::zone_name)]
+    pub time_zone: Option<String>,
+    /// The language [default: the profile's, or that of LANG]
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Language>,
+    /// A table for people, one JSON document for machines, or rows for spreadsheets
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
+    /// What holds where nothing above is said.
+    #[arg(skip)]
+    pub fallback: Profile,
+}
+
+/// What holds: the option or its variable, then the profile, then the default.
+impl Options {
+    /// Returns the node's address.
+    pub fn node(&self) -> &str {
+        self.node.as_deref().or(self.fallback.node.as_deref()).unwrap_or(NODE)
+    }
+
+    /// Returns the market's name; empty for the node's only one.
+    pub fn market(&self) -> &str {
+        self.market.as_deref().or(self.fallback.market.as_deref()).unwrap_or_default()
+    }
+
+    /// Returns the file of the caller's key, where one is named.
+    pub fn key(&self) -> Option<&PathBuf> {
+        self.key.as_ref().or(self.fallback.key.as_ref())
+    }
+
+    /// Returns the file of the key's passphrase, where one is named.
+    pub fn passphrase_file(&self) -> Option<&PathBuf> {
+        self.passphrase_file.as_ref().or(self.fallback.passphrase_file.as_ref())
+    }
+
+    /// Returns the roots of the node's certificate.
+    pub fn tls_roots(&self) -> Option<&PathBuf> {
+        self.tls_roots.as_ref().or(self.fallback.tls_roots.as_ref())
+    }
+
+    /// Returns the certificate that is shown to the node, and its key.
+    pub fn tls_identity(&self) -> Option<[&PathBuf; 2]> {
+        let own = self.tls_certificate.as_ref().zip(self.tls_key.as_ref());
+        let kept = || self.fallback.tls_certificate.as_ref().zip(self.fallback.tls_key.as_ref());
+        own.or_else(kept).map(|(certificate, key)| [certificate, key])
+    }
 }
 
 /// The form of the answers.
@@ -102,9 +162,12 @@ pub enum Output {
 /// What can be asked.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make, show or rotate the key that signs for you
+    /// Make, show, protect or rotate the key that signs for you
     #[command(subcommand)]
     Key(Key),
+    /// Keep what a command needs in each market under a name, so that none has to name it again
+    #[command(subcommand)]
+    Profile(ProfileAction),
     /// Enrol a participant; signed by the operator
     #[command(after_help = "\
 EXAMPLES:
@@ -144,8 +207,9 @@ EXAMPLES:
 EXAMPLES:
   parkwatt sell 2kWh --at 12:00 --price 0.42
       offers 2 kWh in the next quarter hour that begins at noon, for at least 0.42 yuan per kWh
-  parkwatt sell 2kWh --at 12:00 --until 14:00 --price 0.42
+  parkwatt sell 2kWh --at 12:00-14:00 --price 0.42
       offers 2 kWh in each of the eight quarter hours from 12:00 to 14:00
+  parkwatt sell 2kWh --at \"tomorrow 12:00\" --until \"tomorrow 14:00\" --price 0.42
   parkwatt sell 2kWh --at 12:00 --price 0.42 --good-until 10:30
       what has not traded by 10:30 leaves the book
   parkwatt sell 2kWh --at 12:00 --price 0.42 --post-only
@@ -165,6 +229,9 @@ EXAMPLES:
   parkwatt buy 40kWh --at 08:00 --until 16:00 --price 0.55 --fill-or-kill --all-or-none
       buys 40 kWh in every quarter hour of the shift at once, or nothing at all")]
     Buy(Order),
+    /// Sell by itself what a forecast expects, for as much as can be had, until you stop it
+    #[command(after_help = AUTOPILOT_HELP)]
+    Autopilot(Box<Autopilot>),
     /// Change the energy or the limit of an order
     ///
     /// The energy is what the order is for altogether, what has traded of it included. With the same limit
@@ -213,6 +280,15 @@ EXAMPLES:
         #[arg(long, value_name = "TIME", value_parser = values::when)]
         at: When,
     },
+    /// Watch a quarter hour's book, the day's prices, and your orders and trades, as they come
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt watch
+      the next quarter hour that can be traded; the arrows choose another one, q ends
+  parkwatt watch --at \"tomorrow 12:00\"
+  parkwatt watch --once --columns 120
+      one picture as text")]
+    Watch(Watch),
     /// Show your trades, or everybody's without names, newest first
     #[command(after_help = "\
 EXAMPLES:
@@ -284,34 +360,27 @@ EXAMPLES:
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-}
-
-/// What can be done with keys.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum Key {
-    /// Make a key in a new file, readable by you alone
+    /// Write the completions of a shell
     #[command(after_help = "\
 EXAMPLES:
-  parkwatt key new
-  parkwatt key new --key operator.pem")]
-    New,
-    /// Show a key's public half, which others may know
+  parkwatt completions bash
+      to ~/.local/share/bash-completion/completions/parkwatt; zsh wants _parkwatt in a folder of $fpath,
+      fish ~/.config/fish/completions/parkwatt.fish")]
+    Completions {
+        /// Which shell's
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual's pages
     #[command(after_help = "\
 EXAMPLES:
-  parkwatt key show
-  parkwatt key show --key operator.pem")]
-    Show,
-    /// Let a new key take the place of yours; from then on the old one is of no use
-    ///
-    /// The new key is made beside the old one, in a file whose name ends in `.new`. Only when the market has
-    /// taken it, it is put in the old one's place, and the old one is kept in a file whose name ends in
-    /// `.old`. If anything interrupts this, run the command again: it goes on where it stopped.
-    #[command(after_help = "\
-EXAMPLES:
-  parkwatt key rotate
-  parkwatt key rotate --key operator.pem
-      the market's operator does the same with his key, and a meter with its own")]
-    Rotate,
+  parkwatt man --out ~/.local/share/man/man1
+      then: man parkwatt-sell")]
+    Man {
+        /// The folder, which is made where it is missing
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 /// How many rows to show.

@@ -8,20 +8,21 @@ use parkwatt_client::v1::{
 use serde_json::{Value, json};
 
 use super::args::{Certificates, Class, Options};
-use super::desk::{Desk, key_file};
+use super::desk::Desk;
 use super::proofs;
 use super::quantity::energy_text;
 use super::report::{Failure, Report, certificate_id, gec_id, left, next_command, right, table, word};
 use super::time::{When, slot_rfc3339, slot_text, zone_text};
+use super::unlock::own_key;
 
 /// What a class is called before its name.
 pub const CLASS: &str = "CERTIFICATE_CLASS_";
 
 /// Shows the caller's certificates.
 pub async fn list(count: u32, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
-    let listed = desk.connection.certificates(&desk.session(&key)?, count).await?;
+    let listed = desk.connection.certificates(&desk.session(&key), count).await?;
     let holdings: Vec<_> = listed
         .holdings
         .iter()
@@ -44,6 +45,7 @@ pub async fn list(count: u32, options: &Options) -> Result<Report, Failure> {
             + &nationals_text(&nationals, &desk)
             + &claims_text(&listed.claims, &desk, options),
         refused: false,
+        csv: None,
     })
 }
 
@@ -73,7 +75,7 @@ pub async fn act(action: &Certificates, options: &Options) -> Result<Report, Fai
 
 /// Claims certificates for what was consumed in their slot.
 async fn retire(at: When, claim: RetireCertificates, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
     let slot = desk.last_slot(at)?;
     let claim = RetireCertificates { slot, consumption_slot: slot, ..claim };
@@ -99,12 +101,13 @@ async fn retire(at: When, claim: RetireCertificates, options: &Options) -> Resul
             next_command(&format!("parkwatt certificates statement {number}"), options)
         ),
         refused: false,
+        csv: None,
     })
 }
 
 /// Passes certificates on.
 async fn transfer(to: &str, at: When, energy_wh: u64, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
     let slot = desk.last_slot(at)?;
     let command = Kind::TransferCertificates(TransferCertificates { slot, energy_wh, to: to.to_owned() });
@@ -121,12 +124,13 @@ async fn transfer(to: &str, at: When, energy_wh: u64, options: &Options) -> Resu
         } }),
         text: format!("{} are passed on to {to}.", generated(energy_wh, slot, &desk)),
         refused: false,
+        csv: None,
     })
 }
 
 /// Bundles certificates into national ones.
 async fn bundle(until: Option<When>, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
     let until_slot = desk.last_slot_before(until)?;
     let command = Kind::BundleCertificates(BundleCertificates { until_slot });
@@ -147,6 +151,7 @@ async fn bundle(until: Option<When>, options: &Options) -> Result<Report, Failur
         } }),
         text: format!("{made}; {} stay yours.\n\nNext: parkwatt certificates", energy_text(left_wh)),
         refused: false,
+        csv: None,
     })
 }
 

@@ -7,22 +7,23 @@ use parkwatt_client::v1::{
 use serde_json::json;
 
 use super::args::{Cancel, Options, Replace, Side};
-use super::desk::{Desk, key_file};
+use super::desk::Desk;
 use super::quantity::{energy_text, price_text};
 use super::report::{Failure, Report, order_id};
 use super::trades;
+use super::unlock::{own_key, signing_key};
 
 /// Among how many of the caller's orders one is looked for.
 const ORDERS_MAX: u32 = 1_000;
 
 /// Changes an order's energy, its limit, or both.
 pub async fn replace(replace: Replace, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
     let (energy_wh, limit_price_micros_per_kwh) = match (replace.energy, replace.price) {
         (Some(energy), Some(price)) => (energy, price),
         (energy, price) => {
-            let orders = desk.connection.orders(&desk.session(&key)?, false, ORDERS_MAX).await?;
+            let orders = desk.connection.orders(&desk.session(&key), false, ORDERS_MAX).await?;
             let present = present(&orders, replace.order)?;
             (energy.unwrap_or(present.energy_wh), price.unwrap_or(present.limit_price_micros_per_kwh))
         }
@@ -37,8 +38,8 @@ pub async fn replace(replace: Replace, options: &Options) -> Result<Report, Fail
 /// Withdraws an order, or all that fit.
 pub async fn cancel(cancel: &Cancel, options: &Options) -> Result<Report, Failure> {
     let key = match &cancel.operator_key {
-        Some(operator_key) => operator_key.clone(),
-        None => key_file(options)?,
+        Some(operator_key) => signing_key(operator_key, options)?,
+        None => own_key(options)?,
     };
     let desk = Desk::open(options).await?;
     if let Some(order) = cancel.order {
@@ -110,6 +111,7 @@ fn replaced_report(
         }),
         text: format!("{changed}{at_once}Next: parkwatt orders --open"),
         refused: false,
+        csv: None,
     }
 }
 
@@ -118,6 +120,7 @@ fn cancelled_report(order: OrderId, energy_wh: u64) -> Report {
         json: json!({ "cancelled": { "order_id": order_id(order), "energy_wh": energy_wh } }),
         text: format!("Order {} is withdrawn: {} had not traded.", order_id(order), energy_text(energy_wh)),
         refused: false,
+        csv: None,
     }
 }
 
@@ -135,5 +138,6 @@ fn cancelled_all_report(CancelledAll { orders, energy_wh }: CancelledAll, receip
             _ => format!("{orders} orders are withdrawn: {energy} of them had not traded."),
         },
         refused: false,
+        csv: None,
     }
 }

@@ -3,16 +3,18 @@
 //! Knows how a command is signed, handed in and tried again; does not know what it asks.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use ed25519_dalek::SigningKey;
 use jiff::tz::TimeZone;
 use parkwatt_client::v1::command::Kind;
 use parkwatt_client::v1::{Genesis, Receipt, SignedSession, outcome};
-use parkwatt_client::{ClientError, Connection, Signer, Trust, read_key};
+use parkwatt_client::{ClientError, Connection, Signer, Trust};
 
 use super::args::Options;
 use super::report::Failure;
+use super::surroundings;
 use super::time::{Moment, When, slot_at};
 
 /// How long a command is valid, by the market's time.
@@ -40,26 +42,43 @@ pub struct Desk {
 impl Desk {
     /// Connects to the node, and asks it for the market and its time.
     pub async fn open(options: &Options) -> Result<Self, Failure> {
-        let connection = Connection::open_with(&options.node, &trust(options)?).await?;
-        let market = connection.market(&options.market).await?;
+        Desk::over(Connection::open_with(options.node(), &trust(options)?).await?, options).await
+    }
+
+    /// Asks a node that is connected already for the market and its time.
+    pub async fn over(connection: Connection, options: &Options) -> Result<Self, Failure> {
+        let market = connection.market(options.market()).await?;
         let genesis = market.genesis.ok_or_else(|| incomplete(&connection, "the market's constitution"))?;
         Ok(Desk {
             connection,
             genesis,
             now_micros: market.now_micros,
             tree_size: market.tree_size,
-            zone: TimeZone::system(),
+            zone: surroundings::zone(),
         })
     }
 
-    /// Signs what is asked with the key in `key_file`, hands it in, and returns what became of it.
+    /// Signs what is asked with a key, hands it in, and returns what became of it.
+    pub async fn submit(&self, key: &SigningKey, kind: Kind) -> Result<(outcome::Kind, Receipt), Failure> {
+        self.hand_in(&mut self.signer(key), kind).await
+    }
+
+    /// Returns a signer whose nonces lie above all that this key has used in commands of this program.
+    pub fn signer(&self, key: &SigningKey) -> Signer {
+        // Simulated time may stand still between commands, but each makes the ledger grow: their sum rises.
+        let nonce = self.now_micros.saturating_add(self.tree_size);
+        Signer::new(key.clone(), &self.genesis.market).after(nonce)
+    }
+
+    /// Signs what is asked, hands it in, and returns what became of it.
     ///
     /// Where no answer comes the same bytes are handed in again: the node answers them with the first
     /// receipt.
-    pub async fn submit(&self, key_file: &Path, kind: Kind) -> Result<(outcome::Kind, Receipt), Failure> {
-        // Simulated time may stand still between commands, but each makes the ledger grow: their sum rises.
-        let nonce = self.now_micros.saturating_add(self.tree_size);
-        let mut signer = Signer::new(read_key(key_file)?, &self.genesis.market).after(nonce);
+    pub async fn hand_in(
+        &self,
+        signer: &mut Signer,
+        kind: Kind,
+    ) -> Result<(outcome::Kind, Receipt), Failure> {
         let command = signer.sign(kind, self.now_micros, COMMAND_LIFETIME);
         let mut receipt = self.connection.submit(command.clone()).await;
         for pause in RETRY_AFTER {
@@ -77,10 +96,9 @@ impl Desk {
         }
     }
 
-    /// Returns a session for the owner of the key in `key_file`.
-    pub fn session(&self, key_file: &Path) -> Result<SignedSession, Failure> {
-        let signer = Signer::new(read_key(key_file)?, &self.genesis.market);
-        Ok(signer.session(self.now_micros, SESSION_LIFETIME))
+    /// Returns a session for the owner of a key.
+    pub fn session(&self, key: &SigningKey) -> SignedSession {
+        Signer::new(key.clone(), &self.genesis.market).session(self.now_micros, SESSION_LIFETIME)
     }
 
     /// Returns the slot that can still be traded and that `at` means.
@@ -121,7 +139,7 @@ impl Desk {
 
 /// Returns the file of the caller's key.
 pub fn key_file(options: &Options) -> Result<PathBuf, Failure> {
-    if let Some(file) = &options.key {
+    if let Some(file) = options.key() {
         return Ok(file.clone());
     }
     let home = std::env::home_dir().ok_or_else(|| Failure::Usage {
@@ -141,10 +159,10 @@ fn trust(options: &Options) -> Result<Trust, Failure> {
             next: "Name the files of TLS with --tls-roots, --tls-certificate and --tls-key.".to_owned(),
         })
     };
-    let roots = options.tls_roots.as_ref().map(read).transpose()?;
-    let identity = match (&options.tls_certificate, &options.tls_key) {
-        (Some(certificate), Some(key)) => Some([read(certificate)?, read(key)?]),
-        _ => None,
+    let roots = options.tls_roots().map(read).transpose()?;
+    let identity = match options.tls_identity() {
+        Some([certificate, key]) => Some([read(certificate)?, read(key)?]),
+        None => None,
     };
     Ok(Trust { roots, identity })
 }

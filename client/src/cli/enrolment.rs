@@ -2,15 +2,16 @@
 
 use clap::ValueEnum;
 use ed25519_dalek::VerifyingKey;
+use parkwatt_client::public_key_text;
 use parkwatt_client::v1::command::Kind;
 use parkwatt_client::v1::{self, EnrolParticipant, outcome};
-use parkwatt_client::{public_key_text, read_key};
 use serde_json::json;
 
 use super::args::{Deposit, Enrol, Options, Role};
-use super::desk::{Desk, key_file};
+use super::desk::Desk;
 use super::quantity::{amount_text, energy_text, power_text};
 use super::report::{Failure, Report, facts, next_command, shell_word};
+use super::unlock::{own_key, signing_key};
 
 /// The power of a connection where nobody says it, at least.
 const CONNECTION_DEFAULT_W: u64 = 10_000;
@@ -21,7 +22,7 @@ const QUARTERS_PER_HOUR: u64 = 4;
 pub async fn enrol(enrol: &Enrol, options: &Options) -> Result<Report, Failure> {
     let public_key = match enrol.public_key {
         Some(key) => key,
-        None => read_key(&key_file(options)?)?.verifying_key(),
+        None => own_key(options)?.verifying_key(),
     };
     let Some(operator_key) = &enrol.operator_key else {
         return Ok(request(&operator_command(enrol, &public_key, options)));
@@ -38,7 +39,9 @@ pub async fn enrol(enrol: &Enrol, options: &Options) -> Result<Report, Failure> 
         connection_capacity_w: connection_w(enrol),
         credit_limit_fen: enrol.credit,
     });
-    let (outcome::Kind::EnrolledParticipant(number), _) = desk.submit(operator_key, command).await? else {
+    let (outcome::Kind::EnrolledParticipant(number), _) =
+        desk.submit(&signing_key(operator_key, options)?, command).await?
+    else {
         return Err(desk.incomplete("the participant's number"));
     };
     let next = next_command(&first_order(enrol, desk.genesis.lot_wh), options);
@@ -49,7 +52,9 @@ pub async fn enrol(enrol: &Enrol, options: &Options) -> Result<Report, Failure> 
 pub async fn deposit(deposit: &Deposit, options: &Options) -> Result<Report, Failure> {
     let desk = Desk::open(options).await?;
     let command = Kind::Deposit(v1::Deposit { participant: deposit.to.clone(), amount_fen: deposit.amount });
-    let (outcome::Kind::Deposited(_), receipt) = desk.submit(&deposit.operator_key, command).await? else {
+    let (outcome::Kind::Deposited(_), receipt) =
+        desk.submit(&signing_key(&deposit.operator_key, options)?, command).await?
+    else {
         return Err(desk.incomplete("the deposit"));
     };
     Ok(Report {
@@ -60,6 +65,7 @@ pub async fn deposit(deposit: &Deposit, options: &Options) -> Result<Report, Fai
         } }),
         text: format!("{} paid in to {}.", amount_text(deposit.amount), deposit.to),
         refused: false,
+        csv: None,
     })
 }
 
@@ -90,6 +96,7 @@ fn enrolled(enrol: &Enrol, number: u32, zone: &str, public_key: &VerifyingKey, n
         } }),
         text: format!("{text}\nNext: {next}"),
         refused: false,
+        csv: None,
     }
 }
 
@@ -114,6 +121,7 @@ fn request(command: &[String]) -> Report {
              with the file of his key:\n\n  {line}"
         ),
         refused: false,
+        csv: None,
     }
 }
 
@@ -135,9 +143,9 @@ fn operator_command(enrol: &Enrol, public_key: &VerifyingKey, options: &Options)
     if let Some(key) = &enrol.meter_key {
         option("--meter-key", public_key_text(key));
     }
-    option("--node", options.node.clone());
-    if !options.market.is_empty() {
-        option("--market", options.market.clone());
+    option("--node", options.node().to_owned());
+    if !options.market().is_empty() {
+        option("--market", options.market().to_owned());
     }
     option("--operator-key", "operator.pem".to_owned());
     command
@@ -218,7 +226,7 @@ mod tests {
         assert_eq!(again.public_key, Some(public_key()));
         assert_eq!((again.zone, again.pv, again.connection), (enrol.zone, 8_500, Some(10_000)));
         assert_eq!((again.credit, again.roles), (9_950, vec![Role::Consumer]));
-        assert_eq!(options.market, "park");
+        assert_eq!(options.market(), "park");
         let text = request(&command).text;
         assert!(text.contains("--zone 'north hall'"), "{text}");
     }

@@ -8,6 +8,7 @@ use super::args::{Options, PayOut, WithdrawCertificate};
 use super::desk::Desk;
 use super::quantity::amount_text;
 use super::report::{Failure, Report, certificate_id};
+use super::unlock::signing_key;
 
 /// Pays money out of a participant's account: an amount, or all of it.
 pub async fn pay_out(pay_out: &PayOut, options: &Options) -> Result<Report, Failure> {
@@ -15,7 +16,9 @@ pub async fn pay_out(pay_out: &PayOut, options: &Options) -> Result<Report, Fail
     let amount = pay_out.amount.map_or(Amount::All(true), Amount::AmountFen);
     let name = &pay_out.from;
     let command = Kind::PayOut(v1::PayOut { participant: name.clone(), amount: Some(amount) });
-    let (outcome::Kind::PaidOutFen(fen), receipt) = desk.submit(&pay_out.operator_key, command).await? else {
+    let (outcome::Kind::PaidOutFen(fen), receipt) =
+        desk.submit(&signing_key(&pay_out.operator_key, options)?, command).await?
+    else {
         return Err(desk.incomplete("the amount that was paid out"));
     };
     let emptied = if pay_out.all { " Nothing is left in it." } else { "" };
@@ -28,6 +31,7 @@ pub async fn pay_out(pay_out: &PayOut, options: &Options) -> Result<Report, Fail
         } }),
         text: format!("{} paid out of the account of {name}.{emptied}", amount_text(fen)),
         refused: false,
+        csv: None,
     })
 }
 
@@ -42,7 +46,9 @@ pub async fn withdraw_certificate(
         certificate: Some(*certificate),
         reason: reason.clone(),
     });
-    let (outcome::Kind::CertificateWithdrawn(_), receipt) = desk.submit(operator_key, command).await? else {
+    let (outcome::Kind::CertificateWithdrawn(_), receipt) =
+        desk.submit(&signing_key(operator_key, options)?, command).await?
+    else {
         return Err(desk.incomplete("the withdrawal"));
     };
     let name = certificate_id(certificate);
@@ -57,5 +63,6 @@ pub async fn withdraw_certificate(
              readings say a new one is issued."
         ),
         refused: false,
+        csv: None,
     })
 }

@@ -56,7 +56,7 @@ pub fn moment(text: &str, zone: &TimeZone) -> Result<u64, String> {
     }
     match Moment::parse(text, zone) {
         Ok(Moment::At(micros)) => Ok(micros),
-        Ok(Moment::TimeOfDay(_)) => Err(format!("the date is missing; {}", rule())),
+        Ok(Moment::TimeOfDay(_) | Moment::OnDay(..)) => Err(format!("the date is missing; {}", rule())),
         Err(problem) if problem.starts_with("a time is") => Err(rule().to_owned()),
         Err(problem) => Err(problem),
     }
@@ -64,7 +64,7 @@ pub fn moment(text: &str, zone: &TimeZone) -> Result<u64, String> {
 
 /// Returns a day's first moment, in microseconds since 1970; on a day on which clocks are changed at midnight
 /// it is the first one that there is.
-fn midnight(date: Date, zone: &TimeZone) -> Option<u64> {
+pub fn midnight(date: Date, zone: &TimeZone) -> Option<u64> {
     let begin = zone.to_ambiguous_timestamp(date.to_datetime(Time::midnight())).compatible().ok()?;
     u64::try_from(begin.as_microsecond()).ok()
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jiff::tz::TimeZone;
 use parkwatt_client::v1::{Leaf, RetiredSlice, Retirement};
 use parkwatt_client::{CheckpointVerifier, ProvedLeaf, StatementFile, conclusion, verify_statement};
 use prost::Message;
@@ -11,16 +10,18 @@ use serde_json::json;
 
 use super::args::Options;
 use super::certificates::CLASS;
-use super::desk::{Desk, key_file};
+use super::desk::Desk;
 use super::quantity::energy_text;
 use super::report::{Failure, Report, certificate_id, facts, left, right, shell_word, table, word};
+use super::surroundings;
 use super::time::{moment_rfc3339, moment_text, slot_text, zone_text};
+use super::unlock::own_key;
 
 /// Shows a claim, and writes its statement.
 pub async fn statement(number: u64, out: Option<&Path>, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
-    let answer = desk.connection.retirement(&desk.session(&key)?, number).await?;
+    let answer = desk.connection.retirement(&desk.session(&key), number).await?;
     let claim = answer.retirement.ok_or_else(|| desk.incomplete("the claim"))?;
     let file = StatementFile::new(claim, answer.vkey, answer.proofs);
     let holds = CheckpointVerifier::from_vkey(&file.vkey).map(|verifier| verify_statement(&file, &verifier));
@@ -46,6 +47,7 @@ pub async fn statement(number: u64, out: Option<&Path>, options: &Options) -> Re
         }),
         text,
         refused: false,
+        csv: None,
     })
 }
 
@@ -89,14 +91,15 @@ pub fn verify(path: &Path, given: Option<&str>) -> Result<Report, Failure> {
         } }),
         text: format!("{}\n{conclusion}\n{key}", claim_text(&file.statement)),
         refused: false,
+        csv: None,
     })
 }
 
 /// Writes an entry with its proof.
 pub async fn proof(leaf_index: u64, out: Option<&Path>, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
-    let text = desk.connection.proof(&desk.session(&key)?, &desk.genesis.market, leaf_index).await?;
+    let text = desk.connection.proof(&desk.session(&key), &desk.genesis.market, leaf_index).await?;
     let proved = text.parse::<ProvedLeaf>().ok().filter(|proved| proved.index() == leaf_index);
     let leaf = proved.and_then(|proved| Leaf::decode(proved.leaf()).ok());
     let at_micros = leaf.ok_or_else(|| desk.incomplete("the entry with its proof"))?.at_micros;
@@ -117,6 +120,7 @@ pub async fn proof(leaf_index: u64, out: Option<&Path>, options: &Options) -> Re
             path.display(),
         ),
         refused: false,
+        csv: None,
     })
 }
 
@@ -130,7 +134,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Returns a claim for people.
 fn claim_text(claim: &Retirement) -> String {
-    let zone = &TimeZone::system();
+    let zone = &surroundings::zone();
     let local = |moment: String| format!("{moment} ({})", zone_text(zone));
     let head = facts(&[
         ("claim", claim.number.to_string()),

@@ -3,6 +3,8 @@
 //! Knows decimal numbers and units; does not know the market's tick, lot and bounds: the node judges those.
 //! Keeps: nothing is rounded. What has no exact value in the contract's whole units is refused.
 
+use super::language::say;
+
 /// Energy units, with how many decimals make a whole Wh.
 const ENERGY_UNITS: [(&str, u32); 3] = [("kWh", 3), ("MWh", 6), ("Wh", 0)];
 /// Power units, with how many decimals make a whole W.
@@ -55,17 +57,17 @@ pub fn power_text(watts: u64) -> String {
 
 /// Returns an amount in fen for people: `99.50 yuan`.
 pub fn amount_text(fen: u64) -> String {
-    format!("{} yuan", decimal_text(fen.into(), 2, 2))
+    format!("{} {}", decimal_text(fen.into(), 2, 2), say("yuan"))
 }
 
 /// Returns a price for people: `0.42 yuan/kWh`.
 pub fn price_text(micros_per_kwh: i64) -> String {
-    format!("{} yuan/kWh", decimal_text(micros_per_kwh.into(), 6, 2))
+    format!("{} {}/kWh", decimal_text(micros_per_kwh.into(), 6, 2), say("yuan"))
 }
 
 /// Returns money for people, exactly: `1.05 yuan`.
 pub fn nanos_text(nanos: i128) -> String {
-    format!("{} yuan", decimal_text(nanos, 9, 2))
+    format!("{} {}", decimal_text(nanos, 9, 2), say("yuan"))
 }
 
 /// Returns nanos of a yuan for machines: decimal yuan with nine decimals, as the contract writes them.

@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 
 use super::advice;
 use super::args::{Options, Output};
+use super::csv;
+use super::help;
+use super::language::say;
+use super::surroundings::language;
 
 /// How tables look: one line, under the headings.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -23,10 +27,12 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 pub struct Report {
     /// One document for machines; the names of its fields carry their units and are stable.
     pub json: Value,
-    /// The same for people, or as CSV where a command was asked for it.
+    /// The same for people.
     pub text: String,
     /// Whether a rule refused a part of what was asked.
     pub refused: bool,
+    /// The same for spreadsheets, where it is more than the rows of the document.
+    pub csv: Option<String>,
 }
 
 /// Why a command could not do what was asked.
@@ -82,7 +88,7 @@ impl fmt::Display for Failure {
 
 impl Failure {
     /// Returns the exit code; `parkwatt --help` lists them.
-    fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Rejected(_) => 1,
             Failure::Usage { .. } => 2,
@@ -95,7 +101,9 @@ impl Failure {
                 ClientError::KeyExists { .. }
                 | ClientError::KeyMissing { .. }
                 | ClientError::KeyFile { .. }
-                | ClientError::KeyMalformed { .. } => 5,
+                | ClientError::KeyMalformed { .. }
+                | ClientError::KeySealed { .. }
+                | ClientError::PassphraseWrong { .. } => 5,
             },
         }
     }
@@ -109,6 +117,16 @@ impl Failure {
             }
             Failure::Client(error) => advice::after_error(error),
         }
+    }
+
+    /// Returns the failure for people.
+    pub fn text(&self) -> String {
+        let what = match self {
+            Failure::Rejected(rejection) => rejection_text(rejection),
+            Failure::Usage { field, problem, .. } => format!("{field}: {}", say(problem)),
+            failure => say(&failure.to_string()),
+        };
+        format!("{} {what}\n{}", say("error:"), language().say_lines(&self.next()))
     }
 
     /// Returns the failure for machines.
@@ -138,16 +156,18 @@ pub fn finish(result: &Result<Report, Failure>, output: Output) -> ExitCode {
             let written = match output {
                 // It has said everything line by line.
                 _ if report.json.is_null() && report.text.is_empty() => Ok(()),
-                Output::Table | Output::Csv => write_line(io::stdout(), report.text.trim_end()),
+                Output::Table => write_line(io::stdout(), language().say_lines(&report.text).trim_end()),
+                Output::Csv => {
+                    let csv = report.csv.clone().unwrap_or_else(|| csv::rows(&report.json));
+                    write_line(io::stdout(), csv.trim_end())
+                }
                 Output::Json => write_line(io::stdout(), &format!("{:#}", report.json)),
             };
             (written, u8::from(report.refused))
         }
         Err(failure) => {
             let written = match output {
-                Output::Table | Output::Csv => {
-                    write_line(io::stderr(), &format!("error: {failure}\n{}", failure.next()))
-                }
+                Output::Table | Output::Csv => write_line(io::stderr(), &failure.text()),
                 Output::Json => write_line(io::stderr(), &format!("{:#}", failure.json())),
             };
             (written, failure.exit_code())
@@ -160,8 +180,28 @@ pub fn finish(result: &Result<Report, Failure>, output: Output) -> ExitCode {
     }
 }
 
+/// Writes what a command that goes on has to say so far.
+///
+/// # Errors
+/// What the system said, where nobody reads it any more.
+pub fn tell(report: &Report, output: Output) -> io::Result<()> {
+    match output {
+        Output::Table => write_line(io::stdout(), language().say_lines(&report.text).trim_end()),
+        Output::Json => write_line(io::stdout(), &report.json.to_string()),
+        Output::Csv => write_line(io::stdout(), csv::rows(&report.json).trim_end()),
+    }
+}
+
 /// Writes what the parser of the command line says: help, or what is wrong.
 pub fn finish_parsing(error: &clap::Error, json_asked: bool) -> ExitCode {
+    if error.use_stderr()
+        && !json_asked
+        && let Some(mistake) = help::mistake_in_chinese(error)
+    {
+        // OK because there is nobody left to tell when this cannot be written.
+        let _ = write_line(io::stderr(), &mistake);
+        return ExitCode::from(2);
+    }
     if !error.use_stderr() || !json_asked {
         // OK because there is nobody left to tell when this cannot be written.
         let _ = error.print();
@@ -201,11 +241,12 @@ pub fn right(heading: impl Into<String>) -> Column {
 /// Returns a table for people, or `none` where it has no rows.
 pub fn table(columns: &[Column], rows: Vec<Vec<String>>, none: &str) -> String {
     if rows.is_empty() {
-        return format!("{none}\n");
+        return format!("{}\n", say(none));
     }
     let heading = |column: &Column| match column {
-        Column::Left(heading) | Column::Right(heading) => heading.clone(),
+        Column::Left(heading) | Column::Right(heading) => say(heading),
     };
+    let rows = rows.into_iter().map(|row| said(columns, row));
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(heading)).add_rows(rows);
@@ -217,16 +258,40 @@ pub fn table(columns: &[Column], rows: Vec<Vec<String>>, none: &str) -> String {
     format!("{table}\n")
 }
 
+/// The columns whose cells are words of ours; what stands in others is a name or a number.
+const WORDS: [&str; 9] =
+    ["side", "state", "result", "stands", "matching", "delivered", "class", "in use", "doing"];
+
+/// Returns a row with its words in the caller's language.
+fn said(columns: &[Column], row: Vec<String>) -> Vec<String> {
+    let is_words = |column: &Column| match column {
+        Column::Left(heading) | Column::Right(heading) => WORDS.contains(&heading.as_str()),
+    };
+    let cell = |(place, cell): (usize, String)| {
+        if columns.get(place).is_some_and(is_words) { say(&cell) } else { cell }
+    };
+    row.into_iter().enumerate().map(cell).collect()
+}
+
+/// Returns how many columns of a terminal a text takes: a Chinese letter takes two.
+fn width(text: &str) -> usize {
+    text.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum()
+}
+
 /// Returns a list of facts for people, one a line.
 pub fn facts(facts: &[(&str, String)]) -> String {
-    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let lines: Vec<_> = facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
-    lines.join("\n") + "\n"
+    let names: Vec<_> = facts.iter().map(|(name, _)| say(name)).collect();
+    let width = names.iter().map(|name| width(name)).max().unwrap_or_default();
+    let line = |(name, (_, value)): (&String, &(&str, String))| {
+        format!("{name}{}  {value}", " ".repeat(width - self::width(name)))
+    };
+    names.iter().zip(facts).map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Returns a rejection for people.
 pub fn rejection_text(rejection: &v1::Rejection) -> String {
-    format!("rejected: {} (rule {}, {})", rejection.sentence, rejection.rule, rejection.field)
+    let field = &rejection.field;
+    format!("{} {} ({} {}, {field})", say("rejected:"), say(&rejection.sentence), say("rule"), rejection.rule)
 }
 
 /// Returns a rejection for machines.
@@ -268,12 +333,11 @@ pub fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Returns a command for people to run next, with the key that they named.
+/// Returns a command for people to run next, with the key and the profile that they named.
 pub fn next_command(command: &str, options: &Options) -> String {
-    match &options.key {
-        Some(file) => format!("{command} --key {}", shell_word(&file.display().to_string())),
-        None => command.to_owned(),
-    }
+    let key = options.key.as_ref().map(|file| format!(" --key {}", shell_word(&file.display().to_string())));
+    let profile = options.profile.as_ref().map(|profile| format!(" --profile {}", shell_word(profile)));
+    [command.to_owned()].into_iter().chain(key).chain(profile).collect()
 }
 
 /// Writes a text and ends its line.

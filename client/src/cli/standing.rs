@@ -6,19 +6,20 @@ use parkwatt_client::v1::{
 use serde_json::{Value, json};
 
 use super::args::Options;
-use super::desk::{Desk, key_file};
+use super::desk::Desk;
 use super::quantity::{amount_text, energy_text, nanos, nanos_decimal, nanos_text, price_text};
 use super::report::{Failure, Report, facts, left, order_id, right, table, word};
 use super::time::{When, moment_rfc3339, moment_text, slot_rfc3339, slot_text, zone_text};
+use super::unlock::own_key;
 
 /// Nanos of a yuan in a fen.
 const NANOS_PER_FEN: i128 = 10_000_000;
 
 /// Shows the caller's orders.
 pub async fn orders(open_only: bool, count: u32, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
-    let orders = desk.connection.orders(&desk.session(&key)?, open_only, count).await?;
+    let orders = desk.connection.orders(&desk.session(&key), open_only, count).await?;
     let orders: Vec<_> = orders
         .iter()
         .map(|order| Some((order, order.id?, order.order?)))
@@ -29,9 +30,9 @@ pub async fn orders(open_only: bool, count: u32, options: &Options) -> Result<Re
 
 /// Shows the caller's account.
 pub async fn account(options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
-    let account = desk.connection.account(&desk.session(&key)?).await?;
+    let account = desk.connection.account(&desk.session(&key)).await?;
     account_report(&account).ok_or_else(|| desk.incomplete("a balance in decimal yuan"))
 }
 
@@ -90,6 +91,7 @@ fn orders_report(orders: &[(&Order, OrderId, NewOrder)], desk: &Desk) -> Report 
         json: json!({ "orders": orders.iter().map(json).collect::<Vec<_>>() }),
         text: table(&columns, orders.iter().map(row).collect(), "You have no such orders."),
         refused: false,
+        csv: None,
     }
 }
 
@@ -149,7 +151,7 @@ fn account_report(account: &AccountStatement) -> Option<Report> {
         "certificates_bundled_wh": account.certificates_bundled_wh,
         "certificates_expired_wh": account.certificates_expired_wh,
     } });
-    Some(Report { json, text, refused: false })
+    Some(Report { json, text, refused: false, csv: None })
 }
 
 fn book_report(depth: &Depth, indicative: Option<&AuctionCleared>, desk: &Desk) -> Report {
@@ -184,6 +186,7 @@ fn book_report(depth: &Depth, indicative: Option<&AuctionCleared>, desk: &Desk) 
             indicative.map(|result| indicative_text(result, desk)).unwrap_or_default()
         ),
         refused: false,
+        csv: None,
     }
 }
 

@@ -7,27 +7,30 @@ use parkwatt_client::v1::PaymentKind;
 use parkwatt_client::{Column, Figures, Payment, Statement};
 use serde_json::{Map, Value, json};
 
-use super::args::{Options, Output, Statement as Asked};
-use super::desk::{Desk, key_file};
+use super::args::{Options, Statement as Asked};
+use super::desk::Desk;
+use super::language::say;
 use super::period::Month;
 use super::quantity::{decimal_text, nanos_decimal, nanos_text};
 use super::report::{Failure, Report, facts, left, right, table, word};
 use super::time::{moment_rfc3339, moment_text, slot_date, slot_rfc3339, slot_text, zone_text};
+use super::unlock::own_key;
 
 /// What machines are told beside the columns: what was drawn and fed in beyond the trades.
 const GRID: [&str; 2] = ["grid_import_wh", "grid_export_wh"];
 
 /// Shows the caller's statement.
 pub async fn statement(asked: &Asked, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
     let [from, until] = period(asked, &desk)?;
-    let statement = desk.connection.statement(&desk.session(&key)?, from, until).await?;
-    let text = match options.output {
-        Output::Csv => csv(&statement),
-        Output::Table | Output::Json => text(&statement, asked.slots, &desk),
-    };
-    Ok(Report { json: json!({ "statement": document(&statement) }), text, refused: false })
+    let statement = desk.connection.statement(&desk.session(&key), from, until).await?;
+    Ok(Report {
+        json: json!({ "statement": document(&statement) }),
+        text: text(&statement, asked.slots, &desk),
+        refused: false,
+        csv: Some(csv(&statement)),
+    })
 }
 
 /// Returns the period that is asked for, in microseconds since 1970.
@@ -122,11 +125,11 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
         ("account", format!("{} (participant {})", statement.name, statement.participant)),
         (
             "period",
-            format!(
+            say(&format!(
                 "from {} until {} ({zone})",
                 moment(statement.from_micros),
                 moment(statement.until_micros)
-            ),
+            )),
         ),
         ("opening balance", nanos_text(statement.opening_nanos)),
         ("closing balance", nanos_text(statement.closing_nanos)),
@@ -143,7 +146,7 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
     if !rows.is_empty() {
         let paid: i128 = statement.payments.iter().map(|payment| payment.nanos).sum();
         let amount = statement.figures.get(Column::Amount) + paid;
-        let mut total = row("total".to_owned(), &statement.figures);
+        let mut total = row(say("total"), &statement.figures);
         total[AMOUNT_AT] = yuan(amount);
         rows.push(total);
     }
@@ -205,7 +208,7 @@ fn row(of: String, figures: &Figures) -> Vec<String> {
 }
 
 fn payment_row(payment: &Payment, desk: &Desk) -> Vec<String> {
-    let of = format!("{} {}", payment_word(payment), moment_text(payment.at_micros, &desk.zone));
+    let of = format!("{} {}", say(&payment_word(payment)), moment_text(payment.at_micros, &desk.zone));
     let mut cells = vec![String::new(); HEADINGS.len() + 1];
     cells[0] = of;
     cells[AMOUNT_AT] = yuan(payment.nanos);

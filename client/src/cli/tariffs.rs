@@ -14,7 +14,9 @@ use serde_json::json;
 use super::args::{Options, PublishTariffs};
 use super::desk::Desk;
 use super::report::{Failure, Report};
+use super::surroundings;
 use super::time::{When, slot_rfc3339, slot_text, zone_text};
+use super::unlock::signing_key;
 
 /// A version of the tariffs, as its file says it. Prices are micro-yuan per kWh.
 #[derive(Deserialize)]
@@ -55,7 +57,8 @@ pub async fn publish(publish: &PublishTariffs, options: &Options) -> Result<Repo
     let desk = Desk::open(options).await?;
     let (version, slot) = (tariffs.version, tariffs.effective_from_slot);
     let command = Kind::PublishTariffs(tariffs);
-    let (outcome::Kind::TariffsPublished(_), receipt) = desk.submit(&publish.operator_key, command).await?
+    let (outcome::Kind::TariffsPublished(_), receipt) =
+        desk.submit(&signing_key(&publish.operator_key, options)?, command).await?
     else {
         return Err(desk.incomplete("the publication"));
     };
@@ -72,6 +75,7 @@ pub async fn publish(publish: &PublishTariffs, options: &Options) -> Result<Repo
             zone_text(&desk.zone)
         ),
         refused: false,
+        csv: None,
     })
 }
 
@@ -83,7 +87,7 @@ fn read(path: &Path) -> Result<v1::PublishTariffs, Failure> {
         next: "Check the file's name and who may read it; parkwatt publish-tariffs --help shows one."
             .to_owned(),
     })?;
-    parse(&text, &TimeZone::system()).map_err(|problem| Failure::File {
+    parse(&text, &surroundings::zone()).map_err(|problem| Failure::File {
         path: path.to_owned(),
         problem: format!("is no version of the tariffs: {problem}"),
         next: "Correct the file; parkwatt publish-tariffs --help shows one.".to_owned(),
@@ -95,7 +99,7 @@ fn parse(text: &str, zone: &TimeZone) -> Result<v1::PublishTariffs, String> {
     let file: TariffsFile = toml::from_str(text).map_err(|error| error.to_string())?;
     let effective_from_slot = match When::parse(&file.effective_from, zone) {
         Ok(When::Slot(slot)) => slot,
-        Ok(When::TimeOfDay(_)) => {
+        Ok(When::TimeOfDay(_) | When::OnDay(..)) => {
             return Err(format!(
                 "effective_from: {:?} lacks its date, such as \"2026-07-01 00:00\"",
                 file.effective_from

@@ -11,23 +11,33 @@ const SLOT_SECONDS: i64 = 900;
 /// How many days are searched for a time of day; more than the days on which clocks are changed.
 const DAYS: i32 = 4;
 
+/// The words for days, and how many days they lie after today.
+const DAY_WORDS: [(&str, i32); 7] =
+    [("today", 0), ("tomorrow", 1), ("yesterday", -1), ("今天", 0), ("明天", 1), ("后天", 2), ("昨天", -1)];
+
 /// A moment that begins a quarter hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// A time of day; the day depends on what is asked.
     TimeOfDay(Time),
+    /// A time of the day that lies so many days after today.
+    OnDay(i32, Time),
     /// One slot.
     Slot(u32),
 }
 
 impl When {
-    /// Returns what `text` means in the time zone `zone`: `HH:MM`, `YYYY-MM-DD HH:MM`, or a time of RFC 3339.
+    /// Returns what `text` means in the time zone `zone`: `HH:MM`, `tomorrow HH:MM`,
+    /// `YYYY-MM-DD HH:MM`, or a time of RFC 3339.
     ///
     /// # Errors
     /// The broken rule, with the two quarter hours around a time that is on none.
     pub fn parse(text: &str, zone: &TimeZone) -> Result<When, String> {
         if let Some(time) = time_of_day(text) {
             return on_quarter(time).map(When::TimeOfDay);
+        }
+        if let Some((days, time)) = day_and_time(text) {
+            return on_quarter(time).map(|time| When::OnDay(days, time));
         }
         slot_beginning_at(timestamp(text, zone)?, zone).map(When::Slot)
     }
@@ -36,8 +46,8 @@ impl When {
     /// `now_micros`.
     pub fn next(self, now_micros: u64, lead_s: u32, zone: &TimeZone) -> Option<u32> {
         let time = match self {
-            When::Slot(slot) => return Some(slot),
             When::TimeOfDay(time) => time,
+            fixed => return fixed.fixed(now_micros, zone),
         };
         let earliest = moment(now_micros)?.checked_add(i64::from(lead_s).seconds()).ok()?;
         (-1..DAYS)
@@ -48,8 +58,8 @@ impl When {
     /// Returns the slot that is meant: of a time of day the last one that has ended by `now_micros`.
     pub fn last(self, now_micros: u64, zone: &TimeZone) -> Option<u32> {
         let time = match self {
-            When::Slot(slot) => return Some(slot),
             When::TimeOfDay(time) => time,
+            fixed => return fixed.fixed(now_micros, zone),
         };
         let latest = moment(now_micros)?.checked_sub(SLOT_SECONDS.seconds()).ok()?;
         last_until(time, latest, zone)
@@ -58,14 +68,28 @@ impl When {
     /// Returns the slot that is meant: of a time of day the last one that has begun by `now_micros`.
     pub fn last_begun(self, now_micros: u64, zone: &TimeZone) -> Option<u32> {
         match self {
-            When::Slot(slot) => Some(slot),
             When::TimeOfDay(time) => last_until(time, moment(now_micros)?, zone),
+            fixed => fixed.fixed(now_micros, zone),
         }
     }
 
     /// Returns the slot that is meant: of a time of day the first one after the slot `from`.
-    pub fn after(self, from: u32, zone: &TimeZone) -> Option<u32> {
-        self.next(u64::from(from) * SLOT_SECONDS.unsigned_abs() * 1_000_000, 0, zone)
+    pub fn after(self, from: u32, now_micros: u64, zone: &TimeZone) -> Option<u32> {
+        match self {
+            When::TimeOfDay(_) => {
+                self.next(u64::from(from) * SLOT_SECONDS.unsigned_abs() * 1_000_000, 0, zone)
+            }
+            fixed => fixed.fixed(now_micros, zone),
+        }
+    }
+
+    /// Returns the slot that is meant where the day is said; none for a time of day.
+    fn fixed(self, now_micros: u64, zone: &TimeZone) -> Option<u32> {
+        match self {
+            When::TimeOfDay(_) => None,
+            When::OnDay(days, time) => slot(occurrence(time, moment(now_micros)?, days, zone)?),
+            When::Slot(slot) => Some(slot),
+        }
     }
 }
 
@@ -74,6 +98,8 @@ impl When {
 pub enum Moment {
     /// A time of day: the next one.
     TimeOfDay(Time),
+    /// A time of the day that lies so many days after today.
+    OnDay(i32, Time),
     /// One moment, in microseconds since 1970.
     At(u64),
 }
@@ -87,18 +113,23 @@ impl Moment {
         if let Some(time) = time_of_day(text) {
             return Ok(Moment::TimeOfDay(time));
         }
+        if let Some((days, time)) = day_and_time(text) {
+            return Ok(Moment::OnDay(days, time));
+        }
         let micros = u64::try_from(timestamp(text, zone)?.as_microsecond());
         micros.map(Moment::At).map_err(|_| "a time before 1970 is none of a market's".to_owned())
     }
 
     /// Returns the moment in microseconds since 1970: of a time of day the first one after `now_micros`.
     pub fn next(self, now_micros: u64, zone: &TimeZone) -> Option<u64> {
-        let time = match self {
-            Moment::At(micros) => return Some(micros),
-            Moment::TimeOfDay(time) => time,
-        };
         let now = moment(now_micros)?;
-        let next = (-1..DAYS).find_map(|day| occurrence(time, now, day, zone).filter(|at| *at > now))?;
+        let next = match self {
+            Moment::At(micros) => return Some(micros),
+            Moment::OnDay(days, time) => occurrence(time, now, days, zone)?,
+            Moment::TimeOfDay(time) => {
+                (-1..DAYS).find_map(|day| occurrence(time, now, day, zone).filter(|at| *at > now))?
+            }
+        };
         u64::try_from(next.as_microsecond()).ok()
     }
 }
@@ -215,13 +246,21 @@ fn timestamp(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
             format!("the clocks in {} are changed then; write the time with its offset", zone_text(zone))
         }),
         None => text.parse().map_err(|_| {
-            "a time is 12:00, \"2026-06-01 12:00\" (both local), or 2026-06-01T12:00:00+08:00".to_owned()
+            "a time is 12:00, \"tomorrow 12:00\", \"2026-06-01 12:00\" (all local), or \
+             2026-06-01T12:00:00+08:00"
+                .to_owned()
         }),
     }
 }
 
+/// Returns how many days after today, and at which time of day, `text` writes as `tomorrow HH:MM`.
+fn day_and_time(text: &str) -> Option<(i32, Time)> {
+    let (day, time) = DAY_WORDS.iter().find_map(|(word, days)| Some((*days, text.strip_prefix(word)?)))?;
+    Some((day, time_of_day(time.trim_start())?))
+}
+
 /// Returns the time of day that `text` writes as `HH:MM`.
-fn time_of_day(text: &str) -> Option<Time> {
+pub fn time_of_day(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let number = |digits: &str, len: std::ops::RangeInclusive<usize>| {
         let plain = len.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -311,6 +350,30 @@ mod tests {
     }
 
     #[test]
+    fn a_day_has_a_word_and_is_the_local_one() {
+        // Seven o'clock in Shanghai, where it is the second of June already.
+        let now = micros("2026-06-01T23:00:00Z");
+        for (text, slot) in [
+            ("today 12:00", slot_of("2026-06-02T04:00:00Z")),
+            ("tomorrow 12:00", slot_of("2026-06-03T04:00:00Z")),
+            ("明天12:00", slot_of("2026-06-03T04:00:00Z")),
+            ("yesterday 12:00", slot_of("2026-06-01T04:00:00Z")),
+        ] {
+            let when = When::parse(text, &shanghai()).unwrap();
+            let [next, last, begun] = [
+                when.next(now, 900, &shanghai()),
+                when.last(now, &shanghai()),
+                when.last_begun(now, &shanghai()),
+            ];
+            assert_eq!([next, last, begun], [Some(slot); 3], "{text}");
+        }
+        let moment = Moment::parse("tomorrow 10:37", &shanghai()).unwrap();
+        assert_eq!(moment.next(now, &shanghai()), Some(micros("2026-06-03T02:37:00Z")));
+        assert!(When::parse("tomorrow 12:07", &shanghai()).unwrap_err().contains("12:00 and 12:15"));
+        assert!(When::parse("tomorrow", &shanghai()).unwrap_err().contains("a time is"));
+    }
+
+    #[test]
     fn a_moment_lies_on_any_minute_and_of_a_time_of_day_it_is_the_next() {
         let half_past = Moment::parse("10:37", &shanghai()).unwrap();
         for (now, next) in [
@@ -359,10 +422,14 @@ mod tests {
     #[test]
     fn the_end_of_a_schedule_lies_after_its_beginning() {
         let from = slot_of("2026-06-01T22:00:00Z");
-        let until = |text| When::parse(text, &TimeZone::UTC).unwrap().after(from, &TimeZone::UTC);
+        let until = |text| {
+            let until = When::parse(text, &TimeZone::UTC).unwrap();
+            until.after(from, micros("2026-06-01T10:00:00Z"), &TimeZone::UTC)
+        };
         assert_eq!(until("23:00"), Some(from + 4));
         assert_eq!(until("00:00"), Some(from + 8));
         assert_eq!(until("22:00"), Some(from + 96));
+        assert_eq!(until("tomorrow 01:00"), Some(from + 12));
     }
 
     #[test]

@@ -4,16 +4,17 @@ use parkwatt_client::v1::{OwnTrade, Side, Trade};
 use serde_json::{Value, json};
 
 use super::args::Options;
-use super::desk::{Desk, key_file};
+use super::desk::Desk;
 use super::quantity::{cost_nanos, energy_text, nanos_decimal, nanos_text, price_text};
 use super::report::{Failure, Report, left, order_id, right, table, word};
 use super::time::{When, slot_rfc3339, slot_text, zone_text};
+use super::unlock::own_key;
 
 /// Shows the caller's trades.
 pub async fn own(count: u32, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
-    let trades = desk.connection.trades(&desk.session(&key)?, count).await?;
+    let trades = desk.connection.trades(&desk.session(&key), count).await?;
     let trades: Vec<_> = trades
         .iter()
         .map(|own| own.trade.as_ref().map(|trade| (own, trade)))
@@ -31,6 +32,7 @@ pub async fn tape(at: Option<When>, count: u32, options: &Options) -> Result<Rep
         json: json!({ "trades": trades.iter().map(json).collect::<Vec<_>>() }),
         text: made(&trades, &desk),
         refused: false,
+        csv: None,
     })
 }
 
@@ -101,6 +103,7 @@ fn own_report(trades: &[(&OwnTrade, &Trade)], desk: &Desk) -> Report {
         json: json!({ "trades": trades.iter().map(|(own, trade)| own_json(own, trade)).collect::<Vec<_>>() }),
         text: if trades.is_empty() { text } else { text + note },
         refused: false,
+        csv: None,
     }
 }
 

@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 
 use super::advice;
 use super::args::{Conditions, Options, Order};
-use super::desk::{Desk, key_file};
+use super::desk::Desk;
 use super::quantity::{energy_text, price_text};
-use super::report::{Failure, Report, left, order_id, rejection_json, right, table, word};
+use super::report::{Failure, Report, left, order_id, rejection_json, rejection_text, right, table, word};
 use super::time::{slot_rfc3339, slot_text, zone_text};
 use super::trades;
+use super::unlock::own_key;
 
 /// Places the same order in one quarter hour, or in many.
 pub async fn place(side: Side, order: Order, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
     let desk = Desk::open(options).await?;
     let (time_in_force, good_until_micros) = time_in_force(order.conditions, &desk)?;
     let orders: Vec<_> = slots(order, &desk)?
@@ -53,15 +54,34 @@ fn time_in_force(conditions: Conditions, desk: &Desk) -> Result<(TimeInForce, u6
 
 /// Returns the slots of a schedule, of which there is at least one.
 fn slots(order: Order, desk: &Desk) -> Result<std::ops::Range<u32>, Failure> {
-    let from = desk.next_slot(order.at)?;
-    let Some(until) = order.until else { return Ok(from..from + 1) };
-    let end = until.after(from, &desk.zone).filter(|end| *end > from).ok_or_else(|| Failure::Usage {
-        field: "--until",
-        problem: format!(
-            "the end of the schedule is not after its beginning, {}",
-            slot_text(from, &desk.zone)
-        ),
-        next: "Choose a later --until, or leave it out for one quarter hour.".to_owned(),
+    let from = desk.next_slot(order.at.from)?;
+    let until = match (order.at.until, order.until) {
+        (None, None) if order.all_or_none => {
+            return Err(Failure::Usage {
+                field: "--all-or-none",
+                problem: "one order alone is placed or refused whole in any case".to_owned(),
+                next: "Leave it out, or say until when: --at 12:00-14:00.".to_owned(),
+            });
+        }
+        (None, None) => return Ok(from..from + 1),
+        (Some(until), None) | (None, Some(until)) => until,
+        (Some(_), Some(_)) => {
+            return Err(Failure::Usage {
+                field: "--until",
+                problem: "--at says the end of the schedule already".to_owned(),
+                next: "Leave out --until.".to_owned(),
+            });
+        }
+    };
+    let end = until.after(from, desk.now_micros, &desk.zone).filter(|end| *end > from).ok_or_else(|| {
+        Failure::Usage {
+            field: "--until",
+            problem: format!(
+                "the end of the schedule is not after its beginning, {}",
+                slot_text(from, &desk.zone)
+            ),
+            next: "Choose a later --until, or leave it out for one quarter hour.".to_owned(),
+        }
     })?;
     let max = desk.genesis.schedule_len_max;
     if end - from > max {
@@ -115,6 +135,7 @@ Next: {next}",
         }),
         text,
         refused: refusal.is_some(),
+        csv: None,
     }
 }
 
@@ -160,7 +181,7 @@ impl<'a> Placed<'a> {
 
     fn row(&self, desk: &Desk) -> Vec<String> {
         let result = match (self.rejection(), self.traded_wh, self.lapsed_wh) {
-            (Some(rejection), ..) => format!("rejected: {} (rule {})", rejection.sentence, rejection.rule),
+            (Some(rejection), ..) => rejection_text(rejection),
             (None, 0, 0) => "accepted, waits in the book".to_owned(),
             (None, 0, lapsed) => format!("accepted, nothing traded, {} lapsed", energy_text(lapsed)),
             (None, traded, 0) if traded == self.order.energy_wh => "accepted, traded whole".to_owned(),

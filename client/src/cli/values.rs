@@ -2,25 +2,43 @@
 //!
 //! Knows how they are written; what is wrong with one is said as a rule.
 
-use jiff::tz::TimeZone;
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use parkwatt_client::v1;
 
 use super::period;
+use super::span::Span;
+use super::surroundings;
 use super::time::{Moment, When};
 
 /// Returns the moment that begins a quarter hour.
 pub fn when(text: &str) -> Result<When, String> {
-    When::parse(text, &TimeZone::system())
+    When::parse(text, &surroundings::zone())
+}
+
+/// Returns one quarter hour, or those from one until another.
+pub fn span(text: &str) -> Result<Span, String> {
+    Span::parse(text, &surroundings::zone())
 }
 
 /// Returns any moment, on a quarter hour or not.
 pub fn moment(text: &str) -> Result<Moment, String> {
-    Moment::parse(text, &TimeZone::system())
+    Moment::parse(text, &surroundings::zone())
 }
 
 /// Returns any moment that says its date, in microseconds since 1970.
 pub fn dated_moment(text: &str) -> Result<u64, String> {
-    period::moment(text, &TimeZone::system())
+    period::moment(text, &surroundings::zone())
+}
+
+/// Returns a length of time, more than none.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let length = text.parse::<SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok());
+    match length {
+        Some(length) if !length.is_zero() => Ok(length),
+        _ => Err("a length of time is a number and a unit, such as 30s, 5m or 6h".to_owned()),
+    }
 }
 
 /// Returns a name tag.

@@ -34,6 +34,8 @@ impl Owner {
             .env("TZ", "Asia/Shanghai")
             .env("PARKWATT_NODE", &self.node.url)
             .env_remove("PARKWATT_KEY")
+            .env_remove("XDG_CONFIG_HOME")
+            .env("LC_ALL", "C")
             .output()
             .unwrap()
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 use parkwatt_client::v1;
 
+use super::super::span::Span;
 use super::super::time::{Moment, When};
 use super::super::{quantity, values};
 
@@ -14,9 +15,9 @@ pub struct Order {
     /// How much in each quarter hour, such as 2kWh
     #[arg(value_name = "ENERGY", value_parser = quantity::energy)]
     pub energy: u64,
-    /// When the delivery begins, such as 12:00
-    #[arg(long, value_name = "TIME", value_parser = values::when)]
-    pub at: When,
+    /// When the delivery begins, such as 12:00 or "tomorrow 12:00", or from when until when: 12:00-14:00
+    #[arg(long, value_name = "TIME", value_parser = values::span)]
+    pub at: Span,
     /// The limit in yuan per kWh: the least you take, or the most you pay with wheeling and fee
     #[arg(long, value_name = "PRICE", value_parser = quantity::price, allow_negative_numbers = true)]
     pub price: i64,
@@ -24,7 +25,7 @@ pub struct Order {
     #[arg(long, value_name = "TIME", value_parser = values::when)]
     pub until: Option<When>,
     /// Place the orders of all quarter hours, or none of them if one is refused
-    #[arg(long, requires = "until")]
+    #[arg(long)]
     pub all_or_none: bool,
     /// How long it stands, and what it asks of its coming
     #[command(flatten)]

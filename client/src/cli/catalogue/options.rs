@@ -1,0 +1,153 @@
+//! What help says of each option and argument.
+
+/// English and Chinese.
+pub const TEXTS: &[(&str, &str)] = &[
+    ("Arguments", "参数"),
+    ("Options", "选项"),
+    ("Everywhere", "通用选项"),
+    ("Conditions; without any, the order stands until the gate closes", "条件; 没有条件时委托有效至交易截止"),
+    (
+        "The profile to work with [default: the one in use; parkwatt profile --help]",
+        "使用的配置 [默认: 正在使用的; parkwatt profile --help]",
+    ),
+    (
+        "The node's address [default: the profile's, or port 7400 of this machine]",
+        "节点地址 [默认: 配置中的, 或本机 7400 端口]",
+    ),
+    (
+        "The roots of an https node's certificate, as PEM [default: the profile's, or the system's]",
+        "https 节点证书的根证书, PEM 格式 [默认: 配置中的, 或系统的]",
+    ),
+    (
+        "A certificate to show to a node that asks for one, as PEM; with --tls-key",
+        "向要求证书的节点出示的证书, PEM 格式; 与 --tls-key 同用",
+    ),
+    ("The private key of --tls-certificate, as PEM", "--tls-certificate 的私钥, PEM 格式"),
+    (
+        "Your key's file [default: the profile's, or ~/.parkwatt/key.pem]",
+        "您的密钥文件 [默认: 配置中的, 或 ~/.parkwatt/key.pem]",
+    ),
+    (
+        "The file whose first line is the passphrase of a key [default: it is asked for on the terminal]",
+        "首行为密钥口令的文件 [默认: 在终端询问]",
+    ),
+    (
+        "The file whose first line is the new passphrase [default: it is asked for on the terminal]",
+        "首行为新口令的文件 [默认: 在终端询问]",
+    ),
+    (
+        "The market's name [default: the profile's, or the node's only market]",
+        "市场名称 [默认: 配置中的, 或节点唯一的市场]",
+    ),
+    (
+        "The zone of times without an offset, such as Asia/Shanghai [default: the profile's, or the system's]",
+        "未写时差的时间所属的时区, 例如 Asia/Shanghai [默认: 配置中的, 或系统的]",
+    ),
+    ("The language [default: the profile's, or that of LANG]", "语言 [默认: 配置中的, 或 LANG 的]"),
+    (
+        "A table for people, one JSON document for machines, or rows for spreadsheets",
+        "输出形式: 表格 (table)、JSON 文档 (json) 或电子表格行 (csv)",
+    ),
+    ("Put it under a passphrase", "用口令保护它"),
+    ("Its name: 1 to 32 of a-z, 0-9 and -", "名称: 1 到 32 个 a-z、0-9 和 -"),
+    ("Put it in the place of the one that has this name", "取代同名的配置"),
+    ("Its name", "名称"),
+    (
+        "A name tag: 1 to 32 of a-z, 0-9 and -; everybody at the market's operator will see it",
+        "名称标签: 1 到 32 个 a-z、0-9 和 -; 市场运营方可以看到",
+    ),
+    (
+        "The zone of the grid where the participant is connected [default: the market's root zone]",
+        "参与者所在的电网区域 [默认: 市场的根区域]",
+    ),
+    ("The peak power of the PV, such as 8kW", "光伏的峰值功率, 例如 8kW"),
+    (
+        "The power of the connection to the grid, such as 20kW [default: that of the PV, at least 10kW]",
+        "并网容量, 例如 20kW [默认: 与光伏相同, 至少 10kW]",
+    ),
+    ("What the participant may do", "参与者的角色"),
+    ("What the participant may owe, in yuan", "参与者可以赊欠的金额, 元"),
+    ("The public key of the meter at the connection, in 64 hex digits", "并网点电表的公钥, 64 位十六进制"),
+    (
+        "The participant's public key, in 64 hex digits [default: that of --key]",
+        "参与者的公钥, 64 位十六进制 [默认: --key 的公钥]",
+    ),
+    (
+        "The operator's key file; without it, the command for the operator is printed",
+        "运营方的密钥文件; 没有时输出供运营方运行的命令",
+    ),
+    ("The participant's name tag", "参与者的名称标签"),
+    ("How much, in yuan", "金额, 元"),
+    ("The operator's key file", "运营方的密钥文件"),
+    ("The whole balance, which leaves the account empty", "全部余额, 账户将清空"),
+    ("The file that says the version, in TOML", "写明该版本的 TOML 文件"),
+    (
+        "The certificate's name, as `parkwatt certificates` shows it, such as 1978096.2.1",
+        "绿证名称, 如 `parkwatt certificates` 所示, 例如 1978096.2.1",
+    ),
+    ("Why, in at most 128 bytes", "理由, 至多 128 字节"),
+    ("How much in each quarter hour, such as 2kWh", "每个时段的电量, 例如 2kWh"),
+    (
+        "When the delivery begins, such as 12:00 or \"tomorrow 12:00\", or from when until when: 12:00-14:00",
+        "交付开始时间, 例如 12:00 或 \"明天 12:00\"; 或起止时间: 12:00-14:00",
+    ),
+    ("When the delivery begins", "交付开始时间"),
+    (
+        "The limit in yuan per kWh: the least you take, or the most you pay with wheeling and fee",
+        "限价, 元/千瓦时: 您接受的最低价, 或含过网费和交易费的最高价",
+    ),
+    ("The same in each quarter hour from --at until then", "从 --at 到此时的每个时段都相同"),
+    (
+        "Place the orders of all quarter hours, or none of them if one is refused",
+        "所有时段的委托要么全部提交, 要么在有一个被拒绝时全部不提交",
+    ),
+    ("Trade at once; what does not trade lapses", "立即成交; 未成交部分失效"),
+    ("Trade whole at once, or be refused", "立即全部成交, 否则拒绝"),
+    ("Stand until then, such as 10:30; what has not traded lapses", "有效至此时, 例如 10:30; 未成交部分失效"),
+    ("Be refused rather than trade at once", "宁可被拒绝也不立即成交"),
+    ("Be refused unless so much trades at once, such as 1kWh", "若不能立即成交这么多则拒绝, 例如 1kWh"),
+    (
+        "The order's name, as `parkwatt orders` shows it, such as 1234.0",
+        "委托名称, 如 `parkwatt orders` 所示, 例如 1234.0",
+    ),
+    (
+        "How much it is for altogether, what has traded of it included [default: as it is]",
+        "委托的总电量, 含已成交部分 [默认: 不变]",
+    ),
+    ("Its limit in yuan per kWh [default: as it is]", "限价, 元/千瓦时 [默认: 不变]"),
+    ("All open orders, or those that the next options name", "全部未成交委托, 或以下选项所指的委托"),
+    ("Only those of the quarter hour that begins then", "只限从此时开始的时段"),
+    ("Only those of this side", "只限该方向"),
+    (
+        "Those of this participant instead of your own; for the operator",
+        "该参与者的委托而非您自己的; 供运营方使用",
+    ),
+    ("Only those that can still trade", "只显示仍可成交的"),
+    ("How many at most, up to 1000", "最多显示多少, 至多 1000"),
+    ("Everybody's, without names", "全部成交, 不含名称"),
+    ("The month, in your time zone [default: the current one]", "月份, 按您的时区 [默认: 本月]"),
+    ("The period's first moment, instead of a month", "期间的起始时刻, 代替月份"),
+    ("The first moment behind the period [default: now]", "期间结束后的第一个时刻 [默认: 现在]"),
+    ("A row for each quarter hour instead of each day", "每个时段一行, 而不是每天一行"),
+    ("When the quarter hour of generation began", "发电时段的开始时间"),
+    ("How much, such as 1kWh", "电量, 例如 1kWh"),
+    ("For whom the green quality is claimed, in at most 128 bytes", "为谁核销, 至多 128 字节"),
+    ("What for, in at most 128 bytes", "用途, 至多 128 字节"),
+    ("Which certificates", "哪一类绿证"),
+    ("The claim's number", "核销编号"),
+    ("The file to write [default: retirement-NUMBER.json]", "要写入的文件 [默认: retirement-NUMBER.json]"),
+    ("The file that `parkwatt certificates statement` wrote", "`parkwatt certificates statement` 所写的文件"),
+    ("The ledger's verifier key as you know it, or a file with it", "您所知的账本验证密钥, 或含有它的文件"),
+    ("The name tag of who gets them", "接收者的名称标签"),
+    ("Only what was generated before then", "只限此前所发的电"),
+    (
+        "The entry's index: a trade's number, or what --output json calls `leaf_index`",
+        "记录的索引: 成交编号, 或 --output json 中的 `leaf_index`",
+    ),
+    (
+        "The file to write [default: leaf-LEAF_INDEX.tlog-proof]",
+        "要写入的文件 [默认: leaf-LEAF_INDEX.tlog-proof]",
+    ),
+    ("Which shell's", "哪种 shell"),
+    ("The folder, which is made where it is missing", "目录; 不存在时会创建"),
+];

@@ -1,0 +1,179 @@
+//! Help in the caller's language, completions of shells, and the manual's pages: all from the command line's
+//! own description.
+
+use std::fs;
+use std::path::Path;
+
+use clap::{Arg, ArgAction, Command, CommandFactory};
+use clap_complete::Shell;
+use serde_json::json;
+
+use super::args::{Cli, FIRST_STEPS};
+use super::language::{Language, say};
+use super::report::{Failure, Report};
+use super::surroundings::language;
+
+/// How help is laid out where its headings are not English.
+const LAYOUT: &str = "{about-with-newline}\n用法: {usage}\n\n{all-args}{after-help}";
+
+/// Returns the command line's description in the caller's language.
+pub fn command() -> Command {
+    match language() {
+        Language::En => Cli::command(),
+        Language::Zh => in_chinese(Cli::command()),
+    }
+}
+
+/// Returns a shell's completions.
+pub fn completions(shell: Shell) -> Report {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "parkwatt", &mut script);
+    let script = String::from_utf8(script).expect("a script of completions is text");
+    Report { json: json!({ "completions": script }), text: script, refused: false, csv: None }
+}
+
+/// Writes the manual's pages into a folder.
+pub fn manual(out: &Path) -> Result<Report, Failure> {
+    let written = fs::create_dir_all(out).and_then(|()| clap_mangen::generate_to(command(), out));
+    written.map_err(|problem| Failure::File {
+        path: out.to_owned(),
+        problem: format!("cannot be written: {problem}"),
+        next: "Name another folder with --out DIR.".to_owned(),
+    })?;
+    let shown = out.display();
+    Ok(Report {
+        json: json!({ "manual": { "folder": shown.to_string() } }),
+        text: format!("The manual's pages are in {shown}.\n\nNext: man {shown}/parkwatt.1"),
+        refused: false,
+        csv: None,
+    })
+}
+
+/// Returns a command's description in Chinese: what it does, its options, and what its subcommands are.
+fn in_chinese(mut command: Command) -> Command {
+    let zh = |text: &str| Language::Zh.say(text);
+    let names = |command: &Command| -> Vec<String> {
+        command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect()
+    };
+    for name in names(&command) {
+        command = command.mut_subcommand(name, in_chinese);
+    }
+    let args: Vec<_> = command.get_arguments().map(|arg| arg.get_id().to_string()).collect();
+    for arg in args {
+        command = command.mut_arg(arg, |arg| {
+            let heading = zh(arg.get_help_heading().unwrap_or(if arg.is_positional() {
+                "Arguments"
+            } else {
+                "Options"
+            }));
+            let help = arg.get_help().map(|help| zh(&help.to_string()));
+            let arg = arg.help_heading(heading);
+            match help {
+                Some(help) => arg.help(help.clone()).long_help(help),
+                None => arg,
+            }
+        });
+    }
+    if let Some(about) = command.get_about().map(ToString::to_string) {
+        let long = command.get_long_about().map(|it| zh(&it.to_string()));
+        command = command.about(zh(&about)).long_about(long.unwrap_or_else(|| zh(&about)));
+    }
+    if let Some(after) = command.get_after_help().map(ToString::to_string) {
+        let after =
+            if after == FIRST_STEPS { zh(FIRST_STEPS) } else { after.replace("EXAMPLES:", "示例:") };
+        command = command.after_help(after);
+    }
+    if command.get_version().is_some() {
+        let version =
+            Arg::new("version").short('V').long("version").action(ArgAction::Version).help("显示版本");
+        command = command.disable_version_flag(true).arg(version.help_heading("选项"));
+    }
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help("显示帮助");
+    command
+        .disable_help_flag(true)
+        .arg(help.help_heading("选项"))
+        .subcommand_help_heading("命令")
+        .help_template(LAYOUT)
+}
+
+/// Returns what is wrong with a command line, in Chinese; nothing for what is seldom.
+pub fn mistake_in_chinese(error: &clap::Error) -> Option<String> {
+    use clap::error::{ContextKind, ErrorKind};
+    if language() != Language::Zh {
+        return None;
+    }
+    let part = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let [argument, value] = [ContextKind::InvalidArg, ContextKind::InvalidValue].map(part);
+    let said = match error.kind() {
+        ErrorKind::ValueValidation => {
+            let cause = std::error::Error::source(error).map(|cause| say(&cause.to_string()));
+            format!("{argument} 的值 '{value}' 无效: {}", cause.unwrap_or_default())
+        }
+        ErrorKind::InvalidValue if value.is_empty() => format!("{argument} 缺少值"),
+        ErrorKind::InvalidValue => {
+            format!("{argument} 的值 '{value}' 无效; 可用的值: {}", part(ContextKind::ValidValue))
+        }
+        ErrorKind::UnknownArgument => format!("没有选项 '{argument}'"),
+        ErrorKind::InvalidSubcommand => format!("没有命令 '{}'", part(ContextKind::InvalidSubcommand)),
+        ErrorKind::MissingRequiredArgument => format!("缺少: {argument}"),
+        ErrorKind::ArgumentConflict => {
+            format!("{argument} 不能与 {} 同时使用", part(ContextKind::PriorArg))
+        }
+        _ => return None,
+    };
+    Some(format!("错误: {said}\n详见 --help。"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::language::in_chinese as translated;
+    use super::*;
+
+    /// Collects what help says of a command and of all below it.
+    fn texts(command: &Command, found: &mut Vec<String>) {
+        let own = [command.get_about(), command.get_long_about()].into_iter().flatten();
+        found.extend(own.map(ToString::to_string));
+        for arg in command.get_arguments() {
+            found.extend(arg.get_help().map(ToString::to_string));
+            found.extend(arg.get_help_heading().map(str::to_owned));
+        }
+        command.get_subcommands().for_each(|inner| texts(inner, found));
+    }
+
+    #[test]
+    fn all_that_help_says_is_there_in_chinese() {
+        let mut found = vec![FIRST_STEPS.to_owned(), "Arguments".to_owned(), "Options".to_owned()];
+        texts(&Cli::command(), &mut found);
+        let missing: Vec<_> = found.iter().filter(|text| translated(text).is_none()).collect();
+        assert!(found.len() > 150, "{}", found.len());
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+
+    #[test]
+    fn help_in_chinese_parses_the_same_command_lines() {
+        let command = in_chinese(Cli::command());
+        command.clone().debug_assert();
+        let line = "parkwatt sell 2kWh --at 12:00 --price 0.42";
+        assert!(command.clone().try_get_matches_from(line.split(' ')).is_ok());
+        let mut command = command;
+        let help = command.render_help().to_string();
+        assert!(help.contains("用法:") && help.contains("命令:") && !help.contains("Options"), "{help}");
+    }
+
+    #[test]
+    fn every_shell_that_people_use_gets_its_completions() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let script = completions(shell).text;
+            assert!(script.contains("certificates") && script.contains("post-only"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn the_manual_has_a_page_a_command() {
+        let folder = tempfile::tempdir().unwrap();
+        manual(folder.path()).unwrap();
+        let page = fs::read_to_string(folder.path().join("parkwatt-sell.1")).unwrap();
+        assert!(page.contains(".TH") && page.contains("post\\-only"), "{page}");
+        assert!(folder.path().join("parkwatt-key-new.1").exists());
+    }
+}

@@ -1,0 +1,98 @@
+//! The live view of a real market, drawn into memory.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod machine;
+mod node;
+
+use machine::Machine;
+use node::Place;
+
+/// Eleven o'clock in Shanghai.
+const NOW: &str = "2026-06-01T03:00:00Z";
+
+/// Returns what stands in one of the four frames of a picture, line by line, without its edges.
+fn frame(picture: &str, title: &str) -> Vec<String> {
+    let mut lines = picture.lines().skip_while(|line| !line.contains(title));
+    let heading = lines.next().unwrap();
+    let is_left = !heading[..heading.find(title).unwrap()].contains('┐');
+    let part = |line: &str| {
+        let mut parts = line.split('│').filter(|part| !part.is_empty());
+        if is_left { parts.next() } else { parts.nth(1) }.map(|part| part.trim().to_owned())
+    };
+    lines.take_while(|line| line.starts_with('│')).filter_map(part).filter(|part| !part.is_empty()).collect()
+}
+
+#[test]
+fn a_picture_shows_the_book_the_prices_the_own_orders_and_trades_of_a_real_market() {
+    let place = Place::new(&["--simulated-from", NOW]);
+    let node = place.start();
+    let (roof, mill, visitor) = (Machine::new(&node), Machine::new(&node), Machine::new(&node));
+    let operator = place.operator_key().display().to_string();
+    for (machine, name) in [(&roof, "roof"), (&mill, "mill")] {
+        machine.says(&["key", "new"]);
+        let enrol = ["enrol", "--name", name, "--pv", "8kW", "--credit", "1000", "--operator-key", &operator];
+        machine.says(&enrol);
+    }
+    let watch = ["watch", "--once", "--at", "12:00", "--columns", "100", "--rows", "24"];
+    let picture = roof.says(&watch);
+    assert!(picture.starts_with("park  2026-06-01 12:00  continuous    2026-06-01 11:00 (Asia/Shanghai)\n"));
+    assert_eq!(frame(&picture, "Book"), ["The book is empty."]);
+    assert_eq!(frame(&picture, "The day's prices"), ["Nothing has traded on this day."]);
+
+    roof.says(&["sell", "1kWh", "--at", "12:00-12:30", "--price", "0.45"]);
+    roof.says(&["sell", "0.5kWh", "--at", "12:00", "--price", "0.47"]);
+    mill.says(&["buy", "0.4kWh", "--at", "12:00", "--price", "0.60"]);
+    mill.says(&["buy", "0.8kWh", "--at", "12:15", "--price", "0.60"]);
+    mill.says(&["buy", "2kWh", "--at", "12:00", "--price", "0.40"]);
+    let picture = roof.says(&watch);
+    let words = |title: &str| -> Vec<String> {
+        frame(&picture, title)
+            .iter()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect()
+    };
+    // The best offer stands lowest, above the best bid; the highest bar is where most traded.
+    assert_eq!(
+        words("Book"),
+        [
+            "side zone limit energy",
+            "offer park 0.47 yuan/kWh 0.5 kWh",
+            "offer park 0.45 yuan/kWh 0.6 kWh",
+            "bid park 0.40 yuan/kWh 2 kWh",
+        ]
+    );
+    assert_eq!(
+        words("The day's prices"),
+        [
+            "time mean price traded",
+            "12:00 0.45 yuan/kWh 0.4 kWh ██████",
+            "12:15 0.45 yuan/kWh 0.8 kWh ████████████",
+        ]
+    );
+    assert_eq!(
+        words("Your open orders"),
+        [
+            "delivery side limit energy",
+            "2026-06-01 12:00 offer 0.47 yuan/kWh 0.5 kWh",
+            "2026-06-01 12:15 offer 0.45 yuan/kWh 0.2 kWh",
+            "2026-06-01 12:00 offer 0.45 yuan/kWh 0.6 kWh",
+        ]
+    );
+    assert_eq!(
+        words("Your trades"),
+        [
+            "delivery side seller is paid energy",
+            "2026-06-01 12:15 offer 0.45 yuan/kWh 0.8 kWh",
+            "2026-06-01 12:00 offer 0.45 yuan/kWh 0.4 kWh",
+        ]
+    );
+
+    // Who has no key sees what everybody sees; and a small screen is a small picture.
+    let small = visitor.says(&["watch", "--once", "--at", "12:00", "--columns", "60", "--rows", "14"]);
+    assert!(small.contains("0.47") && !small.contains("2026-06-01 12:15"), "{small}");
+    assert!(small.lines().count() == 14 && small.lines().all(|line| line.chars().count() <= 60), "{small}");
+    assert_eq!(frame(&small, "Your trades")[0], "Without a key only what");
+    let said = roof.run(&["watch"]);
+    assert_eq!(said.status.code(), Some(2));
+    assert!(String::from_utf8(said.stderr).unwrap().contains("Use --once"));
+}
