@@ -4,6 +4,7 @@
 
 mod advice;
 mod autopilot;
+mod executions;
 mod failures;
 mod help;
 mod options;
@@ -13,11 +14,12 @@ mod watch;
 
 /// Returns every text in English and in Chinese.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let parts: [&[(&str, &str)]; 8] = [
+    let parts: [&[(&str, &str)]; 9] = [
         help::TEXTS,
         options::TEXTS,
         autopilot::TEXTS,
         watch::TEXTS,
+        executions::TEXTS,
         tables::TEXTS,
         failures::TEXTS,
         advice::TEXTS,

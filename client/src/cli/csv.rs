@@ -56,7 +56,8 @@ fn flat(item: &Value) -> Map<String, Value> {
     row
 }
 
-fn document_text(value: &Value) -> String {
+/// Returns a value as a cell has it.
+pub fn document_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -64,7 +65,8 @@ fn document_text(value: &Value) -> String {
     }
 }
 
-fn line(cells: impl IntoIterator<Item = String>) -> String {
+/// Returns a row of such cells.
+pub fn line(cells: impl IntoIterator<Item = String>) -> String {
     let quoted = |cell: String| {
         let is_plain = !cell.contains([',', '"', '\n', '\r']);
         if is_plain { cell } else { format!("\"{}\"", cell.replace('"', "\"\"")) }

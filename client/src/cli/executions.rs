@@ -3,10 +3,10 @@
 //! Knows how to go on where a stream ended; does not know how a stream is opened.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
+use ed25519_dalek::SigningKey;
 use jiff::tz::TimeZone;
 use parkwatt_client::v1::{
     CertificateId, Execution, OrderId, Side, StreamExecutionsRequest, execution::Kind,
@@ -16,10 +16,27 @@ use serde_json::{Value, json};
 use tokio_stream::StreamExt;
 
 use super::args::{Options, Output};
-use super::desk::{Desk, key_file};
+use super::csv;
+use super::desk::Desk;
+use super::language::say;
 use super::quantity::{energy_text, nanos_decimal, nanos_text, price_text};
 use super::report::{Failure, Report, certificate_id, order_id};
 use super::time::{moment_rfc3339, moment_text, slot_text};
+use super::unlock::own_key;
+
+/// The headings of rows, which are the names of a document's fields.
+const COLUMNS: [&str; 10] = [
+    "leaf_index",
+    "at",
+    "what",
+    "slot",
+    "energy_wh",
+    "price_micros_per_kwh",
+    "amount_yuan",
+    "order_ids",
+    "trade_id",
+    "certificate",
+];
 
 /// After how long a stream that ended is opened again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -37,7 +54,10 @@ pub struct Executions {
 
 /// Shows executions as they come; with `--output json` one document a line.
 pub async fn show(asked: Executions, options: &Options) -> Result<Report, Failure> {
-    let key = key_file(options)?;
+    let key = own_key(options)?;
+    if options.output == Output::Csv {
+        print!("{}", csv::line(COLUMNS.map(str::to_owned)));
+    }
     let mut from_index = asked.from;
     loop {
         match show_until_end(&mut from_index, asked.follow, &key, options).await {
@@ -62,18 +82,19 @@ fn may_go_on(problem: &ClientError) -> bool {
 async fn show_until_end(
     from_index: &mut u64,
     follow: bool,
-    key: &Path,
+    key: &SigningKey,
     options: &Options,
 ) -> Result<(), Failure> {
     let desk = Desk::open(options).await?;
     let until_index = (!follow).then_some(desk.tree_size);
     let request = StreamExecutionsRequest { from_index: *from_index, until_index };
-    let mut executions = desk.connection.stream_executions(&desk.session(key)?, request).await?;
+    let mut executions = desk.connection.stream_executions(&desk.session(key), request).await?;
     while let Some(execution) = executions.next().await {
         let execution = execution?;
         let line = match options.output {
             Output::Json => json(&execution).to_string(),
-            Output::Table | Output::Csv => text(&execution, &desk.zone),
+            Output::Csv => row(&json(&execution)),
+            Output::Table => text(&execution, &desk.zone),
         };
         let mut out = io::stdout();
         if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
@@ -200,21 +221,31 @@ fn text(execution: &Execution, zone: &TimeZone) -> String {
     let facts = facts(execution);
     let orders = match facts.orders.as_slice() {
         [] => None,
-        [one] => Some(format!("order {}", order_id(*one))),
-        [first, .., last] => Some(format!("orders {} to {}", order_id(*first), order_id(*last))),
+        [one] => Some(say(&format!("order {}", order_id(*one)))),
+        [first, .., last] => Some(say(&format!("orders {} to {}", order_id(*first), order_id(*last)))),
     };
     let parts = [
         facts.energy_wh.map(energy_text),
-        facts.price_micros_per_kwh.map(|price| format!("at {}", price_text(price))),
+        facts.price_micros_per_kwh.map(|price| say(&format!("at {}", price_text(price)))),
         facts.amount_nanos.map(nanos_text),
-        facts.slot.map(|slot| format!("delivery {}", slot_text(slot, zone))),
+        facts.slot.map(|slot| say(&format!("delivery {}", slot_text(slot, zone)))),
         orders,
-        facts.trade.map(|trade| format!("trade {trade}")),
-        facts.certificate.map(|id| format!("certificate {}", certificate_id(&id))),
+        facts.trade.map(|trade| say(&format!("trade {trade}"))),
+        facts.certificate.map(|id| say(&format!("certificate {}", certificate_id(&id)))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let (index, at) = (execution.leaf_index, moment_text(execution.at_micros, zone));
-    format!("{index:>8}  {at}  {:<9}  {}", facts.what, parts.join(", "))
+    format!("{index:>8}  {at}  {:<9}  {}", say(facts.what), parts.join(", "))
+}
+
+/// Returns a document as a row of a table.
+fn row(document: &Value) -> String {
+    let cell = |name| match document.get(name) {
+        Some(Value::Array(items)) => items.iter().map(csv::document_text).collect::<Vec<_>>().join(" "),
+        Some(value) => csv::document_text(value),
+        None => String::new(),
+    };
+    csv::line(COLUMNS.map(cell)).trim_end().to_owned()
 }
 
 fn json(execution: &Execution) -> Value {
