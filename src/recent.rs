@@ -1,7 +1,7 @@
 //! What became durable lately, at hand for those who follow it, and whom it concerns.
 //!
 //! Knows what was applied; does not know readers or the wire. Keeps: memory is bounded; the sequencer only puts in,
-//! and never waits for a reader; everything public from `kept_from` on is at hand, without a gap.
+//! and never waits for a reader; everything public from some leaf on is at hand, without a gap.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -55,7 +55,7 @@ struct Kept {
     happened: VecDeque<Arc<Happened>>,
     bytes: usize,
     /// Everything public from this leaf on is at hand.
-    kept_from: u64,
+    from: u64,
 }
 
 /// What is at hand is not old enough.
@@ -65,7 +65,7 @@ pub struct TooOld;
 impl Recent {
     /// Returns an empty memory of at most about so many bytes, for what follows the first `size` leaves.
     pub fn new(size: u64, bytes_max: usize) -> Recent {
-        let kept = Kept { happened: VecDeque::new(), bytes: 0, kept_from: size };
+        let kept = Kept { happened: VecDeque::new(), bytes: 0, from: size };
         Recent { bytes_max, kept: Mutex::new(kept) }
     }
 
@@ -79,14 +79,14 @@ impl Recent {
                 && let Some(oldest) = kept.happened.pop_front()
             {
                 kept.bytes -= oldest.bytes();
-                kept.kept_from = oldest.end_index();
+                kept.from = oldest.end_index();
             }
         }
     }
 
     /// Returns whether everything public from leaf `from` on is at hand.
     pub fn has(&self, from: u64) -> bool {
-        from >= self.kept().kept_from
+        from >= self.kept().from
     }
 
     /// Returns the next of what is public from leaf `from` on, in order; at most `count`.
@@ -95,7 +95,7 @@ impl Recent {
     /// [`TooOld`] if not all of it is at hand any more.
     pub fn from(&self, from: u64, count: usize) -> Result<Vec<Arc<Happened>>, TooOld> {
         let kept = self.kept();
-        if from < kept.kept_from {
+        if from < kept.from {
             return Err(TooOld);
         }
         let first = kept.happened.partition_point(|it| it.applied.index < from);

@@ -122,12 +122,12 @@ impl Refused {
             | Refused::Unauthentic(
                 Unauthentic::KeyMustHave32Bytes(_) | Unauthentic::SignatureMustHave64Bytes(_),
             ) => Code::InvalidArgument,
-            Refused::Unauthentic(_) | Refused::UnknownKey { .. } | Refused::NoSession(_) => {
-                Code::Unauthenticated
-            }
+            Refused::Unauthentic(_)
+            | Refused::UnknownKey { .. }
+            | Refused::NoSession(_)
+            | Refused::StreamEnded { why: StreamEnd::SessionOver, .. } => Code::Unauthenticated,
             Refused::NotPermitted(_) => Code::PermissionDenied,
             Refused::NotFound(_) => Code::NotFound,
-            Refused::StreamEnded { why: StreamEnd::SessionOver, .. } => Code::Unauthenticated,
             Refused::Busy | Refused::TooOften { .. } | Refused::TooManyStreams { .. } => {
                 Code::ResourceExhausted
             }
@@ -148,10 +148,11 @@ impl Refused {
             Refused::Unauthentic(Unauthentic::KeyMustBeAPoint(_)) => "KEY_MUST_BE_A_POINT",
             Refused::Unauthentic(Unauthentic::SignatureMustVerify(_)) => "SIGNATURE_MUST_VERIFY",
             Refused::UnknownKey { .. } => "KEY_MUST_BE_ENROLLED",
-            Refused::NoSession(_) => "SESSION_REQUIRED",
+            Refused::NoSession(_) | Refused::StreamEnded { why: StreamEnd::SessionOver, .. } => {
+                "SESSION_REQUIRED"
+            }
             Refused::NotPermitted(_) => "NOT_PERMITTED",
             Refused::NotFound(_) => "NOT_FOUND",
-            Refused::StreamEnded { why: StreamEnd::SessionOver, .. } => "SESSION_REQUIRED",
             Refused::StreamEnded { why: StreamEnd::TooSlow, .. } => "READ_TOO_SLOWLY",
             Refused::TooManyStreams { .. } => "TOO_MANY_STREAMS",
             Refused::Busy => "QUEUE_FULL",

@@ -96,18 +96,17 @@ async fn load(options: &LoadOptions) -> anyhow::Result<Measured> {
     let dir = options.dir.clone().unwrap_or_else(std::env::temp_dir);
     let dir = tempfile::tempdir_in(&dir)
         .with_context(|| format!("--dir {}: no folder can be made", dir.display()))?;
-    let (target, operator_key) = match (&options.url, &options.operator_key) {
-        (Some(url), Some(key)) => (Target { url: url.clone(), pid: options.pid, _own: None }, key.clone()),
-        _ => {
-            let program = std::env::current_exe().context("this program's own file cannot be found")?;
-            let data = dir.path().join("data");
-            std::fs::create_dir(&data).with_context(|| data.display().to_string())?;
-            let own = NodeProcess::start(&program, &data)?;
-            let target = Target { url: own.url.clone(), pid: Some(own.id()), _own: Some(own) };
-            (target, data.join("operator.pem"))
-        }
+    let (target, operator_key) = if let (Some(url), Some(key)) = (&options.url, &options.operator_key) {
+        (Target { url: url.clone(), pid: options.pid, _own: None }, key.clone())
+    } else {
+        let program = std::env::current_exe().context("this program's own file cannot be found")?;
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).with_context(|| data.display().to_string())?;
+        let own = NodeProcess::start(&program, &data)?;
+        let target = Target { url: own.url.clone(), pid: Some(own.id()), _own: Some(own) };
+        (target, data.join("operator.pem"))
     };
-    let mut park = enrol(&target, &operator_key).await?;
+    let mut owners = enrol(&target, &operator_key).await?;
     let mut bare = Bare::new(dir.path());
     let mut runs = Vec::new();
     for shape in [Shape::Single, Shape::Schedule] {
@@ -116,7 +115,7 @@ async fn load(options: &LoadOptions) -> anyhow::Result<Measured> {
         for how in [Loop::Closed { in_flight: options.in_flight }, Loop::Open { per_s: rate }] {
             bare.measure();
             let channels = open(&target.url, options.connections).await?;
-            let commands = commands(&mut park, shape, options.commands / part, &target).await?;
+            let commands = commands(&mut owners, shape, options.commands / part, &target).await?;
             runs.push(Run::of(shape, how, commands, channels, target.pid).await?);
         }
     }

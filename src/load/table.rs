@@ -1,5 +1,7 @@
 //! The figures for people.
 
+use std::fmt::Write;
+
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::{
@@ -34,10 +36,11 @@ pub fn text(measured: &Measured) -> String {
     );
     for run in &measured.runs {
         if let Some(late) = run.late_max_us.filter(|late| *late > run.p50_us) {
-            text += &format!("Of {}, the generator itself was late by up to {}.\n", name(run), millis(late));
+            let _ =
+                writeln!(text, "Of {}, the generator itself was late by up to {}.", name(run), millis(late));
         }
         if run.counts.refused > 0 {
-            text += &format!("Of {}, {} commands were refused.\n", name(run), run.counts.refused);
+            let _ = writeln!(text, "Of {}, {} commands were refused.", name(run), run.counts.refused);
         }
     }
     text

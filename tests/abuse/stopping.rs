@@ -39,15 +39,13 @@ async fn insist(
         wh.energy_wh = 1;
         let signed = who.sign(place(&[wh]));
         let receipt = loop {
-            match connection.submit(signed.clone()).await {
-                Ok(receipt) => break receipt,
-                Err(_) => {
-                    tries += 1;
-                    tokio::time::sleep(LOOK).await;
-                    if let Ok(again) = Connection::open(&url).await {
-                        connection = again;
-                    }
-                }
+            if let Ok(receipt) = connection.submit(signed.clone()).await {
+                break receipt;
+            }
+            tries += 1;
+            tokio::time::sleep(LOOK).await;
+            if let Ok(again) = Connection::open(&url).await {
+                connection = again;
             }
         };
         assert!(is_accepted(&receipt), "{receipt:?}");

@@ -28,6 +28,9 @@ use crate::{
 const BATCH: usize = 64;
 /// After how many bytes of them a batch ends: a leaf can be a whole schedule, and there are many readers.
 const BATCH_BYTES: usize = 32 << 10;
+/// A leaf's index, and its bytes.
+type Found = (u64, Vec<u8>);
+
 /// The request's field that says from where to go on.
 const FIELD: &str = "from_index";
 
@@ -114,7 +117,7 @@ impl Following {
     }
 
     /// Returns the next leaves about the reader, and whether the store has no more of them.
-    fn batch(&self) -> Result<(Vec<(u64, Vec<u8>)>, bool), Refused> {
+    fn batch(&self) -> Result<(Vec<Found>, bool), Refused> {
         let about = About::Participant(self.id.0);
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for found in found_about(self.market.store()?, &about, self.from) {
@@ -193,8 +196,8 @@ fn followed(fact: Fact, reader: u32) -> Option<Kind> {
             ..it
         }),
         Fact::Posted(it) => Kind::Posted(v1::Posting {
-            from: it.from.filter(|from| !is_another(from, reader)),
-            to: it.to.filter(|to| !is_another(to, reader)),
+            from: it.from.filter(|from| !is_another(*from, reader)),
+            to: it.to.filter(|to| !is_another(*to, reader)),
             ..it
         }),
         Fact::OrderLapsed(it) => Kind::Lapsed(it),
@@ -222,6 +225,6 @@ fn followed(fact: Fact, reader: u32) -> Option<Kind> {
     })
 }
 
-fn is_another(account: &v1::LedgerAccount, reader: u32) -> bool {
+fn is_another(account: v1::LedgerAccount, reader: u32) -> bool {
     matches!(account.kind, Some(ledger_account::Kind::Participant(number)) if number != reader)
 }

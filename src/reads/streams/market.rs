@@ -18,6 +18,7 @@ use crate::{
     reads::market_data::{depth, nameless, nameless_trade, summary},
     recent::{Happened, TooOld},
     refusal::{Refused, StreamEnd},
+    views::SlotView,
     wire::{self, Malformed},
 };
 
@@ -134,7 +135,7 @@ fn update(kind: Kind) -> v1::MarketUpdate {
 
 fn snapshot(market: &Market, slot: Slot) -> v1::SlotSnapshot {
     let views = market.views();
-    let empty = Default::default();
+    let empty = SlotView::default();
     let view = views.slots.get(slot).unwrap_or(&empty);
     v1::SlotSnapshot {
         tree_size: views.tree_size,
