@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::args::{Cli, FIRST_STEPS};
+use super::args::Cli;
 use super::language::{Language, say};
 use super::report::{Failure, Report};
 use super::surroundings::language;
@@ -79,8 +79,8 @@ fn in_chinese(mut command: Command) -> Command {
         command = command.about(zh(&about)).long_about(long.unwrap_or_else(|| zh(&about)));
     }
     if let Some(after) = command.get_after_help().map(ToString::to_string) {
-        let after =
-            if after == FIRST_STEPS { zh(FIRST_STEPS) } else { after.replace("EXAMPLES:", "示例:") };
+        let whole = Some(zh(&after)).filter(|said| *said != after);
+        let after = whole.unwrap_or_else(|| after.replace("EXAMPLES:", "示例:"));
         command = command.after_help(after);
     }
     if command.get_version().is_some() {
@@ -126,6 +126,7 @@ pub fn mistake_in_chinese(error: &clap::Error) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::args::{AUTOPILOT_HELP, FIRST_STEPS, STATEMENT_HELP};
     use super::super::language::in_chinese as translated;
     use super::*;
 
@@ -142,7 +143,8 @@ mod tests {
 
     #[test]
     fn all_that_help_says_is_there_in_chinese() {
-        let mut found = vec![FIRST_STEPS.to_owned(), "Arguments".to_owned(), "Options".to_owned()];
+        let whole = [FIRST_STEPS, AUTOPILOT_HELP, STATEMENT_HELP, "Arguments", "Options"];
+        let mut found: Vec<_> = whole.map(str::to_owned).into();
         texts(&Cli::command(), &mut found);
         let missing: Vec<_> = found.iter().filter(|text| translated(text).is_none()).collect();
         assert!(found.len() > 150, "{}", found.len());
