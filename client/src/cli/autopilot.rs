@@ -155,7 +155,7 @@ impl Pilot<'_> {
             steps.into_iter().partition(|step| matches!(step, Step::Offer { .. }));
         let mut done = Vec::new();
         for step in others {
-            done.push(change(step, &desk, &mut signer).await?);
+            done.extend(change(step, &desk, &mut signer).await?);
         }
         if !offers.is_empty() {
             fence(&desk, &mut signer).await?;
@@ -306,8 +306,13 @@ async fn fence(desk: &Desk, signer: &mut Signer) -> Result<(), Failure> {
     }
 }
 
-/// Does a step that cannot make more of what stands.
-async fn change(step: Step, desk: &Desk, signer: &mut Signer) -> Result<Done, Failure> {
+/// What a rule says to the change of an order that has traded, lapsed or been changed in the meantime: nothing is
+/// to be done any more, and the next look sees what became of it.
+const OVERTAKEN: [&str; 4] =
+    ["ORDER_MUST_BE_OPEN", "ORDER_MUST_EXIST", "GATE_MUST_BE_OPEN", "ENERGY_MUST_EXCEED_WHAT_HAS_TRADED"];
+
+/// Does a step that cannot make more of what stands; nothing where it was overtaken.
+async fn change(step: Step, desk: &Desk, signer: &mut Signer) -> Result<Option<Done>, Failure> {
     let command = match step {
         Step::Withdraw { standing, .. } => Kind::CancelOrder(CancelOrder { order: Some(standing.order) }),
         Step::Change { standing, energy_wh, price, .. } => Kind::ReplaceOrder(ReplaceOrder {
@@ -315,13 +320,13 @@ async fn change(step: Step, desk: &Desk, signer: &mut Signer) -> Result<Done, Fa
             limit_price_micros_per_kwh: price,
             energy_wh,
         }),
-        Step::Offer { .. } => return Ok(Done { step, refusal: None }),
+        Step::Offer { .. } => return Ok(None),
     };
     match desk.hand_in(signer, command).await {
-        Ok(_) => Ok(Done { step, refusal: None }),
-        // What has traded or lapsed in the meantime needs no change; the next look sees it.
+        Ok(_) => Ok(Some(Done { step, refusal: None })),
+        Err(Failure::Rejected(rejection)) if OVERTAKEN.contains(&rejection.code.as_str()) => Ok(None),
         Err(Failure::Rejected(rejection)) if rejection.code != "NONCE_MUST_RISE" => {
-            Ok(Done { step, refusal: Some(rejection.sentence) })
+            Ok(Some(Done { step, refusal: Some(rejection.sentence) }))
         }
         Err(failure) => Err(failure),
     }

@@ -66,8 +66,8 @@ fn in_chinese(mut command: Command) -> Command {
             } else {
                 "Options"
             }));
-            let help = arg.get_help().map(|help| zh(&help.to_string()));
-            let arg = arg.help_heading(heading);
+            let help = arg.get_help().map(|help| zh(&help.to_string()) + &choices(&arg));
+            let arg = arg.help_heading(heading).hide_possible_values(true).hide_default_value(true);
             match help {
                 Some(help) => arg.help(help.clone()).long_help(help),
                 None => arg,
@@ -94,6 +94,18 @@ fn in_chinese(mut command: Command) -> Command {
         .arg(help.help_heading("选项"))
         .subcommand_help_heading("命令")
         .help_template(LAYOUT)
+}
+
+/// Returns what may be written for an argument, and what holds without it, as the English help says it behind
+/// its words.
+fn choices(arg: &Arg) -> String {
+    let values: Vec<_> = arg.get_possible_values().iter().map(|it| it.get_name().to_owned()).collect();
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|it| it.to_string_lossy()).collect();
+    let part =
+        |name: &str, words: String| if words.is_empty() { words } else { format!(" [{name}: {words}]") };
+    let is_hidden = arg.is_hide_default_value_set() || !arg.get_action().takes_values();
+    let default = if is_hidden { String::new() } else { part("默认", defaults.join(",")) };
+    part("可选", values.join(", ")) + &default
 }
 
 /// Returns what is wrong with a command line, in Chinese; nothing for what is seldom.
@@ -160,6 +172,7 @@ mod tests {
         let mut command = command;
         let help = command.render_help().to_string();
         assert!(help.contains("用法:") && help.contains("命令:") && !help.contains("Options"), "{help}");
+        assert!(help.contains("[可选: table, json, csv] [默认: table]"), "{help}");
     }
 
     #[test]
