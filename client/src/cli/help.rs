@@ -67,7 +67,10 @@ fn in_chinese(mut command: Command) -> Command {
                 "Options"
             }));
             let help = arg.get_help().map(|help| zh(&help.to_string()) + &choices(&arg));
-            let arg = arg.help_heading(heading).hide_possible_values(true).hide_default_value(true);
+            let takes_values = arg.get_action().takes_values();
+            let arg = arg.help_heading(heading);
+            let arg =
+                if takes_values { arg.hide_possible_values(true).hide_default_value(true) } else { arg };
             match help {
                 Some(help) => arg.help(help.clone()).long_help(help),
                 None => arg,
@@ -172,7 +175,8 @@ mod tests {
         let mut command = command;
         let help = command.render_help().to_string();
         assert!(help.contains("用法:") && help.contains("命令:") && !help.contains("Options"), "{help}");
-        assert!(help.contains("[可选: table, json, csv] [默认: table]"), "{help}");
+        assert!(help.contains("[可选: table, json, csv]") && help.contains("[默认: table]"), "{help}");
+        assert!(!help.contains("[possible values") && !help.contains("[default"), "{help}");
     }
 
     #[test]
