@@ -13,6 +13,7 @@
 mod forecast;
 mod plan;
 pub mod sun;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,16 +24,15 @@ use parkwatt_client::v1::{
     CancelOrder, CancelOrders, NewOrder, PlaceOrders, ReplaceOrder, Side, TimeInForce, order_answer, outcome,
 };
 use parkwatt_client::{ClientError, Column, Signer};
-use serde_json::{Value, json};
 
 use super::args::{Autopilot, Options};
 use super::desk::Desk;
-use super::quantity::{energy_text, price_text};
-use super::report::{Failure, Report, left, order_id, right, table, tell};
-use super::time::{slot_rfc3339, slot_text, zone_text};
+use super::quantity::price_text;
+use super::report::{Failure, Report, tell};
 use super::unlock::own_key;
 use forecast::Forecast;
 use plan::{Book, Standing, Step, Strategy, open_slots, plan};
+use told::Done;
 
 /// How many orders a read returns at most.
 const ORDERS_MAX: u32 = 1_000;
@@ -52,13 +52,6 @@ struct Pilot<'a> {
     refused: BTreeSet<(u32, u64, i64)>,
 }
 
-/// What became of a step.
-struct Done {
-    step: Step,
-    /// Why it was refused, where it was.
-    refusal: Option<String>,
-}
-
 /// Sells until it is stopped, or once.
 pub async fn fly(asked: &Autopilot, options: &Options) -> Result<Report, Failure> {
     let mut pilot = Pilot {
@@ -76,7 +69,7 @@ pub async fn fly(asked: &Autopilot, options: &Options) -> Result<Report, Failure
         }
         let told = match &looked {
             Ok(report) => tell(report, options.output),
-            Err(failure) if goes_on(failure) => tell(&waiting(failure, asked.every), options.output),
+            Err(failure) if goes_on(failure) => tell(&told::waiting(failure, asked.every), options.output),
             Err(_) => return looked,
         };
         if told.is_err() || !waited(asked.every).await {
@@ -107,18 +100,6 @@ fn goes_on(failure: &Failure) -> bool {
             ["NONCE_MUST_RISE", "COMMAND_MUST_NOT_HAVE_EXPIRED"].contains(&rejection.code.as_str())
         }
         _ => false,
-    }
-}
-
-fn waiting(failure: &Failure, every: Duration) -> Report {
-    Report {
-        json: json!({ "waiting": { "message": failure.to_string(), "seconds": every.as_secs() } }),
-        text: format!(
-            "{}\nWhat stands stays as it is; the next look is in {} s.",
-            failure.text(),
-            every.as_secs()
-        ),
-        ..Report::default()
     }
 }
 
@@ -167,14 +148,14 @@ impl Pilot<'_> {
         let steps = self.steps(&forecast, &book, &desk);
         if self.dry_run || steps.is_empty() {
             let steps: Vec<_> = steps.into_iter().map(|step| Done { step, refusal: None }).collect();
-            return Ok(self.report(&steps, &forecast, &book, &desk));
+            return Ok(told::report(self, &steps, &forecast, &book, &desk));
         }
         let mut signer = desk.signer(&self.key);
         let (offers, others): (Vec<_>, Vec<_>) =
             steps.into_iter().partition(|step| matches!(step, Step::Offer { .. }));
         let mut done = Vec::new();
         for step in others {
-            done.push(change(step, &desk, &mut signer).await?);
+            done.extend(change(step, &desk, &mut signer).await?);
         }
         if !offers.is_empty() {
             fence(&desk, &mut signer).await?;
@@ -183,7 +164,7 @@ impl Pilot<'_> {
             done.extend(self.offer(steps, &desk, &mut signer).await?);
         }
         let book = self.read(&desk).await?;
-        Ok(self.report(&done, &forecast, &book, &desk))
+        Ok(told::report(self, &done, &forecast, &book, &desk))
     }
 
     /// Returns the next steps, without the offers that a rule has refused before.
@@ -310,47 +291,6 @@ impl Pilot<'_> {
         }
         Ok(())
     }
-
-    fn report(&self, done: &[Done], forecast: &BTreeMap<u32, u64>, book: &Book, desk: &Desk) -> Report {
-        let columns = [
-            left(format!("delivery ({})", zone_text(&desk.zone))),
-            left("doing"),
-            left("order"),
-            right("energy"),
-            right("limit"),
-        ];
-        let rows = done.iter().map(|done| done.row(desk)).collect();
-        let sums = |of: &dyn Fn(u32) -> u64| forecast.keys().map(|slot| of(*slot)).sum::<u64>();
-        let lot = desk.genesis.lot_wh;
-        let for_sale = sums(&|slot| self.strategy.for_sale_wh(forecast[&slot], lot));
-        let [open, sold] = [sums(&|slot| book.open_wh(slot)), sums(&|slot| book.sold_wh(slot))];
-        let at = super::time::moment_text(desk.now_micros, &desk.zone);
-        let steps = match (done.is_empty(), self.dry_run) {
-            (true, _) => "Nothing is to be done.\n".to_owned(),
-            (false, true) => "This would be done; nothing was.\n".to_owned() + &table(&columns, rows, ""),
-            (false, false) => table(&columns, rows, ""),
-        };
-        let refused = done.iter().any(|done| done.refusal.is_some());
-        Report {
-            json: json!({
-                "market_time": super::time::moment_rfc3339(desk.now_micros),
-                "dry_run": self.dry_run,
-                "for_sale_wh": for_sale,
-                "open_wh": open,
-                "sold_wh": sold,
-                "steps": done.iter().map(Done::json).collect::<Vec<_>>(),
-            }),
-            text: format!(
-                "{steps}{at}: of {} for sale in {} quarter hours, {} wait in the book and {} are sold.",
-                energy_text(for_sale),
-                forecast.len(),
-                energy_text(open),
-                energy_text(sold)
-            ),
-            refused,
-            csv: None,
-        }
-    }
 }
 
 /// Uses up a nonce, so that no earlier command can come in any more.
@@ -366,8 +306,13 @@ async fn fence(desk: &Desk, signer: &mut Signer) -> Result<(), Failure> {
     }
 }
 
-/// Does a step that cannot make more of what stands.
-async fn change(step: Step, desk: &Desk, signer: &mut Signer) -> Result<Done, Failure> {
+/// What a rule says to the change of an order that has traded, lapsed or been changed in the meantime: nothing is
+/// to be done any more, and the next look sees what became of it.
+const OVERTAKEN: [&str; 4] =
+    ["ORDER_MUST_BE_OPEN", "ORDER_MUST_EXIST", "GATE_MUST_BE_OPEN", "ENERGY_MUST_EXCEED_WHAT_HAS_TRADED"];
+
+/// Does a step that cannot make more of what stands; nothing where it was overtaken.
+async fn change(step: Step, desk: &Desk, signer: &mut Signer) -> Result<Option<Done>, Failure> {
     let command = match step {
         Step::Withdraw { standing, .. } => Kind::CancelOrder(CancelOrder { order: Some(standing.order) }),
         Step::Change { standing, energy_wh, price, .. } => Kind::ReplaceOrder(ReplaceOrder {
@@ -375,63 +320,14 @@ async fn change(step: Step, desk: &Desk, signer: &mut Signer) -> Result<Done, Fa
             limit_price_micros_per_kwh: price,
             energy_wh,
         }),
-        Step::Offer { .. } => return Ok(Done { step, refusal: None }),
+        Step::Offer { .. } => return Ok(None),
     };
     match desk.hand_in(signer, command).await {
-        Ok(_) => Ok(Done { step, refusal: None }),
-        // What has traded or lapsed in the meantime needs no change; the next look sees it.
+        Ok(_) => Ok(Some(Done { step, refusal: None })),
+        Err(Failure::Rejected(rejection)) if OVERTAKEN.contains(&rejection.code.as_str()) => Ok(None),
         Err(Failure::Rejected(rejection)) if rejection.code != "NONCE_MUST_RISE" => {
-            Ok(Done { step, refusal: Some(rejection.sentence) })
+            Ok(Some(Done { step, refusal: Some(rejection.sentence) }))
         }
         Err(failure) => Err(failure),
-    }
-}
-
-impl Done {
-    fn row(&self, desk: &Desk) -> Vec<String> {
-        let (slot, doing, order, energy, price) = self.parts();
-        let doing = match &self.refusal {
-            None => doing.to_owned(),
-            Some(sentence) => format!("refused: {sentence}"),
-        };
-        vec![
-            slot_text(slot, &desk.zone),
-            doing,
-            order.unwrap_or_default(),
-            energy_text(energy),
-            price_text(price),
-        ]
-    }
-
-    fn json(&self) -> Value {
-        let (slot, doing, order, energy, price) = self.parts();
-        json!({
-            "slot": slot,
-            "delivery_start": slot_rfc3339(slot),
-            "doing": doing,
-            "order_id": order,
-            "energy_wh": energy,
-            "limit_price_micros_per_kwh": price,
-            "refusal": self.refusal,
-        })
-    }
-
-    /// Returns slot, word, order, what waits then and its limit.
-    fn parts(&self) -> (u32, &'static str, Option<String>, u64, i64) {
-        match self.step {
-            Step::Offer { slot, energy_wh, price } => (slot, "offer", None, energy_wh, price),
-            Step::Withdraw { slot, standing } => {
-                (slot, "withdraw", Some(order_id(standing.order)), standing.open_wh(), standing.limit)
-            }
-            Step::Change { slot, standing, energy_wh, price } => {
-                let doing = match price.cmp(&standing.limit) {
-                    _ if energy_wh < standing.energy_wh => "offer less",
-                    std::cmp::Ordering::Less => "lower the price",
-                    _ => "raise the price",
-                };
-                let open = energy_wh.saturating_sub(standing.traded_wh);
-                (slot, doing, Some(order_id(standing.order)), open, price)
-            }
-        }
     }
 }

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::args::{Cli, FIRST_STEPS};
+use super::args::Cli;
 use super::language::{Language, say};
 use super::report::{Failure, Report};
 use super::surroundings::language;
@@ -66,8 +66,11 @@ fn in_chinese(mut command: Command) -> Command {
             } else {
                 "Options"
             }));
-            let help = arg.get_help().map(|help| zh(&help.to_string()));
+            let help = arg.get_help().map(|help| zh(&help.to_string()) + &choices(&arg));
+            let takes_values = arg.get_action().takes_values();
             let arg = arg.help_heading(heading);
+            let arg =
+                if takes_values { arg.hide_possible_values(true).hide_default_value(true) } else { arg };
             match help {
                 Some(help) => arg.help(help.clone()).long_help(help),
                 None => arg,
@@ -79,8 +82,8 @@ fn in_chinese(mut command: Command) -> Command {
         command = command.about(zh(&about)).long_about(long.unwrap_or_else(|| zh(&about)));
     }
     if let Some(after) = command.get_after_help().map(ToString::to_string) {
-        let after =
-            if after == FIRST_STEPS { zh(FIRST_STEPS) } else { after.replace("EXAMPLES:", "示例:") };
+        let whole = Some(zh(&after)).filter(|said| *said != after);
+        let after = whole.unwrap_or_else(|| after.replace("EXAMPLES:", "示例:"));
         command = command.after_help(after);
     }
     if command.get_version().is_some() {
@@ -94,6 +97,18 @@ fn in_chinese(mut command: Command) -> Command {
         .arg(help.help_heading("选项"))
         .subcommand_help_heading("命令")
         .help_template(LAYOUT)
+}
+
+/// Returns what may be written for an argument, and what holds without it, as the English help says it behind
+/// its words.
+fn choices(arg: &Arg) -> String {
+    let values: Vec<_> = arg.get_possible_values().iter().map(|it| it.get_name().to_owned()).collect();
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|it| it.to_string_lossy()).collect();
+    let part =
+        |name: &str, words: String| if words.is_empty() { words } else { format!(" [{name}: {words}]") };
+    let is_hidden = arg.is_hide_default_value_set() || !arg.get_action().takes_values();
+    let default = if is_hidden { String::new() } else { part("默认", defaults.join(",")) };
+    part("可选", values.join(", ")) + &default
 }
 
 /// Returns what is wrong with a command line, in Chinese; nothing for what is seldom.
@@ -126,6 +141,7 @@ pub fn mistake_in_chinese(error: &clap::Error) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::args::{AUTOPILOT_HELP, FIRST_STEPS, STATEMENT_HELP};
     use super::super::language::in_chinese as translated;
     use super::*;
 
@@ -142,7 +158,8 @@ mod tests {
 
     #[test]
     fn all_that_help_says_is_there_in_chinese() {
-        let mut found = vec![FIRST_STEPS.to_owned(), "Arguments".to_owned(), "Options".to_owned()];
+        let whole = [FIRST_STEPS, AUTOPILOT_HELP, STATEMENT_HELP, "Arguments", "Options"];
+        let mut found: Vec<_> = whole.map(str::to_owned).into();
         texts(&Cli::command(), &mut found);
         let missing: Vec<_> = found.iter().filter(|text| translated(text).is_none()).collect();
         assert!(found.len() > 150, "{}", found.len());
@@ -158,6 +175,8 @@ mod tests {
         let mut command = command;
         let help = command.render_help().to_string();
         assert!(help.contains("用法:") && help.contains("命令:") && !help.contains("Options"), "{help}");
+        assert!(help.contains("[可选: table, json, csv]") && help.contains("[默认: table]"), "{help}");
+        assert!(!help.contains("[possible values") && !help.contains("[default"), "{help}");
     }
 
     #[test]

@@ -241,4 +241,51 @@ mod tests {
         let book = Book { offers: BTreeMap::from([(NOON, vec![standing(1, 100, 0, 1)])]), ..Book::default() };
         assert_eq!(plan(&BTreeMap::new(), &strategy(), &book, &genesis(), before_gate(9_000)), []);
     }
+
+    /// Does a step as the market does it, and returns what stands in the slot then.
+    fn done(mut offers: Vec<Standing>, step: Step) -> Vec<Standing> {
+        match step {
+            Step::Offer { energy_wh, price, .. } => offers.push(standing(99, energy_wh, 0, price)),
+            Step::Withdraw { standing, .. } => offers.retain(|it| it.order != standing.order),
+            Step::Change { standing, energy_wh, price, .. } => {
+                let offer = offers.iter_mut().find(|it| it.order == standing.order).unwrap();
+                *offer = Standing { energy_wh, limit: price, ..*offer };
+            }
+        }
+        offers
+    }
+
+    #[test]
+    fn whichever_steps_are_done_no_more_stands_than_may_be_sold_and_all_of_them_reach_it() {
+        let mut seen = 0;
+        for forecast_wh in [0, 100, 999, 1_430, 3_000, 10_000] {
+            for (sold_before, sold_wh) in [(0, 0), (0, 300), (200, 200), (200, 1_000)] {
+                for energies in [vec![], vec![700], vec![300, 900], vec![500, 500, 500]] {
+                    // What has traded of the first offer is among what was sold.
+                    let offers: Vec<_> = (1..)
+                        .zip(&energies)
+                        .map(|(n, wh)| standing(n, *wh, if n == 1 { sold_before } else { 0 }, 480_000))
+                        .collect();
+                    let planned = steps(forecast_wh, offers.clone(), sold_wh, 7_200);
+                    let total =
+                        |offers: &[Standing]| sold_wh + offers.iter().map(Standing::open_wh).sum::<u64>();
+                    let for_sale = strategy().for_sale_wh(forecast_wh, 100);
+                    for subset in 0_u32..1 << planned.len() {
+                        let chosen = planned.iter().enumerate().filter(|(n, _)| subset & (1 << n) != 0);
+                        let after = chosen.fold(offers.clone(), |offers, (_, step)| done(offers, *step));
+                        assert!(total(&after) <= total(&offers).max(for_sale), "{planned:?}");
+                        seen += 1;
+                    }
+                    let after = planned.iter().fold(offers.clone(), |offers, step| done(offers, *step));
+                    let capped = for_sale.min(total(&offers) + genesis().order_energy_max_wh);
+                    assert_eq!(
+                        total(&after),
+                        capped.max(sold_wh),
+                        "{forecast_wh} {sold_wh} {offers:?}: {planned:?}"
+                    );
+                }
+            }
+        }
+        assert!(seen > 200, "{seen}");
+    }
 }

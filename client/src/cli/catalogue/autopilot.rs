@@ -71,6 +71,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("raise the price", "提价"),
     ("withdraw", "撤销"),
     ("refused: {problem}", "被拒绝: {problem}"),
+    ("The forecast names no quarter hour that can be traded now.", "预测中没有现在可以交易的时段。"),
     ("Nothing is to be done.", "无需操作。"),
     ("This would be done; nothing was.", "将进行以下操作; 尚未执行。"),
     (

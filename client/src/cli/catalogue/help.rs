@@ -1,6 +1,6 @@
 //! What help says of each command.
 
-use crate::cli::args::FIRST_STEPS;
+use crate::cli::args::{AUTOPILOT_HELP, FIRST_STEPS, STATEMENT_HELP};
 
 /// English and Chinese.
 pub const TEXTS: &[(&str, &str)] = &[
@@ -26,6 +26,50 @@ pub const TEXTS: &[(&str, &str)] = &[
   4  节点拒绝了请求
   5  本地文件有问题
   6  节点的应答自相矛盾",
+    ),
+    (
+        AUTOPILOT_HELP,
+        "\
+示例:
+  parkwatt autopilot --forecast tomorrow.csv --floor 0.40 --dry-run --once
+      只说明将做什么, 不执行
+  parkwatt autopilot --forecast forecast.csv --floor 0.40 --ask 0.48 --keep 30
+      卖出预测的 70 %: 先要价 0.48, 临近交易截止逐步降到 0.40
+  parkwatt autopilot --latitude 31.2 --longitude 121.5 --tilt 25 --azimuth 180 --peak 8kW --floor 0.40 --keep 50
+      按晴空发电量预测, 自己保留一半
+
+预测文件:
+  time,kwh                        也可以是 wh, 或 kw (该时段的平均功率)
+  2026-06-01 12:00,1.8            当地时间, 或 2026-06-01T12:00:00+08:00
+  2026-06-01 12:15,1.75           每次查看都重新读取; 文件未提到的时段不作改动
+
+工作方式:
+  在预测所列的时段中, 您的所有卖单都由自动卖电管理: 请勿在其中手工卖电。
+  挂单与已卖之和从不超过预测减去您保留的部分。预测下降时它会撤单; 已卖出的不变,
+  未交付的部分须付偏差费用。
+  它不在磁盘上保存任何东西, 而是询问市场有哪些挂单, 因此随时可以停止和启动。
+  增加卖单之前, 它先签署一个什么也不撤销的撤单命令: 此后更早的命令不再有效;
+  若您的密钥在其间发出别的命令, 它的卖单会被拒绝, 它会重新查看。",
+    ),
+    (
+        STATEMENT_HELP,
+        "\
+示例:
+  parkwatt statement
+      本月, 每天一行
+  parkwatt statement --month 2026-11 --slots
+      每个时段一行
+  parkwatt statement --month 2026-11 --output csv
+      供电子表格使用: 每个时段一行, 每笔款项一行
+  parkwatt statement --from 2026-11-05 --until \"2026-11-06 12:00\" --output json
+
+如何阅读:
+  它显示该期间记录的内容, 不论是哪次交付的。更正或重新结算的部分, 在记录它的期间
+  按与先前的差额计入: 因此各月之和就是现在有效的结果。
+  金额是您账户的变化: 负数是您支付的。期初余额与所有金额之和等于期末余额, 精确到
+  最后一位; 不相符的对账单不会显示。
+  下网和上网是电表计量值减去成交交付的部分。
+  无市场时, 是同样的下网和上网电量只按零售和上网电价的结果。",
     ),
     (
         "Trade the electricity of your roof, or your factory's demand, in a Parkwatt market",
