@@ -5,7 +5,7 @@
 //! for the rest. Each trade is told as it is made.
 
 use super::ladder::NONE;
-use super::{Book, Fill, Handle, Incoming, Plan, Queues};
+use super::{Book, Fill, Handle, Incoming, Plan};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, ParticipantId, Price, Side, ZoneId};
 
@@ -76,27 +76,29 @@ impl Book {
     /// are those to each zone.
     #[inline]
     fn next_zone(&self, side: Side, ways: &[Price], worst: i64) -> Option<Next> {
-        let (mut first, mut until) = ((worst, u64::MAX), (worst, u64::MAX));
-        let mut found = None;
+        let bests = self.bests(side);
+        let ways = &ways[..bests.len()];
         // OK because ranks and ways are far from the ends of 63 bits.
-        let effective = |queues: &Queues, way: &Price| queues.best.rank.wrapping_add(way.0);
-        if let ([alone], [way]) = (self.queues(side), ways) {
-            let next = Next { zone: alone.zone, number: alone.number, way: way.0, until };
-            return (effective(alone, way) <= worst).then_some(next);
-        }
-        for (queues, way) in self.queues(side).iter().zip(ways) {
-            let (effective, id) = (effective(queues, way), queues.best.id);
-            if effective > until.0 {
-                continue;
+        let effective = |place: usize| bests[place].rank.wrapping_add(ways[place].0);
+        let (mut first, mut until, mut found) = ((worst, u64::MAX), (worst, u64::MAX), None);
+        if bests.len() == 1 {
+            found = (effective(0) <= worst).then_some(0);
+        } else {
+            for place in 0..bests.len() {
+                let (effective, id) = (effective(place), bests[place].id);
+                if effective > until.0 {
+                    continue;
+                }
+                if (effective, id) < first {
+                    (until, first, found) = (first, (effective, id), Some(place));
+                } else if (effective, id) < until {
+                    until = (effective, id);
+                }
             }
-            if effective < first.0 || (effective == first.0 && id < first.1) {
-                (until, first, found) = (first, (effective, id), Some((queues, way)));
-            } else if effective < until.0 || id < until.1 {
-                until = (effective, id);
-            }
         }
-        let (queues, way) = found?;
-        Some(Next { zone: queues.zone, number: queues.number, way: way.0, until })
+        let place = found?;
+        let zone = ZoneId(u16::try_from(place).expect("zones are at most 1,024"));
+        Some(Next { zone, number: self.number(side, zone), way: ways[place].0, until })
     }
 
     /// Lets an order trade, up to `most`, with one zone's best orders as long as they come before those of
@@ -111,9 +113,10 @@ impl Book {
         witness: &mut impl Witness,
     ) -> Energy {
         let mut left = most.0;
-        let mut best = self.queues[zone.number].best;
+        let mut best = self.bests[zone.number];
         while left > 0 {
-            let effective = best.rank + zone.way;
+            // OK because ranks and ways are far from the ends of 63 bits.
+            let effective = best.rank.wrapping_add(zone.way);
             if effective > zone.until.0 || (effective == zone.until.0 && best.id > zone.until.1) {
                 break;
             }
@@ -122,9 +125,12 @@ impl Book {
                 break;
             }
             let energy = left.min(entry.remaining);
-            let is_whole = energy == entry.remaining;
+            // OK because neither is less than their minimum.
+            left = left.wrapping_sub(energy);
+            entry.remaining = entry.remaining.wrapping_sub(energy);
+            let is_whole = entry.remaining == 0;
             witness.see(&Fill {
-                id: entry.id,
+                id: best.id,
                 energy: Energy(energy),
                 effective,
                 handle: Handle(best.head),
@@ -132,26 +138,20 @@ impl Book {
                 zone: zone.zone,
                 is_whole,
             });
-            left -= energy;
-            let place = entry.level;
-            let level = self.pages.at(place);
-            level.energy -= energy;
             if !is_whole {
-                entry.remaining -= energy;
                 break;
             }
             let next = entry.next;
             entry.id = u64::MAX;
             entry.next = self.free;
             self.free = best.head;
-            level.head = next;
             if let Some(following) = self.entries.get_mut(next as usize) {
                 following.previous = NONE;
                 (best.head, best.id) = (next, following.id);
-                self.queues[zone.number].best = best;
+                self.pages.at(best.level).head = next;
+                self.bests[zone.number] = best;
             } else {
-                self.leave(place);
-                best = self.queues[zone.number].best;
+                best = self.leave_best(zone.number, best.level);
             }
         }
         Energy(left)
