@@ -9,9 +9,11 @@
 mod crossing;
 mod keys;
 mod ladder;
+mod leaving;
 mod meeting;
 mod plan;
 mod standalone;
+mod totals;
 
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
@@ -21,8 +23,9 @@ use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
 pub(crate) use crossing::Crossing;
 pub(crate) use keys::unpack;
 use keys::{Scale, limit, pack, rank};
-use ladder::{Ladder, NONE, Pages, Place};
-pub(crate) use meeting::Witness;
+pub(crate) use ladder::Place;
+use ladder::{Ladder, NONE, Pages};
+pub(crate) use leaving::Left;
 pub(crate) use plan::{Fill, Incoming, Plan};
 pub use standalone::{Met, Placed, Prepared, StandaloneBook, indicative};
 
@@ -58,17 +61,7 @@ impl Handle {
     pub(crate) const NOWHERE: Handle = Handle(NONE);
 }
 
-/// All orders of one price, side and zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Level {
-    /// Their limit.
-    pub(crate) limit: Price,
-    /// What they are for together.
-    pub(crate) energy: Energy,
-}
-
 /// The open orders of one slot.
-///
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     scale: Scale,
@@ -185,43 +178,10 @@ impl Book {
             .map(|(handle, entry)| (handle, self.open_order(entry)))
     }
 
-    /// Returns a zone's levels of one side, best limit first.
-    pub(crate) fn levels(&self, zone: ZoneId, side: Side) -> impl Iterator<Item = Level> {
-        let number = self.number(side, zone);
-        self.ladders[number].keys(&self.pages).map(move |key| Level {
-            limit: limit(side, self.scale.rank(side, key)),
-            energy: self
-                .linked(number, key)
-                .fold(Energy::ZERO, |sum, (_, entry)| sum.plus(Energy(entry.remaining))),
-        })
-    }
-
     /// Returns the open orders at one level, in order of arrival.
     pub(crate) fn queue(&self, zone: ZoneId, side: Side, limit: Price) -> impl Iterator<Item = OpenOrder> {
         let key = self.scale.key(side, rank(side, limit)).expect(ALLOWED);
         self.linked(self.number(side, zone), key).map(|(_, entry)| self.open_order(entry))
-    }
-
-    /// Visits the first orders at one level, up to so much energy together, each with what of it lies within.
-    #[inline]
-    pub(crate) fn visit_first(
-        &self,
-        (zone, side, limit): (ZoneId, Side, Price),
-        most: Energy,
-        mut visit: impl FnMut(OrderId, ParticipantId, Energy),
-    ) {
-        let key = self.scale.key(side, rank(side, limit)).expect(ALLOWED);
-        let ladder = &self.ladders[self.number(side, zone)];
-        let mut next = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
-        let mut left = most.0;
-        while left > 0
-            && let Some(entry) = self.entries.get(next as usize)
-        {
-            let energy = entry.remaining.min(left);
-            visit(unpack(entry.id), ParticipantId(entry.owner), Energy(energy));
-            left -= energy;
-            next = entry.next;
-        }
     }
 
     /// Adds an order that lets itself not trade as it comes.
@@ -242,10 +202,10 @@ impl Book {
         let place = ladder.place_for(&mut self.pages, order.number, order.key, self.scale.levels);
         let level = self.pages.at(place);
         let previous = level.tail;
-        let handle = match self.entries.get(self.free as usize) {
-            Some(_) => self.free,
-            None => push_sparingly(&mut self.entries, FREE),
-        };
+        if self.free as usize >= self.entries.len() {
+            self.free = push_sparingly(&mut self.entries, FREE);
+        }
+        let handle = self.free;
         let entry = &mut self.entries[handle as usize];
         self.free = entry.next;
         *entry = Entry {
@@ -291,105 +251,6 @@ impl Book {
         self.ladders.fill(Ladder::default());
         (self.pages, self.entries, self.free) = (Pages::new(), Vec::new(), NONE);
         orders
-    }
-
-    /// Removes an open order, and returns it.
-    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
-    #[inline(always)]
-    pub(crate) fn take(&mut self, handle: Handle) -> OpenOrder {
-        let order = self.at(handle);
-        self.remove(handle);
-        order
-    }
-
-    /// Removes an open order.
-    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
-    #[inline(always)]
-    pub(crate) fn remove(&mut self, handle: Handle) {
-        let entry = &mut self.entries[handle.0 as usize];
-        let Entry { id, next, previous, level: place, .. } = *entry;
-        assert!(id != u64::MAX, "only open orders are removed");
-        entry.id = u64::MAX;
-        entry.next = self.free;
-        self.free = handle.0;
-        if let Some(next) = self.entries.get_mut(next as usize) {
-            next.previous = previous;
-        } else {
-            self.pages.at(place).tail = previous;
-        }
-        if let Some(previous) = self.entries.get_mut(previous as usize) {
-            previous.next = next;
-        } else {
-            self.follow(handle, place, next);
-        }
-    }
-
-    /// Sees to a level, and to the best of its ladder, when the first order has gone.
-    #[inline]
-    fn follow(&mut self, gone: Handle, place: Place, next: u32) {
-        let Some(entry) = self.entries.get(next as usize) else {
-            return self.leave(place);
-        };
-        self.pages.at(place).head = next;
-        let best = &mut self.bests[self.pages.whose(place).0];
-        if best.head == gone.0 {
-            (best.head, best.id) = (next, entry.id);
-        }
-    }
-
-    /// Leaves a level vacant that has no order any more.
-    #[inline(never)]
-    fn leave(&mut self, place: Place) {
-        let (number, _) = self.pages.whose(place);
-        if self.bests[number].level == place {
-            self.leave_best(number, place);
-        } else if self.pages.vacate(place) {
-            self.ladders[number].drop_page(&mut self.pages, place);
-        }
-    }
-
-    /// Leaves the best level of a ladder vacant, which has no order any more, and returns the best order from now
-    /// on.
-    #[inline]
-    fn leave_best(&mut self, number: usize, place: Place) -> Best {
-        let (level, key, head) = if self.pages.vacate(place) {
-            match self.first_of_next_page(number, place) {
-                Some(first) => first,
-                None => return self.let_lead(number, NOBODY),
-            }
-        } else {
-            self.pages.first_beside(place)
-        };
-        let rank = self.scale.rank(self.side(number), key);
-        let id = self.entries[head as usize].id;
-        self.let_lead(number, Best { rank, id, head, level })
-    }
-
-    /// Drops a ladder's first page, which is left empty, and returns the first level of the next one.
-    #[cold]
-    #[inline(never)]
-    fn first_of_next_page(&mut self, number: usize, place: Place) -> Option<(Place, u32, u32)> {
-        let (_, key) = self.pages.whose(place);
-        let ladder = &mut self.ladders[number];
-        ladder.drop_page(&mut self.pages, place);
-        ladder.first_behind(&self.pages, key)
-    }
-
-    /// Lets a worse order be the best of a ladder from now on, and returns it.
-    #[inline]
-    fn let_lead(&mut self, number: usize, best: Best) -> Best {
-        let over = core::mem::replace(&mut self.bests[number], best);
-        let side = self.side(number);
-        if self.zones == 1 {
-            self.least[side as usize] = best.rank;
-        } else if over.rank == self.least[side as usize] {
-            let mut least = FAR;
-            for best in self.bests(side) {
-                least = best.rank.min(least);
-            }
-            self.least[side as usize] = least;
-        }
-        best
     }
 
     /// Returns of which side the orders of a ladder are.
@@ -457,12 +318,12 @@ impl Hash for Book {
     }
 }
 
-/// Appends to a list that grows by a quarter, and returns where.
+/// Appends to a list that grows by a sixteenth, and returns where.
 #[cold]
 #[inline(never)]
 fn push_sparingly<T>(list: &mut Vec<T>, item: T) -> u32 {
     if list.len() == list.capacity() {
-        list.reserve_exact(list.len() / 4 + 8);
+        list.reserve_exact(list.len() / 16 + 8);
     }
     list.push(item);
     u32::try_from(list.len() - 1).expect("a slot has less than 2^32 open orders")

@@ -45,7 +45,8 @@ mod meters;
 mod readings;
 mod settled;
 mod settlement;
-// For comparing two machines.
+// For the lists that grow with every order, and for comparing two machines.
+mod chunks;
 mod state_hash;
 
 pub use accounts::Accounts;

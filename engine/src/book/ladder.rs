@@ -40,6 +40,12 @@ impl Place {
     fn new(page: u32, key: u32) -> Place {
         Place((page << 6) | (key % WIDTH))
     }
+
+    /// Returns which of all places it is.
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// The levels of all ladders of a book.
@@ -82,6 +88,11 @@ impl Pages {
     /// Returns no pages.
     pub(crate) fn new() -> Pages {
         Pages { list: Vec::new(), levels: Vec::new(), free: NONE }
+    }
+
+    /// Returns how many places there are.
+    pub(crate) fn place_count(&self) -> usize {
+        self.levels.len()
     }
 
     /// Returns the level at a place.
@@ -186,6 +197,11 @@ impl Ladder {
         let key = self.next_from(pages, key + 1)?;
         let place = self.place(key)?;
         Some((place, key, pages.levels[place.0 as usize].head))
+    }
+
+    /// Returns every occupied key, rising, and where its level is.
+    pub(crate) fn places(&self, pages: &Pages) -> impl Iterator<Item = (u32, Place)> {
+        self.keys(pages).map(|key| (key, self.place(key).expect("an occupied level has a place")))
     }
 
     /// Returns every occupied key, rising.

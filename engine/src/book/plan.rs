@@ -41,6 +41,11 @@ impl Incoming {
     pub(crate) fn id(&self) -> OrderId {
         unpack(self.id)
     }
+
+    /// Returns the order for so much.
+    pub(crate) fn of(&self, energy: Energy) -> Incoming {
+        Incoming { energy, ..*self }
+    }
 }
 
 /// One trade that an order would make, with one that rests.
