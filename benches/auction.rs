@@ -1,8 +1,9 @@
 //! How fast a slot's call auction is held, beside sorting the same orders by price and time.
 //!
 //! - Prices: from a book in which the orders stand the volume of every level, flows, prices, rents and the
-//!   proof. The budget is for this.
-//! - Result: all of that, and who trades with whom. It is what asking for the indicative result costs.
+//!   proof.
+//! - Result: all of that, and who trades with whom. It is what asking for the indicative result costs. The budget is
+//!   for this.
 //! - The market: `Market::tick` at the moment the auction uncrosses, and so the clearing and every trade with
 //!   its reservations and its event.
 //!
@@ -34,8 +35,8 @@ fn main() {
         let sorting = gathered.least(rounds, Gathered::sort);
         table.row(&format!("sorting {len} orders"), nanos(sorting, len), "1.00".into(), None);
         for (what, took, limit) in [
-            ("prices", gathered.least(rounds, Gathered::time_prices), Some(limit)),
-            ("result", gathered.least(rounds, Gathered::time_clear), None),
+            ("prices", gathered.least(rounds, Gathered::time_prices), None),
+            ("result", gathered.least(rounds, Gathered::time_clear), Some(limit)),
             ("the market, with every trade", gathered.least(rounds, Gathered::uncross), None),
         ] {
             let share = took.as_secs_f64() / sorting.as_secs_f64();

@@ -127,7 +127,7 @@ fn own_dependencies(package: &str) -> Vec<String> {
 #[test]
 fn the_engine_needs_decimals_containers_and_error_words_and_nothing_else() {
     let needed = dependencies("parkwatt-engine");
-    let allowed = ["hashbrown", "postcard", "rust_decimal", "serde", "smallvec", "thiserror"];
+    let allowed = ["postcard", "rust_decimal", "serde", "smallvec", "thiserror"];
     assert!(needed.iter().all(|(name, _)| allowed.contains(&name.as_str())), "{needed:?}");
     let lib = read("engine/src/lib.rs");
     assert!(lib.contains("#![no_std]"));

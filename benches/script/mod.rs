@@ -227,7 +227,7 @@ fn play_counted(market: &mut Market, requests: &[(Stamp, Request)]) {
     let mut events = Vec::new();
     for (stamp, request) in requests {
         events.clear();
-        black_box(market.apply(*stamp, request, &mut events));
+        black_box(&market.apply(*stamp, request, &mut events));
     }
 }
 

@@ -98,9 +98,16 @@ impl Accounts {
     pub(crate) fn reserve(&mut self, participant: ParticipantId, need: Worth) {
         // OK because nearly every offer needs nothing.
         if need != Worth::ZERO {
-            let reserved = &mut self.purse_mut(participant).reserved;
-            *reserved = reserved.plus(need);
+            let Some(purse) = self.purses.get_mut(participant.0 as usize) else {
+                return self.reserve_first(participant, need);
+            };
+            purse.reserved = purse.reserved.plus(need);
         }
+    }
+
+    #[cold]
+    fn reserve_first(&mut self, participant: ParticipantId, need: Worth) {
+        self.purse_mut(participant).reserved = need;
     }
 
     /// Releases what was reserved.
@@ -110,9 +117,9 @@ impl Accounts {
     #[inline]
     pub(crate) fn release(&mut self, participant: ParticipantId, need: Worth) {
         if need != Worth::ZERO {
-            let reserved = &mut self.purse_mut(participant).reserved;
-            *reserved = reserved.minus(need);
-            assert!(*reserved >= Worth::ZERO, "only what was reserved is released");
+            let purse = &mut self.purses[participant.0 as usize];
+            purse.reserved = purse.reserved.minus(need);
+            assert!(purse.reserved >= Worth::ZERO, "only what was reserved is released");
         }
     }
 

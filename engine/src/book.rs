@@ -1,8 +1,7 @@
 //! One slot's book: the open orders, by price and then by time, in every zone (R5).
 //!
 //! Knows orders and prices; does not know charges, balances, phases or why an order came.
-//! Keeps: an order is in exactly one queue, and none is empty; a level's energy is that of its orders; the
-//! best of each zone and side is at hand.
+//! Keeps: an order is in exactly one queue, and none is empty; the best of each zone and side is at hand.
 //!
 //! Orders stand in a slab, linked to queues, first in first out; a freed place is used again. Prices are
 //! compared as ranks, of which on both sides the lowest is the best, so that one path serves both.
@@ -10,9 +9,11 @@
 mod crossing;
 mod keys;
 mod ladder;
+mod leaving;
 mod meeting;
 mod plan;
 mod standalone;
+mod totals;
 
 use alloc::vec::Vec;
 
@@ -23,8 +24,9 @@ use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
 pub(crate) use crossing::Crossing;
 pub(crate) use keys::unpack;
 use keys::{Scale, limit, pack, rank};
-use ladder::{Ladder, NONE, Pages, Place, Vacated};
-pub(crate) use meeting::Witness;
+pub(crate) use ladder::Place;
+use ladder::{Ladder, NONE, Pages};
+pub(crate) use leaving::Left;
 pub(crate) use plan::{Fill, Incoming, Plan};
 pub use standalone::{Met, Placed, Prepared, StandaloneBook, indicative};
 
@@ -60,17 +62,7 @@ impl Handle {
     pub(crate) const NOWHERE: Handle = Handle(NONE);
 }
 
-/// All orders of one price, side and zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Level {
-    /// Their limit.
-    pub(crate) limit: Price,
-    /// What they are for together.
-    pub(crate) energy: Energy,
-}
-
 /// The open orders of one slot.
-///
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     scale: Scale,
@@ -78,23 +70,15 @@ pub(crate) struct Book {
     /// The least rank of all bids, and of all offers.
     least: [i64; 2],
     /// Of all zones' bids, and then of all zones' offers.
-    queues: Vec<Queues>,
+    bests: Vec<Best>,
+    /// In the same order, the least that is paid for the way between them and any that they can trade with.
+    least_ways: Vec<i64>,
+    /// In the same order.
+    ladders: Vec<Ladder>,
     pages: Pages,
     entries: Vec<Entry>,
     /// The first free place in `entries`; each names the next one.
     free: u32,
-}
-
-/// The orders of one side of one zone.
-#[derive(Clone, Debug)]
-struct Queues {
-    zone: ZoneId,
-    /// Where they stand in the book's list.
-    number: usize,
-    best: Best,
-    /// The least that is paid for the way between them and any that they can trade with.
-    least_way: i64,
-    ladder: Ladder,
 }
 
 /// The best order of one zone and side.
@@ -103,11 +87,11 @@ struct Best {
     rank: i64,
     /// The order's id, packed.
     id: u64,
-    key: u32,
     head: u32,
+    level: Place,
 }
 
-const NOBODY: Best = Best { rank: FAR, id: u64::MAX, key: NONE, head: NONE };
+const NOBODY: Best = Best { rank: FAR, id: u64::MAX, head: NONE, level: Place::NOWHERE };
 
 /// An order in the slab: 32 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -130,20 +114,14 @@ impl Book {
     /// Returns an empty book of a market, for slots in which the grid has these charges.
     pub(crate) fn new(config: &MarketConfig, grid: &Grid) -> Book {
         let zones = config.zones.len();
-        let of_side = |side| (0..).map(ZoneId).take(zones).map(move |zone| (side, zone));
-        let all = of_side(Side::Bid).chain(of_side(Side::Offer)).enumerate();
-        let queues = all.map(|(number, (side, zone))| Queues {
-            zone,
-            number,
-            best: NOBODY,
-            least_way: grid.least_way(side, zone).0,
-            ladder: Ladder::default(),
-        });
+        let of_side = |side| (0..).map(ZoneId).take(zones).map(move |zone| grid.least_way(side, zone).0);
         Book {
             scale: Scale::new(config),
             zones,
             least: [FAR; 2],
-            queues: queues.collect(),
+            bests: alloc::vec![NOBODY; 2 * zones],
+            least_ways: of_side(Side::Bid).chain(of_side(Side::Offer)).collect(),
+            ladders: alloc::vec![Ladder::default(); 2 * zones],
             pages: Pages::new(),
             entries: Vec::new(),
             free: NONE,
@@ -158,7 +136,7 @@ impl Book {
         let rank = rank(side, limit);
         let key = self.scale.key(side, rank)?;
         let number = self.number(side, zone);
-        let reach = -rank - self.queues[number].least_way;
+        let reach = -rank - self.least_ways[number];
         Some(Incoming { rank, reach, energy: remaining, id: pack(id), number, owner, key, zone, side })
     }
 
@@ -201,41 +179,10 @@ impl Book {
             .map(|(handle, entry)| (handle, self.open_order(entry)))
     }
 
-    /// Returns a zone's levels of one side, best limit first.
-    pub(crate) fn levels(&self, zone: ZoneId, side: Side) -> impl Iterator<Item = Level> {
-        let ladder = &self.queues[self.number(side, zone)].ladder;
-        ladder.keys(&self.pages).map(move |key| Level {
-            limit: limit(side, self.scale.rank(side, key)),
-            energy: Energy(ladder.level(&self.pages, key).map_or(0, |level| level.energy)),
-        })
-    }
-
     /// Returns the open orders at one level, in order of arrival.
     pub(crate) fn queue(&self, zone: ZoneId, side: Side, limit: Price) -> impl Iterator<Item = OpenOrder> {
         let key = self.scale.key(side, rank(side, limit)).expect(ALLOWED);
         self.linked(self.number(side, zone), key).map(|(_, entry)| self.open_order(entry))
-    }
-
-    /// Visits the first orders at one level, up to so much energy together, each with what of it lies within.
-    #[inline]
-    pub(crate) fn visit_first(
-        &self,
-        (zone, side, limit): (ZoneId, Side, Price),
-        most: Energy,
-        mut visit: impl FnMut(OrderId, ParticipantId, Energy),
-    ) {
-        let key = self.scale.key(side, rank(side, limit)).expect(ALLOWED);
-        let ladder = &self.queues[self.number(side, zone)].ladder;
-        let mut next = ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
-        let mut left = most.0;
-        while left > 0
-            && let Some(entry) = self.entries.get(next as usize)
-        {
-            let energy = entry.remaining.min(left);
-            visit(unpack(entry.id), ParticipantId(entry.owner), Energy(energy));
-            left -= energy;
-            next = entry.next;
-        }
     }
 
     /// Adds an order that lets itself not trade as it comes.
@@ -252,8 +199,8 @@ impl Book {
     #[inline(always)]
     pub(crate) fn insert(&mut self, order: &Incoming, remaining: Energy) -> Handle {
         assert!(!remaining.is_zero(), "an empty order never rests");
-        let queues = &mut self.queues[order.number];
-        let place = queues.ladder.place_for(&mut self.pages, order.number, order.key, self.scale.levels);
+        let ladder = &mut self.ladders[order.number];
+        let place = ladder.place_for(&mut self.pages, order.number, order.key, self.scale.levels);
         let level = self.pages.at(place);
         let previous = level.tail;
         if self.free as usize >= self.entries.len() {
@@ -270,15 +217,15 @@ impl Book {
             previous,
             level: place,
         };
-        level.energy += remaining.0;
         level.tail = handle;
         if let Some(previous) = self.entries.get_mut(previous as usize) {
             previous.next = handle;
         } else {
             level.head = handle;
             self.pages.occupy(place);
-            if order.key < queues.best.key {
-                queues.best = Best { rank: order.rank, id: order.id, key: order.key, head: handle };
+            let best = &mut self.bests[order.number];
+            if order.rank < best.rank {
+                *best = Best { rank: order.rank, id: order.id, head: handle, level: place };
                 let least = &mut self.least[order.side as usize];
                 *least = order.rank.min(*least);
             }
@@ -295,95 +242,22 @@ impl Book {
         let entry = &mut self.entries[handle.0 as usize];
         assert!(energy.0 < entry.remaining, "an empty order never rests");
         entry.remaining -= energy.0;
-        self.pages.at(entry.level).energy -= energy.0;
     }
 
     /// Removes all orders, into no order that means anything, and lets go of their memory.
     pub(crate) fn close(&mut self) -> Vec<OpenOrder> {
         let orders = self.numbered().map(|(_, order)| order).collect();
         self.least = [FAR; 2];
-        for queues in &mut self.queues {
-            (queues.best, queues.ladder) = (NOBODY, Ladder::default());
-        }
+        self.bests.fill(NOBODY);
+        self.ladders.fill(Ladder::default());
         (self.pages, self.entries, self.free) = (Pages::new(), Vec::new(), NONE);
         orders
     }
 
-    /// Removes an open order, and returns it.
-    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
-    #[inline(always)]
-    pub(crate) fn take(&mut self, handle: Handle) -> OpenOrder {
-        let order = self.at(handle);
-        self.remove(handle);
-        order
-    }
-
-    /// Removes an open order.
-    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
-    #[inline(always)]
-    pub(crate) fn remove(&mut self, handle: Handle) {
-        let entry = &mut self.entries[handle.0 as usize];
-        let Entry { id, remaining, next, previous, level: place, .. } = *entry;
-        assert!(id != u64::MAX, "only open orders are removed");
-        entry.id = u64::MAX;
-        entry.next = self.free;
-        self.free = handle.0;
-        let level = self.pages.at(place);
-        level.energy -= remaining;
-        if let Some(next) = self.entries.get_mut(next as usize) {
-            next.previous = previous;
-        } else {
-            level.tail = previous;
-        }
-        if let Some(previous) = self.entries.get_mut(previous as usize) {
-            previous.next = next;
-        } else {
-            level.head = next;
-            self.follow(handle, place, next);
-        }
-    }
-
-    /// Sees to the best of a ladder when the first order of a level has gone.
+    /// Returns of which side the orders of a ladder are.
     #[inline]
-    fn follow(&mut self, gone: Handle, place: Place, next: u32) {
-        let Some(entry) = self.entries.get(next as usize) else {
-            return self.leave(place);
-        };
-        let best = &mut self.queues[self.pages.whose(place).0].best;
-        if best.head == gone.0 {
-            (best.head, best.id) = (next, entry.id);
-        }
-    }
-
-    /// Leaves a level vacant that has no order any more.
-    #[inline(never)]
-    fn leave(&mut self, place: Place) {
-        let Vacated { number, key, next, page_is_empty } = self.pages.vacate(place);
-        let Queues { ladder, best, .. } = &mut self.queues[number];
-        if page_is_empty {
-            ladder.drop_page(&mut self.pages, place);
-        }
-        if best.key != key {
-            return;
-        }
-        let next = next.or_else(|| {
-            let key = ladder.next_from(&self.pages, key)?;
-            Some((key, ladder.level(&self.pages, key)?.head))
-        });
-        let side = if number < self.zones { Side::Bid } else { Side::Offer };
-        let over = *best;
-        *best = next.map_or(NOBODY, |(key, head)| Best {
-            rank: self.scale.rank(side, key),
-            id: self.entries[head as usize].id,
-            key,
-            head,
-        });
-        if self.zones == 1 {
-            self.least[side as usize] = best.rank;
-        } else if over.rank == self.least[side as usize] {
-            self.least[side as usize] =
-                self.queues(side).iter().fold(FAR, |least, it| it.best.rank.min(least));
-        }
+    fn side(&self, number: usize) -> Side {
+        if number < self.zones { Side::Bid } else { Side::Offer }
     }
 
     /// Returns where one side of a zone stands in the lists.
@@ -395,19 +269,20 @@ impl Book {
         }
     }
 
-    /// Returns the queues of one side, in the zones' order.
+    /// Returns the best orders of one side, in the zones' order.
     #[inline]
-    fn queues(&self, side: Side) -> &[Queues] {
+    fn bests(&self, side: Side) -> &[Best] {
+        let (bids, offers) = self.bests.split_at(self.zones);
         match side {
-            Side::Bid => &self.queues[..self.zones],
-            Side::Offer => &self.queues[self.zones..],
+            Side::Bid => bids,
+            Side::Offer => offers,
         }
     }
 
     /// Returns a level's entries, as they are linked.
     fn linked(&self, number: usize, key: u32) -> impl Iterator<Item = (Handle, &Entry)> {
         let numbered = |handle: u32| Some((Handle(handle), self.entries.get(handle as usize)?));
-        let first = self.queues[number].ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
+        let first = self.ladders[number].level(&self.pages, key).map_or(NONE, |level| level.head);
         core::iter::successors(numbered(first), move |(_, entry)| numbered(entry.next))
     }
 
@@ -415,8 +290,8 @@ impl Book {
     #[inline(always)]
     fn open_order(&self, entry: &Entry) -> OpenOrder {
         let (number, key) = self.pages.whose(entry.level);
-        let (side, zone) =
-            if number < self.zones { (Side::Bid, number) } else { (Side::Offer, number - self.zones) };
+        let side = self.side(number);
+        let zone = if side == Side::Bid { number } else { number - self.zones };
         OpenOrder {
             id: unpack(entry.id),
             owner: ParticipantId(entry.owner),
@@ -438,12 +313,12 @@ impl PartialEq for Book {
 
 impl Eq for Book {}
 
-/// Appends to a list that grows by a quarter, and returns where.
+/// Appends to a list that grows by a sixteenth, and returns where.
 #[cold]
 #[inline(never)]
 fn push_sparingly<T>(list: &mut Vec<T>, item: T) -> u32 {
     if list.len() == list.capacity() {
-        list.reserve_exact(list.len() / 4 + 8);
+        list.reserve_exact(list.len() / 16 + 8);
     }
     list.push(item);
     u32::try_from(list.len() - 1).expect("a slot has less than 2^32 open orders")

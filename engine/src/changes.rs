@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{Handle, OpenOrder};
+use crate::book::{Handle, Left, OpenOrder};
 use crate::checks::{Besides, check_energy_and_limit};
 use crate::orders::{Arrival, signed};
 use crate::placements::Placement;
@@ -125,7 +125,7 @@ impl Market {
     }
 
     /// Withdraws an owner's open orders of a slot, in order of their ids.
-    fn withdraw_all(&mut self, slot: Slot, owner: ParticipantId, side: Option<Side>) -> Vec<OpenOrder> {
+    fn withdraw_all(&mut self, slot: Slot, owner: ParticipantId, side: Option<Side>) -> Vec<Left> {
         let state = self.slots.get_mut(slot);
         if state.standings.get(owner).open == 0 {
             return Vec::new();
@@ -151,6 +151,6 @@ impl Market {
     }
 }
 
-fn lapsed(slot: Slot, order: &OpenOrder, cause: Lapse) -> Event {
+fn lapsed(slot: Slot, order: &Left, cause: Lapse) -> Event {
     Event::OrderLapsed { order: order.id, owner: order.owner, slot, energy: order.remaining, cause }
 }

@@ -7,7 +7,7 @@
 //! Three steps: [`execution`] decides how much of each level trades, [`prices`] finds the prices that support
 //! it, and [`pairing`] says who trades with whom. The first two work on the totals of levels, and look at
 //! single orders only where time decides between levels; so their cost is that of the prices in the book, not
-//! of its orders. [`proof`] checks a result without knowing how it was found. `clearing/oracle.rs` and
+//! of its orders. The orders are gone through twice, as they lie in the memory: for the totals, and for the pairs. [`proof`] checks a result without knowing how it was found. `clearing/oracle.rs` and
 //! `clearing/linear.rs` restate the rule without cleverness, as tests.
 
 mod execution;
@@ -26,7 +26,7 @@ mod tampering;
 
 use alloc::vec::Vec;
 
-use crate::book::Book;
+use crate::book::{Book, Place};
 use crate::grid::Grid;
 use crate::{Clearing, Energy, MarketConfig, Pair, Price, Side, Slot, ZoneId};
 
@@ -50,6 +50,9 @@ struct Interest {
     /// An offer trades at this zone price or more, a bid at this or less: a bid's limit less base charge and
     /// fee.
     net: Price,
+    /// Where its orders stand in the book, and how many there are.
+    level: Place,
+    orders: u32,
     /// What is wanted.
     wanted: Energy,
     /// What trades of it: of its orders the earliest.
@@ -93,16 +96,18 @@ pub(crate) fn find(config: &MarketConfig, grid: &Grid, book: &Book) -> Found {
 
 /// Returns the book's levels: zone by zone its bids and then its offers, best limit first.
 fn interests(config: &MarketConfig, grid: &Grid, book: &Book) -> Vec<Interest> {
-    let mut interests = Vec::new();
+    let (totals, mut interests) = (book.totals(), Vec::new());
     for zone in (0..).map(ZoneId).take(grid.zone_count()) {
         let charges = grid.wheeling(zone, zone).plus(config.market_fee);
         for (side, charges) in [(Side::Bid, charges), (Side::Offer, Price::ZERO)] {
-            interests.extend(book.levels(zone, side).map(|level| Interest {
+            interests.extend(book.levels(zone, side, &totals).map(|level| Interest {
                 zone,
                 side,
                 limit: level.limit,
                 net: level.limit.minus(charges),
-                wanted: level.energy,
+                level: level.place,
+                orders: level.total.orders,
+                wanted: level.total.energy,
                 executed: Energy::ZERO,
             }));
         }

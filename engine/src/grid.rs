@@ -51,6 +51,15 @@ pub(crate) struct Edge {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Flows(Vec<i64>);
 
+/// What was sent along a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// How much had room.
+    pub(crate) energy: Energy,
+    /// Whether it made room, against it, where there was none.
+    pub(crate) makes_room: bool,
+}
+
 impl Grid {
     /// Builds the grid of a configuration that holds.
     pub(crate) fn new(config: &MarketConfig) -> Grid {
@@ -131,6 +140,32 @@ impl Grid {
         makes_room
     }
 
+    /// Sends between an order of `side` from `zone` and one of the other side from `other` as much of `energy` as
+    /// has room.
+    #[inline(never)]
+    pub(crate) fn send_what_fits(
+        &self,
+        flows: &mut Flows,
+        side: Side,
+        zone: ZoneId,
+        other: ZoneId,
+        energy: Energy,
+    ) -> Sent {
+        let (seller, buyer) = match side {
+            Side::Bid => (other, zone),
+            Side::Offer => (zone, other),
+        };
+        let mut wh = i64::try_from(energy.0).expect("limits on orders keep a slot's energy below 2^63 Wh");
+        self.walk(seller, buyer, |edge, is_up| wh = wh.min(edge.room(flows.0[edge.zone], is_up)));
+        let mut makes_room = false;
+        self.walk(seller, buyer, |edge, is_up| {
+            let flow = &mut flows.0[edge.zone];
+            makes_room |= edge.room(*flow, !is_up) == 0;
+            *flow += if is_up { wh } else { -wh };
+        });
+        Sent { energy: Energy(wh.unsigned_abs()), makes_room: makes_room && wh != 0 }
+    }
+
     /// Sends `energy` between an order of `side` from `zone` and one of the other side from `other`, as
     /// [`Grid::send`] does.
     #[inline]
@@ -160,7 +195,8 @@ impl Grid {
     }
 
     /// Visits the edges between two zones, each with whether it is passed upwards.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every trade between zones")]
+    #[inline(always)]
     fn walk(&self, from: ZoneId, to: ZoneId, mut visit: impl FnMut(&Edge, bool)) {
         let (mut from, mut to) = (usize::from(from.0), usize::from(to.0));
         // A parent has the lower number, so the greater of two different zones is never where the path turns.

@@ -29,18 +29,10 @@ pub(crate) struct Lane<'a> {
     pub(crate) plan: &'a mut Plan,
 }
 
-/// That an order met others.
-#[derive(Clone, Copy, Debug)]
-struct Met {
-    /// The place of the first of its trades among the slot's.
-    first_trade: usize,
-    /// Whether they made room where there was none.
-    makes_room: bool,
-}
-
 impl Market {
     /// Places one order if it is plainly fine, and returns whether it is.
-    #[inline(never)]
+    #[expect(clippy::inline_always, reason = "it is what nearly every command is")]
+    #[inline(always)]
     pub(crate) fn place_plain(
         &mut self,
         id: OrderId,
@@ -53,8 +45,10 @@ impl Market {
         let Some((incoming, standing)) = lane.plainly_fine(id, owner, order) else { return false };
 
         // Every check is above; from here the order is accepted.
-        if let Some(met) = lane.accept(&incoming, standing, TimeInForce::GoodUntilGate, events) {
-            self.follow_up(id, order.slot, met, events);
+        let first = events.len();
+        let makes_room = lane.accept(&incoming, standing, TimeInForce::GoodUntilGate, events);
+        if makes_room || self.slots.can_expire() {
+            self.follow_up(id, order.slot, first, makes_room, events);
         }
         true
     }
@@ -67,10 +61,11 @@ impl Market {
         let lane = self.lane(owner, order.slot).expect("the slot is held");
         let incoming = lane.incoming(id, owner, order).expect(ALLOWED);
         let standing = lane.state.standings.place_for(owner);
-        let met = lane.accept(&incoming, standing, order.time_in_force, events);
+        let first = events.len();
+        let makes_room = lane.accept(&incoming, standing, order.time_in_force, events);
         self.let_expire(arrival);
-        if let Some(met) = met {
-            self.follow_up(id, order.slot, met, events);
+        if makes_room || self.slots.can_expire() {
+            self.follow_up(id, order.slot, first, makes_room, events);
         }
         id
     }
@@ -88,9 +83,16 @@ impl Market {
     /// Sees to what an order's trades set going.
     #[cold]
     #[inline(never)]
-    fn follow_up(&mut self, id: OrderId, slot: Slot, met: Met, events: &mut Vec<Event>) {
-        self.slots.forget_expiries_of_traded(slot, met.first_trade);
-        if met.makes_room {
+    fn follow_up(
+        &mut self,
+        id: OrderId,
+        slot: Slot,
+        first: usize,
+        makes_room: bool,
+        events: &mut Vec<Event>,
+    ) {
+        self.slots.forget_expiries_of_traded(slot, &events[first..]);
+        if makes_room {
             self.trade_what_has_room(id.index, slot, events);
         }
     }
@@ -118,6 +120,12 @@ impl Market {
     }
 }
 
+/// Returns whether an energy is a multiple of the lot; nearly every market's is one Wh.
+#[inline]
+fn is_on_lot(energy: Energy, lot: Energy) -> bool {
+    lot.0 == 1 || energy.0.is_multiple_of(lot.0)
+}
+
 impl Lane<'_> {
     /// Returns an order as it meets the book, and where its owner's standing is, if it is plainly fine: of the
     /// kind that nearly every order is, and within every rule. What is wrong with the others [`Market::check`]
@@ -131,7 +139,9 @@ impl Lane<'_> {
             && time_in_force == TimeInForce::GoodUntilGate
             && !post_only
             && minimum_fill.is_zero();
-        if !is_plain || energy.0.wrapping_sub(1) >= config.order_energy_max.0 || energy.0 % config.lot.0 != 0
+        if !is_plain
+            || energy.0.wrapping_sub(1) >= config.order_energy_max.0
+            || !is_on_lot(energy, config.lot)
         {
             return None;
         }
@@ -166,7 +176,7 @@ impl Lane<'_> {
         self.state.book.incoming(&whole)
     }
 
-    /// Accepts an order that was checked, and returns what it met.
+    /// Accepts an order that was checked, and returns whether its trades made room where there was none.
     #[expect(clippy::inline_always, reason = "it is on the path of every order")]
     #[inline(always)]
     fn accept(
@@ -175,15 +185,13 @@ impl Lane<'_> {
         standing: usize,
         time_in_force: TimeInForce,
         events: &mut Vec<Event>,
-    ) -> Option<Met> {
+    ) -> bool {
         let Incoming { owner, side, energy, .. } = *incoming;
         let (id, slot) = (incoming.id(), self.state.slot);
-        let (mut remaining, mut met, mut handle) = (energy, None, Handle::NOWHERE);
+        let (mut remaining, mut makes_room, mut handle) = (energy, false, Handle::NOWHERE);
         if self.state.phase == Phase::Continuous && self.state.book.may_meet(incoming) {
-            let first_trade = self.state.trades.len();
-            let (left, makes_room) =
+            (remaining, makes_room) =
                 self.state.meet(self.accounts, self.tariffs, self.plan, *incoming, events);
-            (remaining, met) = (left, Some(Met { first_trade, makes_room }));
         }
         if !remaining.is_zero() {
             if never_rests(time_in_force) {
@@ -196,7 +204,7 @@ impl Lane<'_> {
             }
         }
         self.placements.remember(id, Placement { slot, owner, handle, energy });
-        met
+        makes_room
     }
 }
 
@@ -216,9 +224,18 @@ impl SlotState {
         let SlotState { slot, book, flows, trades, standings, may_be_blocked, .. } = self;
         let at = (incoming.id().index, *slot, &incoming);
         let mut records = Records::new(at, tariffs, trades, standings, events);
-        let meeting = book.meet(&tariffs.grid, flows, &incoming, plan, &mut records);
-        *may_be_blocked |= meeting.is_blocked;
-        accounts.reserve(incoming.owner, records.needed);
+        let mut meeting = book.meet(&tariffs.grid, flows, &incoming, |fill| records.see(fill));
+        let mut needed = records.needed;
+        if meeting.is_stuck {
+            let left = incoming.of(meeting.left);
+            meeting.makes_room |= book.meet_rest(&tariffs.grid, flows, &left, plan);
+            let mut records = Records::new(at, tariffs, trades, standings, events);
+            plan.fills().iter().for_each(|fill| records.see(fill));
+            needed = needed.plus(records.needed);
+            meeting.left = meeting.left.minus(plan.filled());
+            *may_be_blocked |= plan.is_blocked();
+        }
+        accounts.reserve(incoming.owner, needed);
         let traded = incoming.energy.minus(meeting.left);
         if incoming.side == Side::Offer && !traded.is_zero() {
             let standing = standings.get_mut(incoming.owner);

@@ -45,7 +45,8 @@ mod meters;
 mod readings;
 mod settled;
 mod settlement;
-// For keeping a machine, and for comparing two.
+// For the lists that grow with every order; for keeping a machine, and for comparing two.
+mod chunks;
 mod snapshot;
 mod state_hash;
 

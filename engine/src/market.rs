@@ -64,6 +64,13 @@ impl Market {
         self.due_from(self.now)
     }
 
+    /// Returns whether time alone has changed something until `at`, which is not told yet.
+    #[inline]
+    fn is_due(&self, at: Timestamp) -> bool {
+        let of_slots = self.slots.next_due().is_some_and(|due| due <= at);
+        of_slots || self.certificates.next_due().is_some_and(|due| due <= at)
+    }
+
     /// Returns the next moment at which time alone changes the market, once it has reached `reached`: what
     /// should have expired before, and is held again, expires then.
     #[inline]
@@ -83,7 +90,7 @@ impl Market {
         assert!(events.is_empty(), "a request's events are its own");
         assert!(self.earliest <= stamp.at, "commands' moments rise");
         assert!(self.now <= stamp.at, "time does not run backwards");
-        assert!(self.next_due().is_none_or(|due| due > stamp.at), "what is due comes before the command");
+        assert!(!self.is_due(stamp.at), "what is due comes before the command");
         self.now = stamp.at;
         self.earliest = Timestamp(stamp.at.0 + 1);
         match self.admit(stamp, request) {
@@ -319,8 +326,8 @@ impl Market {
     }
 
     /// Returns the trades of a slot that is not settled, in order of their ids.
-    pub fn unsettled_trades(&self, slot: Slot) -> &[Trade] {
-        self.slots.get(slot).map_or(&[], |state| &state.trades)
+    pub fn unsettled_trades(&self, slot: Slot) -> impl Iterator<Item = &Trade> {
+        self.slots.get(slot).into_iter().flat_map(|state| state.trades.iter())
     }
 
     /// Returns what a participant drew in a slot: what is measured now, or was at the final settlement; zero

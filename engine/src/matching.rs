@@ -10,7 +10,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::accounts::need;
-use crate::book::{ALLOWED, Crossing, Fill, Handle, Incoming, OpenOrder, Witness, unpack};
+use crate::book::{ALLOWED, Crossing, Fill, Handle, Incoming, OpenOrder, unpack};
+use crate::chunks::Chunks;
 use crate::clearing::{self, Cleared};
 use crate::slots::SlotState;
 use crate::standings::Standings;
@@ -34,7 +35,7 @@ pub(crate) struct Records<'a> {
     /// The index of the leaf of the first of `events`.
     first_leaf: u64,
     events: &'a mut Vec<Event>,
-    trades: &'a mut Vec<Trade>,
+    trades: &'a mut Chunks<Trade>,
     standings: &'a mut Standings,
     /// What the order's owner owes for them.
     pub(crate) needed: Worth,
@@ -45,7 +46,7 @@ impl<'a> Records<'a> {
     pub(crate) fn new(
         at: (LeafIndex, Slot, &Incoming),
         tariffs: &'a TariffVersion,
-        trades: &'a mut Vec<Trade>,
+        trades: &'a mut Chunks<Trade>,
         standings: &'a mut Standings,
         events: &'a mut Vec<Event>,
     ) -> Records<'a> {
@@ -67,12 +68,13 @@ impl<'a> Records<'a> {
     }
 }
 
-impl Witness for Records<'_> {
+impl Records<'_> {
+    /// Records a trade.
     #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
     #[inline(always)]
-    fn see(&mut self, fill: &Fill) {
+    pub(crate) fn see(&mut self, fill: &Fill) {
         assert!(fill.effective <= self.worst, "both limits are kept");
-        assert_ne!(fill.owner, self.own.1, "own orders never trade with each other");
+        assert!(fill.owner != self.own.1, "own orders never trade with each other");
         let (side, on_top) = (self.side, self.ways[usize::from(fill.zone.0)]);
         // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So what it
         // owes is exactly what it reserved.
@@ -100,8 +102,9 @@ impl Witness for Records<'_> {
             self.needed = self.needed.plus(Price(fill.effective).times(fill.energy));
         }
         self.standings.get_mut(fill.owner).trade(side.opposite(), fill.energy, fill.is_whole);
-        self.events.push(Event::TradeMade(trade));
-        self.trades.push(trade);
+        // Written once, and copied from there.
+        let trade = self.trades.push(trade);
+        self.events.push(Event::TradeMade(*trade));
     }
 }
 
@@ -153,11 +156,11 @@ impl Market {
         }
         let makes_room = state.book.execute(&tariffs.grid, &mut state.flows, &incoming, self.plan.fills());
         let SlotState { trades, standings, .. } = state;
-        let first = trades.len();
+        let first = events.len();
         let mut records = Records::new((command, slot, &incoming), tariffs, trades, standings, events);
         self.plan.fills().iter().for_each(|fill| records.see(fill));
         let (needed, filled) = (records.needed, self.plan.filled());
-        self.slots.forget_expiries_of_traded(slot, first);
+        self.slots.forget_expiries_of_traded(slot, &events[first..]);
         self.accounts.release(owner, need(side, limit, filled));
         self.accounts.reserve(owner, needed);
         self.close_traded(slot, handle, filled);

@@ -43,6 +43,8 @@ impl Market {
     }
 
     /// Places a schedule, order by order or whole.
+    // Cold, though it is not seldom: so that for its sake a single order keeps nothing in the registers.
+    #[cold]
     #[inline(never)]
     fn place_schedule(
         &mut self,

@@ -3,16 +3,17 @@
 //! Knows names, keys and nonces; does not know money, orders or meters' registers.
 //! Keeps: a name and a key belong to one participant; a key's nonce only rises.
 
+mod keys;
+
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::hash::{BuildHasherDefault, Hasher};
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::{CAPACITY_W_MAX, CREDIT_LIMIT_FEN_MAX};
 use crate::{MarketConfig, NewParticipant, ParticipantId, PublicKey, Rejection, is_name};
+use keys::Keys;
 
 /// An enrolled participant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,38 +47,14 @@ pub(crate) struct EnrolledKey {
 pub struct Participants {
     list: Vec<Participant>,
     names: BTreeMap<String, ParticipantId>,
-    /// Looked up with every command, and never gone through in its own order.
-    keys: HashMap<PublicKey, EnrolledKey, BuildHasherDefault<KeyHasher>>,
+    keys: Keys,
     meters: usize,
-}
-
-/// Keys are looked up by their first eight bytes, without any randomness. OK because an owner who rotates to
-/// keys that collide must find each by trying, and it costs him a command; what slows down is the search for
-/// those.
-#[derive(Clone, Copy, Debug, Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        let first = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-        self.0 = first.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    /// The length, which is the same for every key.
-    fn write_usize(&mut self, _: usize) {}
 }
 
 /// The names follow from the list, and the keys are written in their own order.
 impl Serialize for Participants {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut keys: Vec<(&PublicKey, &EnrolledKey)> = self.keys.iter().collect();
-        keys.sort_unstable_by_key(|(key, _)| **key);
-        (&self.list, keys).serialize(serializer)
+        (&self.list, self.keys.sorted()).serialize(serializer)
     }
 }
 
@@ -86,9 +63,11 @@ impl<'de> Deserialize<'de> for Participants {
         let (list, keys): (Vec<Participant>, Vec<(PublicKey, EnrolledKey)>) =
             Deserialize::deserialize(deserializer)?;
         let numbered = (0..).map(ParticipantId).zip(&list);
+        let mut enrolled = Keys::new();
+        keys.into_iter().for_each(|(key, it)| enrolled.insert(key, it));
         Ok(Participants {
             names: numbered.map(|(id, participant)| (participant.new.name.clone(), id)).collect(),
-            keys: keys.into_iter().collect(),
+            keys: enrolled,
             meters: list.iter().filter(|participant| participant.new.meter_key.is_some()).count(),
             list,
         })
@@ -98,13 +77,9 @@ impl<'de> Deserialize<'de> for Participants {
 impl Participants {
     /// Returns a market's participants at its founding: nobody, and one operator's key.
     pub(crate) fn new(operator_key: PublicKey) -> Participants {
-        let operator = EnrolledKey { holder: KeyHolder::FoundingOperator, last_nonce: 0 };
-        Participants {
-            list: Vec::new(),
-            names: BTreeMap::new(),
-            keys: HashMap::from_iter([(operator_key, operator)]),
-            meters: 0,
-        }
+        let mut keys = Keys::new();
+        keys.insert(operator_key, EnrolledKey { holder: KeyHolder::FoundingOperator, last_nonce: 0 });
+        Participants { list: Vec::new(), names: BTreeMap::new(), keys, meters: 0 }
     }
 
     /// Returns every participant's number, rising.
@@ -152,7 +127,7 @@ impl Participants {
 
     /// Lets a new key take the place of one that speaks for somebody (R1).
     pub(crate) fn rotate_key(&mut self, key: &PublicKey, new_key: PublicKey) -> Result<(), Rejection> {
-        if self.keys.contains_key(&new_key) {
+        if self.keys.contains(&new_key) {
             return Err(Rejection::KeyMustBeFree);
         }
 
@@ -180,9 +155,8 @@ impl Participants {
         if self.names.contains_key(&new.name) {
             return Err(Rejection::NameMustBeFree);
         }
-        let meter_key_is_taken =
-            new.meter_key.is_some_and(|key| key == new.key || self.keys.contains_key(&key));
-        if self.keys.contains_key(&new.key) || meter_key_is_taken {
+        let meter_key_is_taken = new.meter_key.is_some_and(|key| key == new.key || self.keys.contains(&key));
+        if self.keys.contains(&new.key) || meter_key_is_taken {
             return Err(Rejection::KeyMustBeFree);
         }
         if usize::from(new.zone.0) >= config.zones.len() {

@@ -6,39 +6,69 @@
 use alloc::vec::Vec;
 
 use crate::book::Handle;
+use crate::chunks::Chunks;
 use crate::{Energy, LeafIndex, OrderId, ParticipantId, Slot};
 
 /// No placement.
 const NONE: u32 = u32::MAX;
-/// Numbers of placements are counted within 31 bits, and begin anew behind the last.
-const NUMBERS: u32 = u32::MAX >> 1;
+/// In a row's slot: the command placed more than its first order, and each has a part.
+const MANY: u32 = u32::MAX - 1;
+
+/// Leaves of the ledger in a block, and bits in its word.
+const WIDTH: u64 = 64;
 
 /// Every order of the slots that are not settled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Placements {
-    /// The ledger index of the first element of `firsts`.
-    first_index: u64,
-    /// The ledger index behind that of the last.
-    next_index: u64,
-    /// For each ledger index the number of its command's first placement.
-    firsts: Vec<u32>,
-    /// The number of the first element of `list`, and the one behind that of the last.
-    first_number: u32,
-    next_number: u32,
+    /// The number of the first of `blocks`, and the one behind that of the last.
+    first_block: u64,
+    next_block: u64,
+    /// One for every 64 leaves of the ledger.
+    blocks: Vec<Block>,
+    /// One for each command that placed orders, in order of their leaves.
+    rows: Chunks<Row>,
+    /// The number of the first of `rows`.
+    first_row: Number,
     /// In order of the ids; a command's stand together, also those of orders that were refused.
-    list: Vec<Row>,
+    parts: Chunks<Part>,
+    /// The number of the first of `parts`.
+    first_part: Number,
 }
 
+/// Which of 64 leaves are of commands that placed orders: 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Block {
+    /// One bit for each leaf.
+    placed: u64,
+    /// The number of the first one's row.
+    first: Number,
+}
+
+/// What a command placed: 24 bytes.
+#[derive(Clone, Copy, Debug)]
 struct Row {
+    /// What the order is for altogether, in Wh; of [`MANY`], how many parts there are.
+    energy: u64,
+    slot: u32,
+    /// Of [`MANY`], the number of the first part.
+    handle: u32,
+    owner: u32,
+}
+
+/// An order of a command that placed many: 16 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    energy: u64,
     /// [`NONE`] for an order that was refused.
     slot: u32,
-    owner: u32,
     handle: u32,
-    position: u16,
-    /// What it is for altogether, in Wh.
-    energy: u64,
 }
+
+/// What rows and parts are counted by: it begins anew behind the last of 32 bits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Number(u32);
+
+const NO_PART: Part = Part { energy: 0, slot: NONE, handle: NONE };
 
 /// Where an order was placed, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,136 +81,232 @@ pub(crate) struct Placement {
     pub(crate) energy: Energy,
 }
 
-impl Row {
-    /// Returns what is remembered of an order; nothing of one that was refused.
-    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
-    #[inline(always)]
-    fn placement(&self) -> Option<Placement> {
-        (self.slot != NONE).then_some(Placement {
-            slot: Slot(self.slot),
-            owner: ParticipantId(self.owner),
-            handle: Handle(self.handle),
-            energy: Energy(self.energy),
-        })
-    }
-}
-
 impl Placements {
     /// Remembers an order, whose id is greater than those of all before.
     #[expect(clippy::inline_always, reason = "it is on the path of every order")]
     #[inline(always)]
     pub(crate) fn remember(&mut self, id: OrderId, placement: Placement) {
-        if id.position == 0 {
-            self.begin(id.index.0);
-        } else {
-            self.begin_behind_refused(id);
-        }
         let Placement { slot: Slot(slot), owner: ParticipantId(owner), handle: Handle(handle), energy } =
             placement;
-        self.push(Row { slot, owner, handle, position: id.position, energy: energy.0 });
+        if id.position == 0 {
+            self.push(id.index.0, Row { energy: energy.0, slot, handle, owner });
+        } else {
+            self.remember_part(id, owner, Part { energy: energy.0, slot, handle });
+        }
     }
 
+    /// Adds a command's row.
     #[expect(clippy::inline_always, reason = "it is on the path of every order")]
     #[inline(always)]
-    fn push(&mut self, row: Row) {
-        self.list.push(row);
-        self.next_number = (self.next_number + 1) & NUMBERS;
+    fn push(&mut self, index: u64, row: Row) {
+        if index / WIDTH >= self.next_block {
+            self.add_blocks(index / WIDTH);
+        }
+        self.blocks.last_mut().expect("it was added").placed |= 1 << (index % WIDTH);
+        self.rows.push(row);
     }
 
-    /// Begins a command's placements.
-    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
-    #[inline(always)]
-    fn begin(&mut self, index: u64) {
-        if self.firsts.is_empty() {
-            (self.first_index, self.next_index) = (index, index);
-        }
-        // What stands in the ledger between two commands that place orders has no placements.
-        for _ in self.next_index..index {
-            self.firsts.push(NONE);
-        }
-        self.firsts.push(self.next_number);
-        self.next_index = index + 1;
-    }
-
-    /// Begins a command's placements, if they are not begun, and fills in rows for the orders before this one
-    /// that were refused.
+    /// Adds blocks up to this one: the leaves of those before it are of other commands, and of events.
+    #[cold]
     #[inline(never)]
-    fn begin_behind_refused(&mut self, id: OrderId) {
-        let next = self.next_number;
-        if self.firsts.is_empty() || self.next_index <= id.index.0 {
-            self.begin(id.index.0);
+    fn add_blocks(&mut self, block: u64) {
+        if self.rows.is_empty() {
+            (self.first_block, self.next_block) = (block, block);
         }
-        let first = self.firsts.last().copied().unwrap_or(next);
-        for position in minus(next, first)..u32::from(id.position) {
-            let position = u16::try_from(position).expect("it lies below a position");
-            self.push(Row { slot: NONE, owner: NONE, handle: NONE, position, energy: 0 });
+        let first = self.first_row.plus(self.rows.len());
+        while self.next_block <= block {
+            self.blocks.push(Block { placed: 0, first });
+            self.next_block += 1;
         }
     }
 
-    /// Returns every order that is remembered, in order of their ids.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (OrderId, Placement)> {
-        let begun = self.firsts.iter().zip(self.first_index..).filter(|(first, _)| **first != NONE);
-        let begun = begun.map(|(first, index)| (minus(*first, self.first_number) as usize, LeafIndex(index)));
-        let ends = begun.clone().skip(1).map(|(place, _)| place).chain([self.list.len()]);
-        let rows = begun.zip(ends).flat_map(|((place, index), end)| {
-            self.list[place..end].iter().map(move |row| (OrderId { index, position: row.position }, row))
-        });
-        rows.filter_map(|(id, row)| Some((id, row.placement()?)))
+    /// Returns the ledger index of the last command that placed orders.
+    fn last_index(&self) -> Option<u64> {
+        let last = self.blocks.last()?;
+        Some(self.next_block * WIDTH - 1 - u64::from(last.placed.leading_zeros()))
+    }
+
+    /// Remembers an order that is not its command's first, and fills in parts for those before that were refused.
+    #[inline(never)]
+    fn remember_part(&mut self, id: OrderId, owner: u32, part: Part) {
+        if self.last_index() != Some(id.index.0) {
+            self.push(id.index.0, Row { energy: 0, slot: NONE, handle: NONE, owner });
+        }
+        let row = self.rows.last_mut().expect("its command has a row");
+        if row.slot != MANY {
+            let Number(number) = self.first_part.plus(self.parts.len());
+            let Row { energy, slot, handle, .. } = *row;
+            self.parts.push(Part { energy, slot, handle });
+            *row = Row { energy: 1, slot: MANY, handle: number, owner };
+        }
+        while row.energy < u64::from(id.position) {
+            self.parts.push(NO_PART);
+            row.energy += 1;
+        }
+        self.parts.push(part);
+        row.energy += 1;
     }
 
     /// Returns where an order was placed; nothing for one that never was, or whose slot is settled.
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
     pub(crate) fn get(&self, id: OrderId) -> Option<Placement> {
-        let row = self.list.get(self.row_of(id)?)?;
-        // OK because a row of another command that stands so far behind has a lower position.
-        row.placement().filter(|_| row.position == id.position)
+        let row = *self.rows.get(self.place_of(id.index.0)?)?;
+        if row.slot < MANY {
+            return (id.position == 0).then_some(placement(row.owner, row.energy, row.slot, row.handle));
+        }
+        let Part { energy, slot, handle } = *self.parts.get(self.place_of_part(id, row)?)?;
+        (slot != NONE).then_some(placement(row.owner, energy, slot, handle))
+    }
+
+    /// Returns every order that is remembered, in order of their ids.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (OrderId, Placement)> {
+        let blocks = (self.first_block..).zip(&self.blocks);
+        let indices = blocks.flat_map(|(block, it)| {
+            (0..WIDTH)
+                .filter(|bit| it.placed & (1 << bit) != 0)
+                .map(move |bit| LeafIndex(block * WIDTH + bit))
+        });
+        let ids = indices.zip(self.rows.iter()).flat_map(|(index, row)| {
+            let orders = if row.slot == MANY { row.energy } else { 1 };
+            (0..=u16::MAX).zip(0..orders).map(move |(position, _)| OrderId { index, position })
+        });
+        ids.filter_map(|id| Some((id, self.get(id)?)))
     }
 
     /// Changes what an order is for altogether.
     pub(crate) fn set_energy(&mut self, id: OrderId, energy: Energy) {
-        let row = self.row_of(id).and_then(|row| self.list.get_mut(row));
-        row.expect("an order that is changed was placed").energy = energy.0;
+        let place = self.place_of(id.index.0).expect("an order that is changed was placed");
+        let row = *self.rows.get(place).expect("an order that is changed was placed");
+        if row.slot < MANY {
+            self.rows.get_mut(place).expect("it is there").energy = energy.0;
+        } else {
+            let part = self.place_of_part(id, row).and_then(|place| self.parts.get_mut(place));
+            part.expect("an order that is changed was placed").energy = energy.0;
+        }
     }
 
-    fn row_of(&self, id: OrderId) -> Option<usize> {
-        let first = *self.firsts.get(self.place_of(id)?).filter(|first| **first != NONE)?;
-        Some(minus(first, self.first_number) as usize + usize::from(id.position))
+    /// Returns where the row is of the command at a ledger index.
+    #[inline]
+    fn place_of(&self, index: u64) -> Option<usize> {
+        let block = (index / WIDTH).checked_sub(self.first_block)?;
+        let Block { placed, first } = *self.blocks.get(usize::try_from(block).ok()?)?;
+        let bit = 1 << (index % WIDTH);
+        let before = placed & (bit - 1);
+        (placed & bit != 0).then(|| first.minus(self.first_row) + before.count_ones() as usize)
+    }
+
+    /// Returns where the part of an order is, whose command has a row that says so.
+    #[inline(never)]
+    fn place_of_part(&self, id: OrderId, row: Row) -> Option<usize> {
+        let is_there = row.slot == MANY && u64::from(id.position) < row.energy;
+        is_there.then(|| self.first_part_of(row) + usize::from(id.position))
+    }
+
+    fn first_part_of(&self, row: Row) -> usize {
+        Number(row.handle).minus(self.first_part)
     }
 
     /// Forgets the oldest commands as long as the slots of all their orders are settled, as `is_over` says.
     pub(crate) fn forget(&mut self, is_over: impl Fn(Slot) -> bool) {
-        let (mut over, mut len) = (0, 0);
-        for (place, row) in self.list.iter().enumerate() {
-            if row.position == 0 {
-                // A command begins, and those before it are over.
-                over = place;
-            }
-            if row.slot != NONE && !is_over(Slot(row.slot)) {
+        let is_over = |slot: u32| slot == NONE || is_over(Slot(slot));
+        let (mut rows, mut parts) = (0, 0);
+        for row in self.rows.iter() {
+            let own = if row.slot == MANY { row.energy } else { 0 };
+            let own = usize::try_from(own).expect("orders fit the memory");
+            let are_over = match row.slot {
+                MANY => {
+                    self.parts.iter_from(self.first_part_of(*row)).take(own).all(|part| is_over(part.slot))
+                }
+                slot => is_over(slot),
+            };
+            if !are_over {
                 break;
             }
-            len = place + 1;
+            (rows, parts) = (rows + 1, parts + own);
         }
-        let over = if len == self.list.len() { len } else { over };
-        let gone = u32::try_from(over).expect("less than 2^31 orders wait for settlement");
-        let first_number = self.first_number.wrapping_add(gone) & NUMBERS;
-        let is_gone = |first: &u32| *first == NONE || minus(*first, self.first_number) < gone;
-        let indices = self.firsts.iter().take_while(|first| is_gone(first)).count();
-        self.first_number = first_number;
-        self.first_index += indices as u64;
-        self.list.drain(..over);
-        self.firsts.drain(..indices);
+        self.rows.forget(rows);
+        self.parts.forget(parts);
+        self.first_row = self.first_row.plus(rows);
+        self.first_part = self.first_part.plus(parts);
+        self.forget_blocks();
     }
 
-    fn place_of(&self, id: OrderId) -> Option<usize> {
-        usize::try_from(id.index.0.checked_sub(self.first_index)?).ok()
+    /// Forgets the leaves of commands whose rows are forgotten.
+    fn forget_blocks(&mut self) {
+        if self.rows.is_empty() {
+            (self.first_block, self.next_block, self.blocks) = (0, 0, Vec::new());
+            return;
+        }
+        // The first row's leaf lies in the last block that does not begin with a row behind it.
+        let begins = |block: &&Block| !self.first_row.is_before(block.first);
+        let whole = self.blocks.iter().take_while(begins).count() - 1;
+        self.blocks.drain(..whole);
+        self.first_block += whole as u64;
+        let block = self.blocks.first_mut().expect("the first row's leaf lies in a block");
+        while block.first.is_before(self.first_row) {
+            // The lowest bit is the earliest leaf's.
+            block.placed &= block.placed - 1;
+            block.first = block.first.plus(1);
+        }
     }
 }
 
-/// Returns how far one number is behind another.
-fn minus(number: u32, other: u32) -> u32 {
-    number.wrapping_sub(other) & NUMBERS
+impl Number {
+    #[inline]
+    fn plus(self, count: usize) -> Number {
+        let count = u32::try_from(count).expect("less than 2^31 orders wait for settlement");
+        Number(self.0.wrapping_add(count))
+    }
+
+    /// Returns how far it is behind another one; very far if it is before.
+    #[inline]
+    fn minus(self, other: Number) -> usize {
+        self.0.wrapping_sub(other.0) as usize
+    }
+
+    /// Returns whether it is before another one, from which it is less than half of all numbers away.
+    fn is_before(self, other: Number) -> bool {
+        self.minus(other) > (u32::MAX / 2) as usize
+    }
 }
+
+#[inline]
+fn placement(owner: u32, energy: u64, slot: u32, handle: u32) -> Placement {
+    Placement {
+        slot: Slot(slot),
+        owner: ParticipantId(owner),
+        handle: Handle(handle),
+        energy: Energy(energy),
+    }
+}
+
+/// Where in a book's slab its order stands, or in which place its parts are, makes no row differ.
+impl PartialEq for Row {
+    fn eq(&self, other: &Row) -> bool {
+        (self.energy, self.slot, self.owner) == (other.energy, other.slot, other.owner)
+    }
+}
+
+impl Eq for Row {}
+
+/// Where in a book's slab its order stands makes no part differ.
+impl PartialEq for Part {
+    fn eq(&self, other: &Part) -> bool {
+        (self.energy, self.slot) == (other.energy, other.slot)
+    }
+}
+
+impl Eq for Part {}
+
+/// How many rows and parts there have been makes nothing differ.
+impl PartialEq for Number {
+    fn eq(&self, _: &Number) -> bool {
+        true
+    }
+}
+
+impl Eq for Number {}
 
 #[cfg(test)]
 mod tests {
@@ -196,7 +322,8 @@ mod tests {
 
     /// Remembers an order in slot 1, and a schedule of which the second order was refused, in slots 1 and 2.
     fn three_placed(first_number: u32) -> Placements {
-        let mut placements = Placements { first_number, next_number: first_number, ..Placements::default() };
+        let (first_row, first_part) = (Number(first_number), Number(first_number));
+        let mut placements = Placements { first_row, first_part, ..Placements::default() };
         placements.remember(id(10, 0), placement(1, 0));
         placements.remember(id(15, 0), placement(1, 1));
         placements.remember(id(15, 2), placement(2, 2));
@@ -205,7 +332,7 @@ mod tests {
 
     #[test]
     fn every_id_that_was_placed_is_found_and_no_other() {
-        for first_number in [0, NUMBERS - 1, NUMBERS] {
+        for first_number in [0, NONE - 1, NONE] {
             let placements = three_placed(first_number);
             for (id, found) in [
                 (id(10, 0), Some(placement(1, 0))),
@@ -226,14 +353,41 @@ mod tests {
 
     #[test]
     fn a_command_is_forgotten_when_all_its_slots_are_over() {
-        let mut placements = three_placed(NUMBERS);
+        let mut placements = three_placed(NONE);
         placements.forget(|slot| slot == Slot(1));
         assert_eq!(placements.get(id(10, 0)), None);
         assert_eq!(placements.get(id(15, 0)), Some(placement(1, 1)));
         placements.forget(|_| true);
-        assert_eq!((placements.list.len(), placements.firsts.len()), (0, 0));
+        assert_eq!((placements.rows.len(), placements.parts.len()), (0, 0));
         placements.remember(id(40, 1), placement(3, 3));
         assert_eq!(placements.get(id(40, 1)), Some(placement(3, 3)));
         assert_eq!(placements.get(id(40, 0)), None);
+    }
+
+    #[test]
+    fn commands_are_found_and_forgotten_however_far_apart_they_stand() {
+        let indices = [3, 10, 63, 64, 65, 127, 200, 10_000, 10_001];
+        for first_number in [0, NONE - 3] {
+            let first_row = Number(first_number);
+            for over in 0..=indices.len() {
+                let mut placements = Placements { first_row, ..Placements::default() };
+                for (slot, index) in (0..).zip(indices) {
+                    placements.remember(id(index, 0), placement(slot, 7));
+                }
+                let is_over = |slot: Slot| (slot.0 as usize) < over;
+                placements.forget(is_over);
+                // What is left is as if it had been all there ever was.
+                let mut anew = Placements::default();
+                for (slot, index) in (0..).zip(indices).filter(|(slot, _)| !is_over(Slot(*slot))) {
+                    assert_eq!(placements.get(id(index, 0)), Some(placement(slot, 7)));
+                    anew.remember(id(index, 0), placement(slot, 7));
+                }
+                assert!(placements == anew, "{over} are over");
+                let found = (0..10_100).filter(|index| placements.get(id(*index, 0)).is_some());
+                assert!(found.eq(indices[over..].iter().copied()));
+                placements.remember(id(20_000, 1), placement(99, 8));
+                assert_eq!(placements.get(id(20_000, 1)), Some(placement(99, 8)));
+            }
+        }
     }
 }

@@ -13,8 +13,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::accounts::{Accounts, need};
-use crate::book::{Book, Handle, OpenOrder};
+use crate::book::{Book, Handle, Left};
 use crate::checks::check_phase;
+use crate::chunks::Chunks;
 use crate::grid::Flows;
 use crate::placements::{Placement, Placements};
 use crate::standings::Standings;
@@ -118,7 +119,7 @@ pub(crate) struct SlotState {
     /// Whether orders may stand that their limits allow to trade, and the grid or an auction kept apart (R5).
     pub(crate) may_be_blocked: bool,
     /// The trades, in order of their ids.
-    pub(crate) trades: Vec<Trade>,
+    pub(crate) trades: Chunks<Trade>,
     /// What each owner has standing.
     pub(crate) standings: Standings,
 }
@@ -143,7 +144,7 @@ impl SlotState {
             book: Book::new(config, grid),
             flows: grid.no_flows(),
             may_be_blocked: false,
-            trades: Vec::new(),
+            trades: Chunks::default(),
             standings: Standings::default(),
         }
     }
@@ -151,7 +152,7 @@ impl SlotState {
     /// Takes what is left of an open order out of the book, and releases what it reserved.
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
-    pub(crate) fn withdraw(&mut self, handle: Handle, accounts: &mut Accounts) -> OpenOrder {
+    pub(crate) fn withdraw(&mut self, handle: Handle, accounts: &mut Accounts) -> Left {
         let order = self.book.take(handle);
         self.standings.get_mut(order.owner).close(order.side, order.remaining, true);
         accounts.release(order.owner, need(order.side, order.limit, order.remaining));
@@ -230,25 +231,42 @@ impl Slots {
     }
 
     /// Forgets until when an order was good, which has left the book.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
     pub(crate) fn forget_expiry(&mut self, order: OrderId) {
-        if self.good_until.is_empty() {
-            return;
+        if self.can_expire() {
+            self.forget_expiry_of(order);
         }
+    }
+
+    /// Returns whether any order can expire before gate closure.
+    #[inline]
+    pub(crate) fn can_expire(&self) -> bool {
+        !self.good_until.is_empty()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget_expiry_of(&mut self, order: OrderId) {
         if let Some(until) = self.good_until.remove(&order) {
             self.expiries.remove(&(until, order));
             self.find_next_due();
         }
     }
 
-    /// Forgets until when the orders were good that the slot's trades from `first` on have used up.
-    #[inline]
-    pub(crate) fn forget_expiries_of_traded(&mut self, slot: Slot, first: usize) {
-        if self.good_until.is_empty() {
+    /// Forgets until when the orders were good that trades of a slot have used up.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn forget_expiries_of_traded(&mut self, slot: Slot, events: &[Event]) {
+        if !self.can_expire() {
             return;
         }
         let state = self.held.get(slot).expect("it has traded");
-        let traded = state.trades[first..].iter().flat_map(|trade| [trade.bid, trade.offer]);
+        let trades = events.iter().filter_map(|event| match event {
+            Event::TradeMade(trade) => Some(trade),
+            _ => None,
+        });
+        let traded = trades.flat_map(|trade| [trade.bid, trade.offer]);
         let is_open = |id: &OrderId| {
             self.placements.get(*id).is_some_and(|placed| state.book.is_open(placed.handle, *id))
         };
@@ -291,7 +309,9 @@ impl Slots {
         if placed.owner != owner {
             return Err(Rejection::OrderMustBeOwn { order });
         }
-        check_phase(placed.slot, state.phase)?;
+        if !matches!(state.phase, Phase::Auction | Phase::Continuous) {
+            check_phase(placed.slot, state.phase)?;
+        }
         if !state.book.is_open(placed.handle, order) {
             return Err(Rejection::OrderMustBeOpen { order });
         }
@@ -299,7 +319,7 @@ impl Slots {
     }
 
     /// Takes what is left of an open order out of its book, and releases what it reserved.
-    pub(crate) fn withdraw(&mut self, slot: Slot, handle: Handle, accounts: &mut Accounts) -> OpenOrder {
+    pub(crate) fn withdraw(&mut self, slot: Slot, handle: Handle, accounts: &mut Accounts) -> Left {
         let order = self.get_mut(slot).withdraw(handle, accounts);
         self.forget_expiry(order.id);
         order
@@ -334,7 +354,7 @@ impl Slots {
         let held = &self.held;
         self.placements.forget(|slot| held.get(slot).is_none());
         self.settle_empty(slot, timeline);
-        state.trades
+        state.trades.iter().copied().collect()
     }
 
     /// Remembers a slot that is settled and not held.

@@ -38,12 +38,12 @@ impl Book {
         for side in [Side::Bid, Side::Offer] {
             for zone in (0..).map(ZoneId).take(self.zones) {
                 let number = self.number(side, zone);
-                if self.queues[number].best.head == NONE {
+                if self.bests[number].head == NONE {
                     continue;
                 }
                 let reachable = self.reachable(grid, flows, side, zone, &mut crossing.is_blocked);
                 let worst = -reachable.abroad.min(reachable.home);
-                let keys = self.queues[number].ladder.keys(&self.pages);
+                let keys = self.ladders[number].keys(&self.pages);
                 for key in keys.take_while(|key| self.scale.rank(side, *key) <= worst) {
                     let rank = self.scale.rank(side, key);
                     let could_trade =
@@ -65,24 +65,24 @@ impl Book {
         zone: ZoneId,
         is_blocked: &mut bool,
     ) -> Reachable {
-        let limit = -self.queues[self.number(side, zone)].best.rank;
+        let limit = -self.bests[self.number(side, zone)].rank;
         let (mut abroad, ways) = (FAR, grid.ways(side, zone));
-        let others = self.queues(side.opposite()).iter().zip(ways);
-        for (other, way) in others.filter(|(other, _)| other.zone != zone) {
-            let effective = other.best.rank + way.0;
+        let others = (0..).map(ZoneId).zip(self.bests(side.opposite())).zip(ways);
+        for ((other, best), way) in others.filter(|((other, _), _)| *other != zone) {
+            let effective = best.rank + way.0;
             if effective > limit {
                 continue;
             }
-            if grid.room_between(flows, side, zone, other.zone).is_zero() {
+            if grid.room_between(flows, side, zone, other).is_zero() {
                 *is_blocked = true;
             } else {
                 abroad = abroad.min(effective);
             }
         }
         let (number, way) = (self.number(side.opposite(), zone), ways[usize::from(zone.0)].0);
-        let Best { rank, head, .. } = self.queues[number].best;
+        let Best { rank, head, .. } = self.bests[number];
         let (home, owner) = (rank + way, self.entries.get(head as usize).map_or(NONE, |best| best.owner));
-        let keys = self.queues[number].ladder.keys(&self.pages);
+        let keys = self.ladders[number].keys(&self.pages);
         let home_of_others = keys
             .map(|key| (key, self.scale.rank(side.opposite(), key) + way))
             .take_while(|(_, effective)| *effective <= limit)

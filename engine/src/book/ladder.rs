@@ -1,7 +1,7 @@
 //! Price ladders: for every side and zone of a book its levels, best first, and which of them are occupied.
 //!
 //! Knows keys, of which the lowest is the best, and queues' ends; does not know prices, sides or orders.
-//! Keeps: a level is occupied as long as it has energy.
+//! Keeps: a level is occupied as long as it has a first order.
 //!
 //! Levels stand in pages of 64, each with a word that has a bit for every occupied level; in each ladder two
 //! more tiers of words above its pages find the next one in a few steps, however far it is. A page whose last
@@ -16,16 +16,16 @@ use super::push_sparingly;
 pub(crate) const NONE: u32 = u32::MAX;
 /// Levels in a page, and bits in a word.
 const WIDTH: u32 = 64;
+/// How many parts a ladder's window has at first.
+const WINDOW: u32 = 16;
 
-/// Where one price's queue begins and ends, and how much it holds: 16 bytes.
+/// Where one price's queue begins and ends: 8 bytes, since a day of slots has more levels than orders.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Level {
-    /// The first order's handle.
+    /// The first order's handle; [`NONE`] where the level is vacant.
     pub(crate) head: u32,
     /// The last order's handle.
     pub(crate) tail: u32,
-    /// The energy of all of them, in Wh.
-    pub(crate) energy: u64,
 }
 
 /// A level's place: its page, and which of the page's it is.
@@ -39,6 +39,12 @@ impl Place {
     #[inline]
     fn new(page: u32, key: u32) -> Place {
         Place((page << 6) | (key % WIDTH))
+    }
+
+    /// Returns which of all places it is.
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -62,34 +68,31 @@ struct Page {
     first_key: u32,
 }
 
-/// A level that is vacant now.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Vacated {
-    /// The number of its ladder.
-    pub(crate) number: usize,
-    pub(crate) key: u32,
-    /// The key and the first order of the next occupied level in its page.
-    pub(crate) next: Option<(u32, u32)>,
-    pub(crate) page_is_empty: bool,
-}
-
 /// One ladder: where its levels are. Makes nothing before its first use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ladder {
-    /// The number of each page, by the keys' upper bits; [`NONE`] where no level is occupied.
+    /// The number of each page, by the keys' upper bits; [`NONE`] where no level is occupied. It is a window
+    /// over the parts that were ever used, as prices lie close together.
     directory: Vec<u32>,
-    /// Which pages have an occupied level, one bit each.
-    middle: Vec<u64>,
+    /// The part of the first of `directory`.
+    first_part: u32,
     /// Which words of `middle` are not zero.
     top: u64,
+    /// Which pages have an occupied level, one bit each, for every part that there can be.
+    middle: Vec<u64>,
 }
 
-const VACANT: Level = Level { head: NONE, tail: NONE, energy: 0 };
+const VACANT: Level = Level { head: NONE, tail: NONE };
 
 impl Pages {
     /// Returns no pages.
     pub(crate) fn new() -> Pages {
         Pages { list: Vec::new(), levels: Vec::new(), free: NONE }
+    }
+
+    /// Returns how many places there are.
+    pub(crate) fn place_count(&self) -> usize {
+        self.levels.len()
     }
 
     /// Returns the level at a place.
@@ -108,24 +111,28 @@ impl Pages {
     #[inline]
     pub(crate) fn whose(&self, place: Place) -> (usize, u32) {
         let page = &self.list[(place.0 / WIDTH) as usize];
-        (page.ladder as usize, page.first_key + place.0 % WIDTH)
+        // OK because a page's first key has no lower bits.
+        (page.ladder as usize, page.first_key | (place.0 % WIDTH))
     }
 
-    /// Lets a level that has no energy left be vacant, and returns whose it was and what follows it. If its
-    /// page is left empty its ladder must drop that.
+    /// Lets a level be vacant that has no order left, and returns whether its page is empty now: then its ladder
+    /// must drop that.
     #[inline]
-    pub(crate) fn vacate(&mut self, place: Place) -> Vacated {
-        let at = place.0 % WIDTH;
-        let page = &mut self.list[(place.0 / WIDTH) as usize];
+    pub(crate) fn vacate(&mut self, place: Place) -> bool {
         self.levels[place.0 as usize] = VACANT;
-        page.occupied &= !(1 << at);
-        let above = page.occupied & (u64::MAX << at);
-        let next = (above != 0).then(|| {
-            let next = above.trailing_zeros();
-            (page.first_key + next, self.levels[(place.0 - at + next) as usize].head)
-        });
-        let (number, key) = (page.ladder as usize, page.first_key + at);
-        Vacated { number, key, next, page_is_empty: page.occupied == 0 }
+        let page = &mut self.list[(place.0 / WIDTH) as usize];
+        page.occupied &= !(1 << (place.0 % WIDTH));
+        page.occupied == 0
+    }
+
+    /// Returns the place of the first occupied level in the page of `place`, its key, and its first order; the
+    /// page is not empty.
+    #[inline]
+    pub(crate) fn first_beside(&self, place: Place) -> (Place, u32, u32) {
+        let page = &self.list[(place.0 / WIDTH) as usize];
+        let at = page.occupied.trailing_zeros() % WIDTH;
+        let place = Place((place.0 / WIDTH * WIDTH) | at);
+        (place, page.first_key | at, self.levels[place.0 as usize].head)
     }
 
     fn make(&mut self, ladder: usize, first_key: u32) -> u32 {
@@ -150,7 +157,7 @@ impl Ladder {
     /// Returns where the level of `key` is, if its page is.
     #[inline]
     fn place(&self, key: u32) -> Option<Place> {
-        let page = *self.directory.get((key / WIDTH) as usize)?;
+        let page = *self.directory.get((key / WIDTH).wrapping_sub(self.first_part) as usize)?;
         (page != NONE).then(|| Place::new(page, key))
     }
 
@@ -158,7 +165,7 @@ impl Ladder {
     #[inline]
     pub(crate) fn level(&self, pages: &Pages, key: u32) -> Option<Level> {
         let level = pages.levels[self.place(key)?.0 as usize];
-        (level.energy != 0).then_some(level)
+        (level.head != NONE).then_some(level)
     }
 
     /// Returns where the level of `key` is, in a page that is made if there is none; `own` is this ladder's
@@ -174,15 +181,27 @@ impl Ladder {
     /// Returns the first occupied key that is not below `key`.
     #[inline]
     pub(crate) fn next_from(&self, pages: &Pages, key: u32) -> Option<u32> {
-        let part = (key / WIDTH) as usize;
-        let page = *self.directory.get(part)?;
-        if let Some(page) = pages.list.get(page as usize) {
-            let above = page.occupied & (u64::MAX << (key % WIDTH));
+        if let Some(place) = self.place(key) {
+            let above = pages.list[(place.0 / WIDTH) as usize].occupied & (u64::MAX << (key % WIDTH));
             if above != 0 {
                 return Some(key / WIDTH * WIDTH + above.trailing_zeros());
             }
         }
         self.first_of_parts_from(pages, key / WIDTH + 1)
+    }
+
+    /// Returns the place of the first occupied level behind `key`, its key, and its first order.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn first_behind(&self, pages: &Pages, key: u32) -> Option<(Place, u32, u32)> {
+        let key = self.next_from(pages, key + 1)?;
+        let place = self.place(key)?;
+        Some((place, key, pages.levels[place.0 as usize].head))
+    }
+
+    /// Returns every occupied key, rising, and where its level is.
+    pub(crate) fn places(&self, pages: &Pages) -> impl Iterator<Item = (u32, Place)> {
+        self.keys(pages).map(|key| (key, self.place(key).expect("an occupied level has a place")))
     }
 
     /// Returns every occupied key, rising.
@@ -201,34 +220,49 @@ impl Ladder {
             let word = word + 1 + words.trailing_zeros();
             word * WIDTH + self.middle[word as usize].trailing_zeros()
         };
-        let page = self.directory[part as usize];
+        let page = self.directory[(part - self.first_part) as usize];
         Some(part * WIDTH + pages.list[page as usize].occupied.trailing_zeros())
     }
 
     #[cold]
     #[inline(never)]
     fn add_page(&mut self, pages: &mut Pages, own: usize, key: u32, levels: u32) -> Place {
-        if self.directory.is_empty() {
-            let parts = levels.div_ceil(WIDTH);
-            assert!(parts <= WIDTH * WIDTH, "the market's prices are checked to fit a ladder");
-            self.directory = alloc::vec![NONE; parts as usize];
-            self.middle = alloc::vec![0; parts.div_ceil(WIDTH) as usize];
-        }
-        let part = key / WIDTH;
+        let (part, parts) = (key / WIDTH, levels.div_ceil(WIDTH));
+        self.widen(part, parts);
         let number = pages.make(own, part * WIDTH);
-        self.directory[part as usize] = number;
+        self.directory[(part - self.first_part) as usize] = number;
         self.middle[(part / WIDTH) as usize] |= 1 << (part % WIDTH);
         self.top |= 1 << (part / WIDTH);
         Place::new(number, key)
     }
 
-    /// Drops a page that is left empty.
+    /// Widens the window so that it holds a part, of so many: at least twofold, so that it is done seldom.
+    fn widen(&mut self, part: u32, parts: u32) {
+        if self.directory.is_empty() {
+            assert!(parts <= WIDTH * WIDTH, "the market's prices are checked to fit a ladder");
+            self.first_part = part - part % WINDOW;
+            self.directory = alloc::vec![NONE; WINDOW.min(parts - self.first_part) as usize];
+            self.middle = alloc::vec![0; parts.div_ceil(WIDTH) as usize];
+        }
+        let len = u32::try_from(self.directory.len()).expect("parts are at most 4,096");
+        let end = self.first_part + len;
+        if part < self.first_part {
+            let more = len.max(self.first_part - part).min(self.first_part);
+            self.directory.splice(..0, core::iter::repeat_n(NONE, more as usize));
+            self.first_part -= more;
+        } else if part >= end {
+            let more = len.max(part + 1 - end).min(parts - end);
+            self.directory.resize((len + more) as usize, NONE);
+        }
+    }
+
+    /// Drops the page of a place, which is left empty.
     #[cold]
     #[inline(never)]
     pub(crate) fn drop_page(&mut self, pages: &mut Pages, place: Place) {
         let number = place.0 / WIDTH;
         let part = pages.list[number as usize].first_key / WIDTH;
-        self.directory[part as usize] = NONE;
+        self.directory[(part - self.first_part) as usize] = NONE;
         pages.free(number);
         let word = &mut self.middle[(part / WIDTH) as usize];
         *word &= !(1 << (part % WIDTH));
@@ -262,18 +296,19 @@ mod tests {
                 if occupies {
                     let place = ladder.place_for(&mut pages, number, key, LEVELS);
                     pages.occupy(place);
-                    pages.at(place).energy = 1;
+                    pages.at(place).head = key;
                     prop_assert_eq!(pages.whose(place), (number, key));
                     set.insert(key);
                 } else if set.remove(&key) {
                     let place = ladder.place(key).unwrap();
-                    pages.at(place).energy = 0;
-                    let vacated = pages.vacate(place);
-                    let next = set.range(key..).next().copied().filter(|next| next / WIDTH == key / WIDTH);
-                    prop_assert_eq!((vacated.number, vacated.key), (number, key));
-                    prop_assert_eq!(vacated.next.map(|(next, _)| next), next);
-                    if vacated.page_is_empty {
+                    let page = key / WIDTH * WIDTH;
+                    if pages.vacate(place) {
+                        prop_assert_eq!(set.range(page..page + WIDTH).next(), None);
                         ladder.drop_page(&mut pages, place);
+                    } else {
+                        let (beside, first, head) = pages.first_beside(place);
+                        prop_assert_eq!(Some(&first), set.range(page..page + WIDTH).next());
+                        prop_assert_eq!((Some(beside), head), (ladder.place(first), first));
                     }
                 }
                 for from in [0, from, key, key.saturating_sub(1), (key + 1).min(LEVELS - 1)] {
@@ -292,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_takes_16_bytes() {
-        assert_eq!(size_of::<Level>(), 16);
+    fn a_level_takes_8_bytes() {
+        assert_eq!(size_of::<Level>(), 8);
     }
 }

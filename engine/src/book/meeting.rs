@@ -5,21 +5,9 @@
 //! for the rest. Each trade is told as it is made.
 
 use super::ladder::NONE;
-use super::{Book, Fill, Handle, Incoming, Plan, Queues};
+use super::{Best, Book, Fill, Handle, Incoming, Plan};
 use crate::grid::{Flows, Grid};
-use crate::{Energy, ParticipantId, Price, Side, ZoneId};
-
-/// The zone whose best order an incoming one meets first.
-struct Next {
-    zone: ZoneId,
-    /// Where the zone's side stands in the book's lists.
-    number: usize,
-    /// The way to it, on top of its orders' ranks.
-    way: i64,
-    /// Its orders come first while their effective rank and id lie below these: those of the next zone, or the
-    /// limit.
-    until: (i64, u64),
-}
+use crate::{Energy, ParticipantId, Price, ZoneId};
 
 /// What became of an order that met a book.
 #[derive(Clone, Copy, Debug)]
@@ -28,152 +16,101 @@ pub(crate) struct Meeting {
     pub(crate) left: Energy,
     /// Whether its trades made room, against them, where there was none.
     pub(crate) makes_room: bool,
-    /// Whether an order that the limits allow was left because its path had no room.
-    pub(crate) is_blocked: bool,
-}
-
-/// Who sees the trades that an order makes.
-pub(crate) trait Witness {
-    /// Sees one of them.
-    fn see(&mut self, fill: &Fill);
+    /// Whether it met its owner's order or a path without room, so that the rest needs a plan.
+    pub(crate) is_stuck: bool,
 }
 
 impl Book {
-    /// Lets an order trade as it comes, along the edges whose flows are given, and lets `witness` see each
-    /// trade. The memory of `plan` may be used.
+    /// Lets an order trade as it comes, along the edges whose flows are given, and lets `see` see each trade. If it
+    /// is stuck, [`Book::meet_rest`] sees to what is left of it.
+    #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
+    #[inline(always)]
     pub(crate) fn meet(
         &mut self,
         grid: &Grid,
         flows: &mut Flows,
         incoming: &Incoming,
-        plan: &mut Plan,
-        witness: &mut impl Witness,
+        mut see: impl FnMut(&Fill),
     ) -> Meeting {
-        let (side, own_zone) = (incoming.side, incoming.zone);
-        let ways = grid.ways(side, own_zone);
-        let mut meeting = Meeting { left: incoming.energy, makes_room: false, is_blocked: false };
-        while !meeting.left.is_zero()
-            && let Some(next) = self.next_zone(side.opposite(), ways, -incoming.rank)
-        {
-            let is_own_zone = next.zone == own_zone;
-            let room =
-                if is_own_zone { meeting.left } else { grid.room_between(flows, side, own_zone, next.zone) };
-            let most = meeting.left.min(room);
-            let traded = most.minus(self.meet_zone(&next, incoming.owner, most, witness));
-            if traded.is_zero() {
-                self.meet_rest(grid, flows, incoming, plan, &mut meeting, witness);
-                break;
-            }
-            meeting.left = meeting.left.minus(traded);
-            if !is_own_zone {
-                meeting.makes_room |= grid.send_between(flows, side, own_zone, next.zone, traded);
-            }
-        }
-        meeting
-    }
-
-    /// Returns which zone's best order is met first, unless its effective rank is worse than `worst`; `ways`
-    /// are those to each zone.
-    #[inline]
-    fn next_zone(&self, side: Side, ways: &[Price], worst: i64) -> Option<Next> {
-        let (mut first, mut until) = ((worst, u64::MAX), (worst, u64::MAX));
-        let mut found = None;
-        // OK because ranks and ways are far from the ends of 63 bits.
-        let effective = |queues: &Queues, way: &Price| queues.best.rank.wrapping_add(way.0);
-        if let ([alone], [way]) = (self.queues(side), ways) {
-            let next = Next { zone: alone.zone, number: alone.number, way: way.0, until };
-            return (effective(alone, way) <= worst).then_some(next);
-        }
-        for (queues, way) in self.queues(side).iter().zip(ways) {
-            let (effective, id) = (effective(queues, way), queues.best.id);
-            if effective > until.0 {
-                continue;
-            }
-            if effective < first.0 || (effective == first.0 && id < first.1) {
-                (until, first, found) = (first, (effective, id), Some((queues, way)));
-            } else if effective < until.0 || id < until.1 {
-                until = (effective, id);
-            }
-        }
-        let (queues, way) = found?;
-        Some(Next { zone: queues.zone, number: queues.number, way: way.0, until })
-    }
-
-    /// Lets an order trade, up to `most`, with one zone's best orders as long as they come before those of
-    /// every other zone and are none of its owner's; returns how much is left of that.
-    #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
-    #[inline(always)]
-    fn meet_zone(
-        &mut self,
-        zone: &Next,
-        owner: ParticipantId,
-        most: Energy,
-        witness: &mut impl Witness,
-    ) -> Energy {
-        let mut left = most.0;
-        let mut best = self.queues[zone.number].best;
+        let &Incoming { side, zone: own_zone, owner, rank, reach, energy: Energy(whole), .. } = incoming;
+        let is_alone = self.zones == 1;
+        let ways = if is_alone { &[] } else { grid.ways(side, own_zone) };
+        let first = self.number(side.opposite(), ZoneId(0));
+        let (mut left, mut makes_room, mut is_stuck) = (whole, false, false);
         while left > 0 {
-            let effective = best.rank + zone.way;
-            if effective > zone.until.0 || (effective == zone.until.0 && best.id > zone.until.1) {
-                break;
-            }
+            let (mut zone, mut number) = (own_zone, first);
+            let best = if is_alone {
+                let best = self.bests[first];
+                if best.rank > reach {
+                    break;
+                }
+                best
+            } else {
+                let Some(place) = first_zone(&self.bests[first..][..ways.len()], ways, -rank) else { break };
+                (zone, number) = (ZoneId(place), first + usize::from(place));
+                self.bests[number]
+            };
+            // OK because ranks and ways are far from the ends of 63 bits.
+            let way =
+                if is_alone { rank.wrapping_add(reach).wrapping_neg() } else { ways[usize::from(zone.0)].0 };
             let entry = &mut self.entries[best.head as usize];
             if entry.owner == owner.0 {
+                is_stuck = true;
                 break;
             }
-            let energy = left.min(entry.remaining);
-            let is_whole = energy == entry.remaining;
-            witness.see(&Fill {
-                id: entry.id,
+            let mut energy = left.min(entry.remaining);
+            if zone != own_zone {
+                let sent = grid.send_what_fits(flows, side, own_zone, zone, Energy(energy));
+                if sent.energy.is_zero() {
+                    is_stuck = true;
+                    break;
+                }
+                makes_room |= sent.makes_room;
+                energy = sent.energy.0;
+            }
+            left -= energy;
+            entry.remaining -= energy;
+            let (owner, is_whole) = (ParticipantId(entry.owner), entry.remaining == 0);
+            if is_whole {
+                let next = entry.next;
+                entry.id = u64::MAX;
+                entry.next = self.free;
+                self.free = best.head;
+                if let Some(following) = self.entries.get_mut(next as usize) {
+                    following.previous = NONE;
+                    self.bests[number] = Best { id: following.id, head: next, ..best };
+                    self.pages.at(best.level).head = next;
+                } else {
+                    self.leave_best(number, best.level);
+                }
+            }
+            let (id, effective) = (best.id, best.rank.wrapping_add(way));
+            see(&Fill {
+                id,
                 energy: Energy(energy),
                 effective,
                 handle: Handle(best.head),
-                owner: ParticipantId(entry.owner),
-                zone: zone.zone,
+                owner,
+                zone,
                 is_whole,
             });
-            left -= energy;
-            let place = entry.level;
-            let level = self.pages.at(place);
-            level.energy -= energy;
-            if !is_whole {
-                entry.remaining -= energy;
-                break;
-            }
-            let next = entry.next;
-            entry.id = u64::MAX;
-            entry.next = self.free;
-            self.free = best.head;
-            level.head = next;
-            if let Some(following) = self.entries.get_mut(next as usize) {
-                following.previous = NONE;
-                (best.head, best.id) = (next, following.id);
-                self.queues[zone.number].best = best;
-            } else {
-                self.leave(place);
-                best = self.queues[zone.number].best;
-            }
         }
-        Energy(left)
+        Meeting { left: Energy(left), makes_room, is_stuck }
     }
 
-    /// Lets what is left of an order trade by a plan.
+    /// Lets what is left of an order that is stuck trade by a plan, whose fills say with whom. Returns whether its
+    /// trades made room, against them, where there was none.
     #[cold]
     #[inline(never)]
-    fn meet_rest(
+    pub(crate) fn meet_rest(
         &mut self,
         grid: &Grid,
         flows: &mut Flows,
-        incoming: &Incoming,
+        rest: &Incoming,
         plan: &mut Plan,
-        meeting: &mut Meeting,
-        witness: &mut impl Witness,
-    ) {
-        plan.make(self, grid, flows, &Incoming { energy: meeting.left, ..*incoming });
-        meeting.makes_room |= self.execute(grid, flows, incoming, plan.fills());
-        meeting.left = meeting.left.minus(plan.filled());
-        meeting.is_blocked = plan.is_blocked();
-        plan.fills().iter().for_each(|fill| witness.see(fill));
+    ) -> bool {
+        plan.make(self, grid, flows, rest);
+        self.execute(grid, flows, rest, plan.fills())
     }
 
     /// Makes planned trades of an order. Returns whether they made room, against them, where there was none.
@@ -196,4 +133,27 @@ impl Book {
         }
         makes_room
     }
+}
+
+/// Returns in which zone the best order stands for one that may pay as much as `worst`, if there is any; `ways` are
+/// those to each zone. Of equal ranks the earlier order is the better.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "over two slices an index takes half the steps that a zip takes"
+)]
+#[inline(never)]
+fn first_zone(bests: &[Best], ways: &[Price], worst: i64) -> Option<u16> {
+    let ways = &ways[..bests.len()];
+    let (mut rank, mut id, mut found) = (worst, u64::MAX, usize::MAX);
+    for place in 0..bests.len() {
+        // OK because ranks and ways are far from the ends of 63 bits.
+        let effective = bests[place].rank.wrapping_add(ways[place].0);
+        if effective > rank {
+            continue;
+        }
+        if effective < rank || bests[place].id < id {
+            (rank, id, found) = (effective, bests[place].id, place);
+        }
+    }
+    u16::try_from(found).ok()
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Best, Book, Handle, NONE, Queues, limit, unpack};
+use super::{Best, Book, Handle, NONE, limit, unpack};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, OrderId, ParticipantId, Price, Side, ZoneId};
 
@@ -39,6 +39,11 @@ impl Incoming {
     #[inline]
     pub(crate) fn id(&self) -> OrderId {
         unpack(self.id)
+    }
+
+    /// Returns the order for so much.
+    pub(crate) fn of(&self, energy: Energy) -> Incoming {
+        Incoming { energy, ..*self }
     }
 }
 
@@ -189,7 +194,8 @@ impl Plan {
     fn set_out(&mut self, book: &Book, grid: &Grid, incoming: &Incoming) -> bool {
         self.cursors.clear();
         let ways = grid.ways(incoming.side, incoming.zone);
-        for (&Queues { zone, best, .. }, way) in book.queues(incoming.side.opposite()).iter().zip(ways) {
+        let bests = book.bests(incoming.side.opposite());
+        for ((zone, &best), way) in (0..).map(ZoneId).zip(bests).zip(ways) {
             let effective = best.rank + way.0;
             if effective <= -incoming.rank {
                 self.cursors.push(Cursor { effective, zone, best });
@@ -229,19 +235,18 @@ impl Plan {
             return;
         }
         let side = incoming.side.opposite();
-        let ladder = &book.queues[book.number(side, cursor.zone)].ladder;
+        let ladder = &book.ladders[book.number(side, cursor.zone)];
         let way = grid.ways(incoming.side, incoming.zone)[usize::from(cursor.zone.0)];
-        let next = ladder.next_from(&book.pages, cursor.best.key + 1);
-        let next =
-            next.map(|key| (key, book.scale.rank(side, key) + way.0)).filter(|(_, it)| *it <= -incoming.rank);
-        let Some((key, effective)) = next else {
+        let (_, key) = book.pages.whose(cursor.best.level);
+        let next = ladder.first_behind(&book.pages, key).map(|(level, key, head)| {
+            let rank = book.scale.rank(side, key);
+            (rank + way.0, Best { rank, id: book.entries[head as usize].id, head, level })
+        });
+        let Some((effective, best)) = next.filter(|(effective, _)| *effective <= -incoming.rank) else {
             self.cursors.swap_remove(chosen);
             return;
         };
-        cursor.effective = effective;
-        cursor.best.key = key;
-        cursor.best.head = ladder.level(&book.pages, key).map_or(NONE, |level| level.head);
-        cursor.best.id = book.entries[cursor.best.head as usize].id;
+        (cursor.effective, cursor.best) = (effective, best);
     }
 }
 

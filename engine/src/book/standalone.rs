@@ -4,10 +4,10 @@
 
 use alloc::vec::Vec;
 
-use super::{ALLOWED, Book, Fill, Handle, Incoming, OpenOrder, Plan, Witness};
+use super::{ALLOWED, Book, Fill, Handle, Incoming, OpenOrder, Plan};
 use crate::clearing;
 use crate::grid::{Flows, Grid};
-use crate::{Clearing, Energy, MarketConfig, OrderId, Price, Side, Slot};
+use crate::{Clearing, Energy, MarketConfig, OrderId, Price, Slot};
 
 /// One slot's orders by themselves, in which continuous matching (R5) and the call auction (R6) can be seen
 /// at work. Nothing is checked or reserved, and no flow makes room for orders that rest.
@@ -49,20 +49,6 @@ pub struct Met {
     pub energy: Energy,
 }
 
-/// Tells the trades that an order of this side makes.
-struct Teller<'a, F> {
-    side: Side,
-    meets: &'a mut F,
-}
-
-impl<F: FnMut(Met)> Witness for Teller<'_, F> {
-    #[inline]
-    fn see(&mut self, fill: &Fill) {
-        let price = fill.own_price(self.side);
-        (self.meets)(Met { resting: fill.id(), price, energy: fill.energy });
-    }
-}
-
 impl StandaloneBook {
     /// Returns an empty book of a market.
     ///
@@ -93,8 +79,17 @@ impl StandaloneBook {
         let Prepared(incoming) = order;
         let mut rest = incoming.energy;
         if self.book.may_meet(incoming) {
-            let mut witness = Teller { side: incoming.side, meets: &mut meets };
-            rest = self.book.meet(&self.grid, &mut self.flows, incoming, &mut self.plan, &mut witness).left;
+            let side = incoming.side;
+            let met =
+                |fill: &Fill| Met { resting: fill.id(), price: fill.own_price(side), energy: fill.energy };
+            let meeting = self.book.meet(&self.grid, &mut self.flows, incoming, |fill| meets(met(fill)));
+            rest = meeting.left;
+            if meeting.is_stuck {
+                let left = incoming.of(rest);
+                self.book.meet_rest(&self.grid, &mut self.flows, &left, &mut self.plan);
+                self.plan.fills().iter().for_each(|fill| meets(met(fill)));
+                rest = rest.minus(self.plan.filled());
+            }
         }
         let handle = if rest.is_zero() { Handle::NOWHERE } else { self.book.insert(incoming, rest) };
         Placed { handle, id: incoming.id }

@@ -16,9 +16,10 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::Interest;
-use crate::book::Book;
+use crate::book::{Book, unpack};
 use crate::grid::Grid;
 use crate::{Energy, OrderId, Pair, ParticipantId, Side};
 
@@ -29,16 +30,22 @@ pub(super) struct Pairing {
     pub(super) pairs: Vec<Pair>,
     /// Own bids and offers that nobody else is left for.
     pub(super) passed_over: Vec<Pair>,
-    /// The buyers and sellers of the pairs of the zone at hand, as they were made.
-    owners: Vec<[ParticipantId; 2]>,
 }
 
 /// What trades of one order.
 #[derive(Clone, Copy, Debug)]
 struct Part {
-    order: OrderId,
-    owner: ParticipantId,
+    /// The order's id, packed.
+    order: u64,
     energy: Energy,
+    owner: ParticipantId,
+}
+
+/// What trades of all orders, level by level.
+struct Parts {
+    list: Vec<Part>,
+    /// Where in it those of each interest begin and end, in order of arrival.
+    bounds: Vec<(usize, usize)>,
 }
 
 /// What a zone or its children leave over.
@@ -52,12 +59,15 @@ struct Left {
 pub(super) fn pair(grid: &Grid, book: &Book, interests: &[Interest]) -> Pairing {
     let mut zones: Vec<Left> = (0..grid.zone_count()).map(|_| Left::default()).collect();
     let mut pairing = Pairing::default();
-    let mut rest = interests;
+    let parts = Parts::new(book, interests);
+    pairing.pairs.reserve(parts.list.len());
+    let mut end = interests.len();
     for zone in (0..zones.len()).rev() {
-        let (others, own) = rest.split_at(rest.partition_point(|it| usize::from(it.zone.0) < zone));
-        rest = others;
+        let own = interests[..end].partition_point(|it| usize::from(it.zone.0) < zone)..end;
+        end = own.start;
+        let offers = own.start + interests[own.clone()].partition_point(|it| it.side == Side::Bid);
         let of_children = core::mem::take(&mut zones[zone]);
-        let mut left = pairing.pair_zone(book, own, of_children);
+        let mut left = pairing.pair_zone(&parts, [own.start..offers, offers..own.end], of_children);
         if zone > 0 {
             let parent = &mut zones[grid.edges()[zone - 1].parent];
             parent.bids.append(&mut left.bids);
@@ -68,27 +78,76 @@ pub(super) fn pair(grid: &Grid, book: &Book, interests: &[Interest]) -> Pairing 
     pairing
 }
 
-/// Returns what trades of a zone's orders of one side, best limit first and then in order of arrival.
-fn parts(book: &Book, own: &[Interest], side: Side) -> Vec<Part> {
-    let mut parts = Vec::with_capacity(own.len());
-    for it in own.iter().filter(|it| it.side == side) {
-        book.visit_first((it.zone, side, it.limit), it.executed, |order, owner, energy| {
-            parts.push(Part { order, owner, energy });
+impl Parts {
+    /// Finds what trades of each order: of a level the earliest.
+    fn new(book: &Book, interests: &[Interest]) -> Parts {
+        let executed = |it: &Interest| if it.executed.is_zero() { 0 } else { it.orders as usize };
+        // Where the next order of each level goes: nowhere if nothing trades there.
+        let mut next = alloc::vec![usize::MAX; book.place_count()];
+        let mut len = 0;
+        for it in interests.iter().filter(|it| !it.executed.is_zero()) {
+            next[it.level.index()] = len;
+            len += executed(it);
+        }
+        let nothing = Part { order: 0, energy: Energy::ZERO, owner: ParticipantId(0) };
+        let mut list = alloc::vec![nothing; len];
+        book.visit(|level, order, owner, energy| {
+            let next = &mut next[level.index()];
+            if let Some(part) = list.get_mut(*next) {
+                *part = Part { order, energy, owner };
+                *next += 1;
+            }
         });
+        let (mut bounds, mut first) = (Vec::with_capacity(interests.len()), 0);
+        for it in interests {
+            let end = first + executed(it);
+            bounds.push((first, first + cut(&mut list[first..end], it.executed)));
+            first = end;
+        }
+        Parts { list, bounds }
     }
-    parts
+
+    /// Returns what trades of the interests in a range, which stand best limit first: so also in order of arrival.
+    fn of(&self, interests: Range<usize>) -> impl Iterator<Item = Part> {
+        let bounds = self.bounds[interests].iter();
+        bounds.flat_map(|&(first, end)| &self.list[first..end]).copied()
+    }
+
+    /// Returns which of the orders are an owner's, rising.
+    fn orders_of(&self, owner: ParticipantId) -> Vec<OrderId> {
+        let his = self.list.iter().filter(|part| part.owner == owner);
+        let mut his: Vec<OrderId> = his.map(|part| unpack(part.order)).collect();
+        his.sort_unstable();
+        his
+    }
+}
+
+/// Puts a level's orders in order of arrival, cuts off what exceeds `executed`, and returns how many trade.
+fn cut(orders: &mut [Part], executed: Energy) -> usize {
+    // OK because they nearly always are: places in a book are taken in turn, and used again when orders go.
+    if !orders.is_sorted_by_key(|part| part.order) {
+        orders.sort_unstable_by_key(|part| part.order);
+    }
+    let mut left = executed;
+    for (place, part) in orders.iter_mut().enumerate() {
+        if left.is_zero() {
+            return place;
+        }
+        part.energy = part.energy.min(left);
+        left = left.minus(part.energy);
+    }
+    orders.len()
 }
 
 impl Pairing {
     /// Pairs what trades of one zone's own orders and what its children left, and returns what is left of
     /// it, of one side only.
-    fn pair_zone(&mut self, book: &Book, own: &[Interest], of_children: Left) -> Left {
-        self.owners.clear();
-        let [bids, offers] = [Side::Bid, Side::Offer].map(|side| parts(book, own, side));
-        self.pairs.reserve(bids.len().max(offers.len()));
-        let bids = bids.into_iter().chain(of_children.bids);
-        let mut left = self.pair_strangers(bids, offers.into_iter().chain(of_children.offers));
-        self.exchange(&mut left);
+    fn pair_zone(&mut self, parts: &Parts, own: [Range<usize>; 2], of_children: Left) -> Left {
+        let first = self.pairs.len();
+        let [bids, offers] = own.map(|interests| parts.of(interests));
+        let bids = bids.chain(of_children.bids);
+        let mut left = self.pair_strangers(bids, offers.chain(of_children.offers));
+        self.exchange(first, parts, &mut left);
         self.pass_over(&mut left);
         left
     }
@@ -131,26 +190,26 @@ impl Pairing {
     /// Pairs a bid with an offer, and returns whether that is used up.
     fn meet(&mut self, bid: &mut Part, offer: &mut Part) -> bool {
         let energy = bid.energy.min(offer.energy);
-        self.pairs.push(Pair { bid: bid.order, offer: offer.order, energy });
-        self.owners.push([bid.owner, offer.owner]);
+        self.pairs.push(Pair { bid: unpack(bid.order), offer: unpack(offer.order), energy });
         bid.energy = bid.energy.minus(energy);
         offer.energy = offer.energy.minus(energy);
         offer.energy.is_zero()
     }
 
     /// Exchanges the bids and offers of one owner, if both are left, with the zone's pairs in which he has no
-    /// part.
-    fn exchange(&mut self, left: &mut Left) {
+    /// part: those from the `first` on.
+    fn exchange(&mut self, first: usize, parts: &Parts, left: &mut Left) {
         let Some((owner, _)) = left.both() else { return };
-        let made = self.pairs.split_off(self.pairs.len() - self.owners.len());
-        for (mut pair, owners) in made.into_iter().zip(&self.owners) {
-            while let Some((_, together)) = left.both().filter(|_| !owners.contains(&owner)) {
+        let his = parts.orders_of(owner);
+        for mut pair in self.pairs.split_off(first) {
+            let is_his = [pair.bid, pair.offer].iter().any(|order| his.binary_search(order).is_ok());
+            while let Some((_, together)) = left.both().filter(|_| !is_his) {
                 let energy = pair.energy.min(together);
                 if energy.is_zero() {
                     break;
                 }
-                self.pairs.push(Pair { bid: left.bids[0].order, energy, ..pair });
-                self.pairs.push(Pair { offer: left.offers[0].order, energy, ..pair });
+                self.pairs.push(Pair { bid: unpack(left.bids[0].order), energy, ..pair });
+                self.pairs.push(Pair { offer: unpack(left.offers[0].order), energy, ..pair });
                 pair.energy = pair.energy.minus(energy);
                 left.take(energy);
             }
@@ -161,7 +220,8 @@ impl Pairing {
     /// Passes over what is left on both sides.
     fn pass_over(&mut self, left: &mut Left) {
         while let Some((_, energy)) = left.both() {
-            self.passed_over.push(Pair { bid: left.bids[0].order, offer: left.offers[0].order, energy });
+            let (bid, offer) = (unpack(left.bids[0].order), unpack(left.offers[0].order));
+            self.passed_over.push(Pair { bid, offer, energy });
             left.take(energy);
         }
     }

@@ -33,7 +33,7 @@ struct SlotForm<'a> {
     open: Vec<OpenOrder>,
     flows: Cow<'a, Flows>,
     may_be_blocked: bool,
-    trades: Cow<'a, [Trade]>,
+    trades: Vec<Trade>,
 }
 
 /// What is written of an order that was placed, open or not.
@@ -98,7 +98,7 @@ impl SlotState {
             open: self.book.orders(),
             flows: Cow::Borrowed(&self.flows),
             may_be_blocked: self.may_be_blocked,
-            trades: Cow::Borrowed(&self.trades),
+            trades: self.trades.iter().copied().collect(),
         }
     }
 
@@ -116,14 +116,16 @@ impl SlotState {
             state.standings.get_mut(order.owner).open(order.side, order.remaining);
         }
         if form.phase < Phase::Closed {
-            for trade in &*form.trades {
+            for trade in &form.trades {
                 let seller = state.standings.get_mut(trade.seller);
                 seller.sold = seller.sold.plus(trade.energy);
             }
         }
         state.flows = form.flows.into_owned();
         state.may_be_blocked = form.may_be_blocked;
-        state.trades = form.trades.into_owned();
+        for trade in form.trades {
+            state.trades.push(trade);
+        }
         Some(state)
     }
 }

@@ -48,7 +48,7 @@ fn nobody_offers_more_than_he_can_deliver(market: &Market) {
             let of_his = |order: &&OpenOrder| order.owner == id && order.side == Side::Offer;
             let orders = market.open_orders(slot);
             let offered = orders.iter().filter(of_his).map(|offer| offer.remaining.0);
-            let sales = market.unsettled_trades(slot).iter().filter(|trade| trade.seller == id);
+            let sales = market.unsettled_trades(slot).filter(|trade| trade.seller == id);
             let sum: u64 = offered.chain(sales.map(|trade| trade.energy.0)).sum();
             let plant = &market.participants().get(id).new;
             let deliverable = plant.pv_capacity_w.min(plant.connection_capacity_w) / 4;
