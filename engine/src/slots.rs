@@ -262,11 +262,11 @@ impl Slots {
             return;
         }
         let state = self.held.get(slot).expect("it has traded");
-        let trades = events.iter().filter_map(|event| match event {
+        let made = events.iter().filter_map(|event| match event {
             Event::TradeMade(trade) => Some(trade),
             _ => None,
         });
-        let traded = trades.flat_map(|trade| [trade.bid, trade.offer]);
+        let traded = made.flat_map(|trade| [trade.bid, trade.offer]);
         let is_open = |id: &OrderId| {
             self.placements.get(*id).is_some_and(|placed| state.book.is_open(placed.handle, *id))
         };

@@ -137,10 +137,6 @@ impl Book {
 
 /// Returns in which zone the best order stands for one that may pay as much as `worst`, if there is any; `ways` are
 /// those to each zone. Of equal ranks the earlier order is the better.
-#[expect(
-    clippy::needless_range_loop,
-    reason = "over two slices an index takes half the steps that a zip takes"
-)]
 #[inline(never)]
 fn first_zone(bests: &[Best], ways: &[Price], worst: i64) -> Option<u16> {
     let ways = &ways[..bests.len()];

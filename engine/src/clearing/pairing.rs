@@ -244,3 +244,25 @@ impl Left {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cuts a level's orders, given by order and energy as they lie in the memory, and checks what trades of which.
+    fn check(orders: &[(u64, u64)], executed: u64, trade: &[(u64, u64)]) {
+        let part = |&(order, energy)| Part { order, energy: Energy(energy), owner: ParticipantId(0) };
+        let mut parts: Vec<Part> = orders.iter().map(part).collect();
+        let count = cut(&mut parts, Energy(executed));
+        let told: Vec<(u64, u64)> = parts[..count].iter().map(|part| (part.order, part.energy.0)).collect();
+        assert_eq!(told, trade);
+    }
+
+    #[test]
+    fn of_a_level_the_earliest_trade_wherever_they_lie() {
+        check(&[(1, 4), (2, 6), (3, 5)], 15, &[(1, 4), (2, 6), (3, 5)]);
+        check(&[(3, 5), (1, 4), (2, 6)], 7, &[(1, 4), (2, 3)]);
+        check(&[(2, 6), (1, 4)], 4, &[(1, 4)]);
+        check(&[(2, 6), (1, 4)], 0, &[]);
+    }
+}
