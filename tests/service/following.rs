@@ -30,7 +30,9 @@ fn asked(after_tree_size: Option<u64>) -> StreamMarketRequest {
 /// Owners who trade at random, the same each time.
 struct Crowd {
     owners: Vec<Person>,
-    open: Vec<(usize, OrderId)>,
+    open: Vec<(usize, OrderId, NewOrder)>,
+    /// How many orders were changed in their place.
+    in_place: usize,
     drawn: u64,
 }
 
@@ -40,7 +42,7 @@ impl Crowd {
         for (name, zone) in [("ann", "park"), ("bob", "yard"), ("eve", "yard")] {
             owners.push(market.enrol_in(name, zone).await);
         }
-        Crowd { owners, open: Vec::new(), drawn: 42 }
+        Crowd { owners, open: Vec::new(), in_place: 0, drawn: 42 }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -54,20 +56,23 @@ impl Crowd {
     async fn act(&mut self, market: &Market) -> u64 {
         let known = self.open.len() as u64;
         let (who, kind) = match self.below(10) {
-            8 if known > 0 => {
+            7 | 8 if known > 0 => {
                 let drawn = self.below(known);
-                let (who, id) = self.open[usize::try_from(drawn).unwrap()];
-                let (limit, energy_wh) =
-                    (LIMIT + 100 * i64::try_from(self.below(4)).unwrap(), 1 + self.below(900));
-                let order = Some(id);
+                let (who, id, placed) = self.open[usize::try_from(drawn).unwrap()];
+                // Half of them keep their place in time.
+                let change = if self.below(2) == 0 { 0 } else { 100 };
                 (
                     who,
-                    Kind::ReplaceOrder(ReplaceOrder { order, limit_price_micros_per_kwh: limit, energy_wh }),
+                    Kind::ReplaceOrder(ReplaceOrder {
+                        order: Some(id),
+                        limit_price_micros_per_kwh: placed.limit_price_micros_per_kwh + change,
+                        energy_wh: placed.energy_wh - placed.energy_wh / 8,
+                    }),
                 )
             }
             9 if known > 0 => {
                 let drawn = self.below(known);
-                let (who, id) = self.open[usize::try_from(drawn).unwrap()];
+                let (who, id, _) = self.open[usize::try_from(drawn).unwrap()];
                 (who, Kind::CancelOrder(CancelOrder { order: Some(id) }))
             }
             _ => {
@@ -76,16 +81,18 @@ impl Crowd {
                 (who, place(&orders))
             }
         };
-        let receipt = submit(market, &mut self.owners[who], kind).await;
-        match outcome(receipt.clone()) {
-            Outcome::Placed(placed) => {
-                for answer in placed.orders {
+        let receipt = submit(market, &mut self.owners[who], kind.clone()).await;
+        match (kind, outcome(receipt.clone())) {
+            (Kind::PlaceOrders(schedule), Outcome::Placed(placed)) => {
+                for (order, answer) in schedule.orders.into_iter().zip(placed.orders) {
                     if let Some(order_answer::Kind::Accepted(id)) = answer.kind {
-                        self.open.push((who, id));
+                        self.open.push((who, id, order));
                     }
                 }
             }
-            Outcome::Replaced(id) => self.open.push((who, id)),
+            (Kind::ReplaceOrder(it), Outcome::Replaced(id)) => {
+                self.in_place += usize::from(it.order == Some(id));
+            }
             _ => {}
         }
         receipt.leaf_index + 1
@@ -179,6 +186,7 @@ async fn snapshots_and_changes_are_the_slots_as_everybody_sees_them() {
     assert_eq!(draw_until(&mut early, &mut from_early, size).await, SLOTS.len());
     draw_until(&mut late, &mut from_late, size).await;
     assert!(check_is_as_asked(&early, &market.connection).await > 0);
+    assert!(crowd.in_place > 0, "no order was changed in its place");
     check_is_as_asked(&late, &market.connection).await;
     assert!(early.slot(AUCTION.0).unwrap().summary.auction.is_none());
 
