@@ -19,11 +19,12 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
         options::TEXTS,
         autopilot::TEXTS,
         watch::TEXTS,
-        executions::TEXTS,
         tables::TEXTS,
         failures::TEXTS,
         advice::TEXTS,
         rejections::TEXTS,
+        // Its templates are short, and would take those of the others for theirs.
+        executions::TEXTS,
     ];
     parts.into_iter().flatten().copied()
 }
