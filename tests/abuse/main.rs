@@ -48,6 +48,8 @@ impl Honest {
     async fn trade(&mut self) -> Duration {
         let mut wh = order(Side::Offer);
         wh.energy_wh = 1;
+        // A slot takes no more than 1,000 open orders of one owner.
+        wh.slot += u32::try_from(self.acknowledged.len() / 500).unwrap();
         let signed = self.who.sign(place(&[wh]));
         let begin = Instant::now();
         let receipt = self.exchange.submit(signed.clone()).await.unwrap().into_inner();
