@@ -64,7 +64,9 @@ impl<'de> Deserialize<'de> for Participants {
             Deserialize::deserialize(deserializer)?;
         let numbered = (0..).map(ParticipantId).zip(&list);
         let mut enrolled = Keys::new();
-        keys.into_iter().for_each(|(key, it)| enrolled.insert(key, it));
+        for (key, it) in keys {
+            enrolled.insert(key, it);
+        }
         Ok(Participants {
             names: numbered.map(|(id, participant)| (participant.new.name.clone(), id)).collect(),
             keys: enrolled,

@@ -113,7 +113,9 @@ impl Snapshot {
         let (note, peaks) = (self.checkpoint.note().as_bytes(), self.tree.peaks());
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&self.tree.size().to_le_bytes());
-        peaks.iter().for_each(|peak| bytes.extend_from_slice(&peak.0));
+        for peak in peaks {
+            bytes.extend_from_slice(&peak.0);
+        }
         for part in [note, &self.state] {
             bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
             bytes.extend_from_slice(part);
