@@ -183,7 +183,7 @@ fn keep(dir: &Path, snapshot: &Snapshot) {
     match write_snapshot(dir, snapshot) {
         Ok(()) => info!(leaves, bytes, "a snapshot was kept"),
         Err(problem) => {
-            warn!(%problem, leaves, "no snapshot was kept; opening will begin with an earlier one")
+            warn!(%problem, leaves, "no snapshot was kept; opening will begin with an earlier one");
         }
     }
 }

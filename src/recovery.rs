@@ -53,7 +53,7 @@ impl Recovery {
         options: &JournalOptions,
         suspicion: Suspicion,
     ) -> Result<Recovered, HostError> {
-        let mut signed = None;
+        let mut newest = None;
         for snapshot in read_snapshots(dir, &signer.verifier()).map_err(OpenError::from)? {
             let snapshot = match snapshot {
                 Ok(snapshot) => snapshot,
@@ -62,7 +62,7 @@ impl Recovery {
                     continue;
                 }
             };
-            signed.get_or_insert_with(|| snapshot.checkpoint.clone());
+            newest.get_or_insert_with(|| snapshot.checkpoint.clone());
             if suspicion == Suspicion::OfThePast {
                 break;
             }
@@ -70,10 +70,10 @@ impl Recovery {
                 return Ok(Recovered { ledger, snapshot: Some(snapshot) });
             }
         }
-        *self = Recovery { awaited: signed, ..Recovery::default() };
+        *self = Recovery { awaited: newest, ..Recovery::default() };
         let ledger = Ledger::open(dir, signer.clone(), options, |group| self.take(&group))?;
         match self.awaited.take() {
-            Some(signed) => Err(OpenError::ShorterThanSnapshot { signed: signed.size() }.into()),
+            Some(lost) => Err(OpenError::ShorterThanSnapshot { signed: lost.size() }.into()),
             None => Ok(Recovered { ledger, snapshot: None }),
         }
     }

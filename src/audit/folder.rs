@@ -219,7 +219,7 @@ fn look_at_store(folder: &Path, audit: &mut Audit, contents: &mut Contents) -> R
 /// What a snapshot says is compared with the journal later.
 fn look_at_snapshots(folder: &Path, audit: &mut Audit, contents: &mut Contents) -> Result<(), Finding> {
     for (path, name, kind) in entries(folder)? {
-        let is_snapshot = name.ends_with(".snap") || name == SNAPSHOT_UNFINISHED;
+        let is_snapshot = path.extension().is_some_and(|it| it == "snap") || name == SNAPSHOT_UNFINISHED;
         if kind != Kind::File || !is_snapshot {
             does_not_belong(&path, audit, contents, kind);
         }

@@ -49,5 +49,5 @@ const FORM: &str = include_str!("snapshots.txt");
 fn what_is_written_is_what_was_written_in_this_format() {
     let mut written = 0;
     check::<Market>(FORM, |market| written = u64::rotate_left(written, 1) ^ market.state_hash());
-    assert_eq!((SNAPSHOT_FORMAT, written), (1, 8802049496606655007));
+    assert_eq!((SNAPSHOT_FORMAT, written), (1, 8_802_049_496_606_655_007));
 }
