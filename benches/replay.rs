@@ -168,7 +168,7 @@ impl Recorded {
         let bytes = std::fs::metadata(&snapshot).expect("a snapshot was kept").len();
 
         let opened = least(rounds, || timed(|| self.open_node()).0);
-        let size = format!("{:.1} bytes of snapshot a leaf", bytes as f64 / f64::from(self.leaves));
+        let size = format!("{} bytes of snapshot a leaf", bytes / u64::from(self.leaves));
         table.row(&format!("{what}: a node, from a snapshot"), per_second(self.leaves, opened), size, None);
     }
 
