@@ -132,14 +132,14 @@ impl Appender {
 
     /// Appends the record of a state, and has the state kept as a snapshot by a thread of its own. While one is
     /// being written, the next is left out.
-    pub fn record(&mut self, applied: Applied, state: &State) {
+    pub fn record(&mut self, applied: Applied, state: State) {
         let tree = self.ledger.tree().clone();
         let group = self.append(&[Arc::new(applied)]);
         if self.snapshot.as_ref().is_none_or(JoinHandle::is_finished) {
-            let snapshot = Snapshot { tree, checkpoint: group.checkpoint.clone(), state: state.encode() };
-            let dir = self.dir.clone();
+            let (dir, checkpoint) = (self.dir.clone(), group.checkpoint.clone());
             let thread = std::thread::Builder::new().name("snapshot".into());
-            self.snapshot = thread.spawn(move || keep(&dir, &snapshot)).ok();
+            let write = move || keep(&dir, &Snapshot { tree, checkpoint, state: state.encode() });
+            self.snapshot = thread.spawn(write).ok();
         }
         self.store(group);
     }

@@ -146,12 +146,8 @@ impl Replica {
         (self.record(v1::StateRecorded { format: engine::SNAPSHOT_FORMAT, sha256 }), state)
     }
 
-    /// Records what is said to be the state, in a form that this engine does not write.
-    pub fn record_foreign(&mut self, said: v1::StateRecorded) -> Applied {
-        self.record(said)
-    }
-
-    fn record(&mut self, said: v1::StateRecorded) -> Applied {
+    /// Records what is said to be the state: in a form that this engine does not write, it cannot be computed.
+    pub fn record(&mut self, said: v1::StateRecorded) -> Applied {
         let at = engine::Timestamp(self.last_at.0 + 1);
         let applied = self.applied(at, Cause::Record, Fact::StateRecorded(said), Vec::new());
         self.recorded = self.next_index;

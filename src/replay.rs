@@ -98,7 +98,7 @@ impl Replay {
             Some(Fact::Tick(_)) => replica.tick(at),
             Some(Fact::StateRecorded(said)) if said.format != engine::SNAPSHOT_FORMAT => {
                 self.foreign += 1;
-                replica.record_foreign(said)
+                replica.record(said)
             }
             Some(Fact::StateRecorded(_)) => replica.record_state().0,
             Some(fact) => return Err(diverges(format!("follows from nothing: {fact:?}"))),

@@ -350,7 +350,7 @@ impl Sequencer {
         let (last_at, views) = (self.replica.last_at(), self.appender.views());
         let (applied, market) = self.replica.record_state();
         self.metrics.record_seconds.observe(begun.elapsed().as_secs_f64());
-        self.appender.record(applied, &State { last_at, market: &market, views: &views });
+        self.appender.record(applied, State { last_at, market, views });
     }
 }
 

@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// What is written of a state.
-pub struct State<'a> {
+pub struct State {
     /// When the last leaf before it was.
     pub last_at: Timestamp,
     /// The market, as [`Market::snapshot`] writes it.
-    pub market: &'a [u8],
+    pub market: Vec<u8>,
     /// The picture of it, as [`Views::to_bytes`] writes it.
-    pub views: &'a [u8],
+    pub views: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,10 +29,10 @@ struct Form<'a> {
     views: &'a [u8],
 }
 
-impl State<'_> {
+impl State {
     /// Returns the state as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let State { last_at, market, views } = *self;
+        let State { last_at, market, views } = self;
         let form =
             Form { formats: (SNAPSHOT_FORMAT, VIEWS_FORMAT), last_at_micros: last_at.0, market, views };
         postcard::to_allocvec(&form).expect("bytes and numbers can be written")

@@ -134,8 +134,7 @@ impl Grid {
         self.walk(seller, buyer, |edge, is_up| {
             let flow = &mut flows.0[edge.zone];
             assert!(wh <= edge.room(*flow, is_up), "a flow stays within its edge's capacity");
-            makes_room |= edge.room(*flow, !is_up) == 0;
-            *flow += if is_up { wh } else { -wh };
+            makes_room |= edge.carry(flow, wh, is_up);
         });
         makes_room
     }
@@ -159,9 +158,7 @@ impl Grid {
         self.walk(seller, buyer, |edge, is_up| wh = wh.min(edge.room(flows.0[edge.zone], is_up)));
         let mut makes_room = false;
         self.walk(seller, buyer, |edge, is_up| {
-            let flow = &mut flows.0[edge.zone];
-            makes_room |= edge.room(*flow, !is_up) == 0;
-            *flow += if is_up { wh } else { -wh };
+            makes_room |= edge.carry(&mut flows.0[edge.zone], wh, is_up);
         });
         Sent { energy: Energy(wh.unsigned_abs()), makes_room: makes_room && wh != 0 }
     }
@@ -229,6 +226,14 @@ impl Edge {
     /// Returns how much it still carries one way, where so much flows up it.
     pub(crate) fn room(&self, flow_wh: i64, is_up: bool) -> i64 {
         if is_up { self.capacity_up_wh - flow_wh } else { self.capacity_down_wh + flow_wh }
+    }
+
+    /// Adds to its flow one way, and returns whether that made room the other way, where there was none.
+    #[inline]
+    fn carry(&self, flow_wh: &mut i64, wh: i64, is_up: bool) -> bool {
+        let makes_room = self.room(*flow_wh, !is_up) == 0;
+        *flow_wh += if is_up { wh } else { -wh };
+        makes_room
     }
 }
 

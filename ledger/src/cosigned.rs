@@ -3,16 +3,11 @@
 //! Knows which of two cosigned checkpoints makes the other needless, and the file that holds them; does not know who
 //! asked the witnesses. Keeps: only signatures that hold are kept, of the log and of the witnesses it was told.
 
-use std::{
-    collections::BTreeSet,
-    fs::{self, File},
-    io::Write as _,
-    path::Path,
-};
+use std::{collections::BTreeSet, path::Path};
 
 use signed_note::{Note, Verifier as _};
 
-use crate::journal::{Disk, PathError, RealDisk};
+use crate::journal::{PathError, write_whole};
 use crate::witness::{Quorum, UnseenError, Witness, signatures_of};
 use crate::{CheckpointVerifier, SignedCheckpoint};
 
@@ -107,14 +102,7 @@ impl Cosigned {
 ///
 /// The file is a text: the notes, with an empty line between two.
 pub fn write_cosigned(dir: &Path, notes: &[&str]) -> Result<(), PathError> {
-    let (path, unfinished) = (dir.join(COSIGNED_FILE), dir.join(COSIGNED_UNFINISHED));
-    let text = notes.join("\n");
-    let written = File::create(&unfinished)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(PathError::at(&unfinished))?;
-    // A crash up to here leaves the file as it was, and an unfinished one that nobody reads.
-    fs::rename(&unfinished, &path).map_err(PathError::at(&path))?;
-    RealDisk.sync_dir(dir).map_err(PathError::at(dir))
+    write_whole(dir, COSIGNED_UNFINISHED, COSIGNED_FILE, notes.join("\n").as_bytes())
 }
 
 /// Returns the notes in such a file. None of them has been looked at.

@@ -47,6 +47,7 @@ pub use cosigned::{COSIGNED_FILE, COSIGNED_UNFINISHED, Cosigned, cosigned_notes,
 pub use gathering::Gathered;
 pub use journal::{
     Disk, Group, JournalOptions, PathError, ReadError, Reader, RealDisk, Scanned, Signatures, Tail, scan,
+    write_whole,
 };
 pub use ledger::{AppendError, Ledger, OpenError, has_journal, journal_dir};
 pub use mirror::{Mirror, MirrorError};

@@ -6,12 +6,11 @@
 //! against the journal by who goes on from it ([`Ledger::open_from`](crate::Ledger::open_from)). The newest two are
 //! kept. A snapshot is only a cache: all of them can be deleted at any time.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{CheckpointVerifier, SignedCheckpoint};
-use crate::journal::{Disk, PathError, RealDisk};
+use crate::journal::{PathError, write_whole};
 use crate::tree::{Hash, Tree, leaf_hash};
 
 /// What a file begins with: what it is, and version 1 of its format.
@@ -51,7 +50,11 @@ pub fn snapshots_dir(dir: &Path) -> PathBuf {
 
 /// Returns where a snapshot of so many leaves lies.
 pub fn snapshot_path(dir: &Path, leaves: u64) -> PathBuf {
-    snapshots_dir(dir).join(format!("{leaves:020}.{EXTENSION}"))
+    snapshots_dir(dir).join(file_name(leaves))
+}
+
+fn file_name(leaves: u64) -> String {
+    format!("{leaves:020}.{EXTENSION}")
 }
 
 /// Writes a snapshot beside the journal in `dir`: it is there whole and durable, or not at all. Then removes all
@@ -59,14 +62,7 @@ pub fn snapshot_path(dir: &Path, leaves: u64) -> PathBuf {
 pub fn write_snapshot(dir: &Path, snapshot: &Snapshot) -> Result<(), PathError> {
     let snapshots = snapshots_dir(dir);
     fs::create_dir_all(&snapshots).map_err(PathError::at(&snapshots))?;
-    let path = snapshot_path(dir, snapshot.tree.size());
-    let unfinished = snapshots.join(SNAPSHOT_UNFINISHED);
-    let written = File::create(&unfinished)
-        .and_then(|mut file| file.write_all(&snapshot.encode()).and_then(|()| file.sync_all()));
-    written.map_err(PathError::at(&unfinished))?;
-    // A crash up to here leaves an unfinished file that nobody reads.
-    fs::rename(&unfinished, &path).map_err(PathError::at(&path))?;
-    RealDisk.sync_dir(&snapshots).map_err(PathError::at(&snapshots))?;
+    write_whole(&snapshots, SNAPSHOT_UNFINISHED, &file_name(snapshot.tree.size()), &snapshot.encode())?;
     for path in paths(&snapshots)?.into_iter().skip(KEPT) {
         fs::remove_file(&path).map_err(PathError::at(&path))?;
     }

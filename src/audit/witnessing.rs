@@ -5,12 +5,14 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use parkwatt_ledger::{CheckpointVerifier, SignedCheckpoint, WitnessSigner, verify_consistency};
+use parkwatt_ledger::{
+    CheckpointVerifier, PathError, SignedCheckpoint, WitnessSigner, verify_consistency, write_whole,
+};
 use serde::Serialize;
 
 use super::{
@@ -213,12 +215,8 @@ fn open_state(order: &WitnessOrder<'_>) -> Result<(File, Option<SignedCheckpoint
 
 /// Makes durable what will be signed.
 fn keep_last(state: &Path, checkpoint: &SignedCheckpoint) -> Result<(), Finding> {
-    let (path, unfinished) = (state.join(LAST_FILE), state.join(LAST_UNFINISHED));
-    let written = File::create(&unfinished)
-        .and_then(|mut file| file.write_all(checkpoint.note().as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(Finding::at(&unfinished))?;
-    let renamed = fs::rename(&unfinished, &path).and_then(|()| File::open(state)?.sync_all());
-    renamed.map_err(Finding::at(&path))
+    write_whole(state, LAST_UNFINISHED, LAST_FILE, checkpoint.note().as_bytes())
+        .map_err(|PathError { path, source }| Finding::at(&path)(source))
 }
 
 fn unix_seconds() -> u64 {

@@ -4,9 +4,11 @@
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use super::PathError;
 
 /// The calls by which a journal is written. They are those of the system, unless an implementation says
 /// otherwise: a test's, that lets one of them fail.
@@ -64,6 +66,17 @@ pub trait Disk: Debug + Send + Sync {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
     }
+}
+
+/// Writes a file in `dir` anew: it is there whole and durable under its name, or stays as it was. Until it is whole it
+/// is called `unfinished`; a crash leaves at most such a file, which nobody reads.
+pub fn write_whole(dir: &Path, unfinished: &str, name: &str, bytes: &[u8]) -> Result<(), PathError> {
+    let (path, unfinished) = (dir.join(name), dir.join(unfinished));
+    let written =
+        File::create(&unfinished).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(PathError::at(&unfinished))?;
+    fs::rename(&unfinished, &path).map_err(PathError::at(&path))?;
+    RealDisk.sync_dir(dir).map_err(PathError::at(dir))
 }
 
 /// The file system as it is.

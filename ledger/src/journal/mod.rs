@@ -17,7 +17,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-pub use disk::{Disk, RealDisk};
+pub use disk::{Disk, RealDisk, write_whole};
 pub use group::Group;
 pub(crate) use group::encode as encode_group;
 pub use reader::{Reader, Scanned, Signatures, Tail, scan};
