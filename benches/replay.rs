@@ -157,7 +157,8 @@ impl Recorded {
     /// Opens a node whose snapshot has all that the ledger has, and one more leaf behind it.
     fn resume(&self, what: &str, rounds: u32, table: &mut Table) {
         let config = NodeConfig { snapshot_leaves: 1, ..self.config.clone() };
-        let hosted = host::open(&config, &self.keys, Clock::simulated(START), Path::new(PROGRAM));
+        let hosted =
+            host::open(&config, &config.market, &self.keys, Clock::simulated(START), Path::new(PROGRAM));
         let hosted = hosted.expect("the ledger can be opened");
         let (done, recorded) = tokio::sync::oneshot::channel();
         let queue = hosted.market.door.queue().expect("the market is open");
@@ -187,7 +188,13 @@ impl Recorded {
     }
 
     fn open_node(&self) {
-        let hosted = host::open(&self.config, &self.keys, Clock::simulated(START), Path::new(PROGRAM));
+        let hosted = host::open(
+            &self.config,
+            &self.config.market,
+            &self.keys,
+            Clock::simulated(START),
+            Path::new(PROGRAM),
+        );
         hosted.expect("the ledger can be opened").stop();
     }
 

@@ -42,6 +42,15 @@ impl Clock {
         }
     }
 
+    /// Returns a clock that stands where this one does, and is moved by itself.
+    #[must_use]
+    pub fn apart(&self) -> Clock {
+        match self {
+            Clock::System => Clock::System,
+            Clock::Simulated(_) => Clock::simulated(self.now()),
+        }
+    }
+
     /// Moves a simulated clock forward to `to`; a system clock cannot be moved, and nothing goes backwards.
     pub fn advance(&self, to: Timestamp) {
         if let Clock::Simulated(now) = self {

@@ -1,6 +1,6 @@
 //! A node's configuration: every limit has a name, a unit and a documented default.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use parkwatt_engine as engine;
 use parkwatt_ledger::{Quorum, Witness};
@@ -67,6 +67,9 @@ pub struct NodeConfig {
     pub tls: Option<TlsFiles>,
     /// The verifier keys of the witnesses whose signatures under checkpoints are kept and handed out. Default none.
     pub witnesses: Vec<String>,
+    /// The markets, where there is more than one; then there is no `market`. Nothing is shared between them: each
+    /// has its own ledger, thread and limits of what waits. Default none.
+    pub markets: Vec<MarketFile>,
     /// The market that is founded when there is no ledger yet; later the ledger says what the market is.
     pub market: MarketFile,
 }
@@ -98,6 +101,7 @@ impl Default for NodeConfig {
             admin_listen: None,
             tls: None,
             witnesses: Vec::new(),
+            markets: Vec::new(),
             market: MarketFile::default(),
         }
     }
@@ -137,7 +141,25 @@ impl NodeConfig {
         self.streams.check()?;
         within("snapshot_leaves", self.snapshot_leaves, 1, 1 << 40)?;
         within("segment_bytes", self.segment_bytes, 64 << 10, 1 << 40)?;
+        self.check_markets()?;
         self.witnesses().map(drop)
+    }
+
+    /// Returns the markets that the node serves, at least one.
+    pub fn markets(&self) -> &[MarketFile] {
+        if self.markets.is_empty() { std::slice::from_ref(&self.market) } else { &self.markets }
+    }
+
+    /// Checks that each market has a name, and so a folder, of its own.
+    fn check_markets(&self) -> Result<(), String> {
+        if !self.markets.is_empty() && self.market != MarketFile::default() {
+            return Err("market: is not used beside markets; make it one of them".into());
+        }
+        let mut names = BTreeSet::new();
+        match self.markets.iter().find(|market| !names.insert(&market.name)) {
+            Some(twice) => Err(format!("markets.name: '{}' is there twice", twice.name)),
+            None => Ok(()),
+        }
     }
 
     /// Returns the witnesses.
@@ -156,7 +178,7 @@ impl NodeConfig {
 }
 
 /// A market's constitution as a file gives it. Prices are micro-yuan per kWh, energies Wh, times seconds.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MarketFile {
     /// The market's name. Default `park`.
@@ -209,7 +231,7 @@ pub struct MarketFile {
 }
 
 /// A zone, and its edge to its parent.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZoneFile {
     /// Its name.
@@ -233,7 +255,7 @@ pub struct ZoneFile {
 }
 
 /// Tariffs from a time of day on.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TariffFile {
     /// The first quarter hour of the UTC day, 0 to 95.
@@ -384,6 +406,12 @@ mod tests {
         assert_eq!(config.check().unwrap_err(), "stream_in_flight_max: 0 is not between 1 and 1048576");
         let config = NodeConfig { witnesses: vec!["w+1+A".into()], ..NodeConfig::default() };
         assert_eq!(config.check().unwrap_err().get(..18), Some("witnesses: \"w+1+A\""));
+        let named = |name: &str| MarketFile { name: name.into(), ..MarketFile::default() };
+        let config =
+            NodeConfig { markets: vec![named("a"), named("b"), named("a")], ..NodeConfig::default() };
+        assert_eq!(config.check().unwrap_err(), "markets.name: 'a' is there twice");
+        let config = NodeConfig { markets: vec![named("a")], market: named("b"), ..NodeConfig::default() };
+        assert_eq!(config.check().unwrap_err(), "market: is not used beside markets; make it one of them");
         let config = NodeConfig { segment_bytes: u64::MAX, ..NodeConfig::default() };
         assert!(
             config.check().unwrap_err().starts_with("segment_bytes: 18446744073709551615 is not between")

@@ -23,7 +23,7 @@ use crate::{
     append::{Appender, Shared},
     apply::Replica,
     clock::Clock,
-    config::NodeConfig,
+    config::{MarketFile, NodeConfig},
     index::index_rows,
     keys::{KeyError, NodeKeys},
     metrics::MarketMetrics,
@@ -220,16 +220,22 @@ impl Hosted {
     }
 }
 
-/// Opens the configured market under `config.data`, or founds it where there is no ledger yet.
+/// Opens the market that `file` configures under `config.data`, or founds it where there is no ledger yet.
 ///
 /// `program` is `parkwattd`, whose `check-store` compares store and journal: a damaged store can end the
 /// process that reads it, so that this one must not be the first.
 ///
 /// # Errors
 /// What stands in the way. A ledger that was read and does not fit is no error: the market is read-only then.
-pub fn open(config: &NodeConfig, keys: &NodeKeys, clock: Clock, program: &Path) -> Result<Hosted, HostError> {
+pub fn open(
+    config: &NodeConfig,
+    file: &MarketFile,
+    keys: &NodeKeys,
+    clock: Clock,
+    program: &Path,
+) -> Result<Hosted, HostError> {
     let mut recovery = Recovery::default();
-    match open_for_writing(config, keys, &clock, program, &mut recovery) {
+    match open_for_writing(config, file, keys, &clock, program, &mut recovery) {
         Err(problem) if problem.is_about_the_ledger() => read_only(recovery, config, clock, problem),
         opened => opened,
     }
@@ -237,13 +243,14 @@ pub fn open(config: &NodeConfig, keys: &NodeKeys, clock: Clock, program: &Path) 
 
 fn open_for_writing(
     config: &NodeConfig,
+    file: &MarketFile,
     keys: &NodeKeys,
     clock: &Clock,
     program: &Path,
     recovery: &mut Recovery,
 ) -> Result<Hosted, HostError> {
     config.check().map_err(HostError::Setting)?;
-    let founding = config.market.constitution(keys.operator.verifying_key().to_bytes());
+    let founding = file.constitution(keys.operator.verifying_key().to_bytes());
     let founding = founding.map_err(HostError::Zones)?;
     let dir = config.data.join(&founding.name);
     let signer = CheckpointSigner::new(Origin::new(&log_origin(&founding.name))?, keys.node.clone());

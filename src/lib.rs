@@ -24,6 +24,7 @@ pub mod views;
 pub mod config;
 pub mod host;
 pub mod keys;
+pub mod markets;
 // How strangers reach it, and operators see how it is.
 pub mod admin;
 pub mod allowance;

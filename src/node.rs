@@ -1,13 +1,15 @@
-//! The node: one gRPC server over one market, and how it starts and ends.
+//! The node: one gRPC server over its markets, and how it starts and ends.
 
 use std::{
     future::Future,
     net::SocketAddr,
+    panic::resume_unwind,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -27,8 +29,10 @@ use tokio::{
 };
 use tonic::{
     Request, Response, Status,
+    server::NamedService,
     transport::{Server, server::Router},
 };
+use tonic_health::ServingStatus;
 use tower::layer::util::{Identity, Stack};
 use tracing::{error, info, warn};
 
@@ -40,6 +44,7 @@ use crate::{
     connections::{self, ConnectionLimits},
     host::{self, Door, HostError, Hosted, Market},
     keys::NodeKeys,
+    markets::Markets,
     metrics::{CallsLayer, Metrics},
     reads::{AccountReads, LedgerReads, MarketDataReads, Streams},
     receive::{Receive, ReceiveLimits},
@@ -57,11 +62,11 @@ const ENVELOPE_OVERHEAD_BYTES: usize = 4 << 20;
 pub struct Node {
     /// Where it listens.
     pub address: SocketAddr,
-    /// Its market.
-    pub market: Arc<Market>,
+    /// Its markets.
+    pub markets: Arc<Markets>,
     /// Where its admin port is, if it has one.
     pub admin_address: Option<SocketAddr>,
-    hosted: Hosted,
+    hosted: Vec<Hosted>,
     listener: TcpListener,
     admin: Option<TcpListener>,
     tls: Option<Arc<Tls>>,
@@ -71,9 +76,17 @@ pub struct Node {
 /// Why a node does not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// Its market cannot be opened.
-    #[error(transparent)]
-    Host(#[from] HostError),
+    /// The settings.
+    #[error("{0}")]
+    Setting(String),
+    /// A market cannot be opened.
+    #[error("market '{market}': {source}")]
+    Host {
+        /// Its name.
+        market: String,
+        /// Why.
+        source: HostError,
+    },
     /// It cannot listen.
     #[error("{field}: cannot listen on {address}: {source}")]
     Listen {
@@ -93,7 +106,7 @@ pub enum NodeError {
 }
 
 impl Node {
-    /// Opens the market and begins to listen. Nothing is answered before [`Node::serve`].
+    /// Opens the markets and begins to listen. Nothing is answered before [`Node::serve`].
     ///
     /// `program` is `parkwattd` itself, see [`host::open`].
     pub async fn start(
@@ -103,7 +116,9 @@ impl Node {
         program: &Path,
     ) -> Result<Node, NodeError> {
         let tls = config.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
-        let hosted = host::open(&config, keys, clock, program)?;
+        config.check().map_err(NodeError::Setting)?;
+        let hosted = open_all(&config, keys, &clock, program)?;
+        let markets = hosted.iter().map(|hosted| hosted.market.clone()).collect();
         let (listener, address) = listen("listen", config.listen).await?;
         let (admin, admin_address) = match config.admin_listen {
             None => (None, None),
@@ -112,25 +127,17 @@ impl Node {
                 (Some(listener), Some(address))
             }
         };
-        Ok(Node {
-            address,
-            market: hosted.market.clone(),
-            admin_address,
-            hosted,
-            listener,
-            admin,
-            tls,
-            config,
-        })
+        Ok(Node { address, markets: Arc::new(markets), admin_address, hosted, listener, admin, tls, config })
     }
 
     /// Answers until `stop` comes, then lets calls under way end until the drain's deadline, and then ends
     /// the market.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
         let (stopping, stopped) = oneshot::channel();
-        let metrics = Arc::new(Metrics::new(&self.market.config.name, &self.market.shared.metrics));
+        let measured = |market: &Arc<Market>| (market.config.name.clone(), market.shared.metrics.clone());
+        let metrics = Arc::new(Metrics::new(self.markets.iter().map(measured).collect()));
         let watched = Arc::new(Watched {
-            market: self.market.clone(),
+            markets: self.markets.clone(),
             metrics: metrics.clone(),
             stops: AtomicBool::new(false),
         });
@@ -155,7 +162,7 @@ impl Node {
         let incoming = connections::accept(self.listener, limits, self.tls, metrics.connections.clone());
         let (end_streams, ending) = watch::channel(false);
         let streams = Arc::new(Streams::new(self.config.streams, ending));
-        let server = router(&self.config, &self.market, &metrics, streams).await;
+        let server = router(&self.config, &self.markets, &metrics, streams).await;
         let server = server.serve_with_incoming_shutdown(incoming, async {
             let _ = stopped.await;
         });
@@ -177,11 +184,33 @@ impl Node {
                 })
             }
         };
-        let hosted = self.hosted;
-        let _ = tokio::task::spawn_blocking(|| hosted.stop()).await;
+        let mut ending = JoinSet::new();
+        for hosted in self.hosted {
+            ending.spawn_blocking(|| hosted.stop());
+        }
+        ending.join_all().await;
         info!("stopped: everything acknowledged is durable");
         Ok(ended?)
     }
+}
+
+/// Opens the markets, all at once: each reads its own ledger.
+fn open_all(
+    config: &NodeConfig,
+    keys: &NodeKeys,
+    clock: &Clock,
+    program: &Path,
+) -> Result<Vec<Hosted>, NodeError> {
+    thread::scope(|scope| {
+        let open = |file| scope.spawn(move || host::open(config, file, keys, clock.apart(), program));
+        // All are begun before the first is waited for.
+        let opening: Vec<_> = config.markets().iter().map(|file| (&file.name, open(file))).collect();
+        let opened = opening.into_iter().map(|(name, opening)| {
+            let opened = opening.join().unwrap_or_else(|panic| resume_unwind(panic));
+            opened.map_err(|source| NodeError::Host { market: name.clone(), source })
+        });
+        opened.collect()
+    })
 }
 
 async fn listen(field: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), NodeError> {
@@ -193,7 +222,7 @@ async fn listen(field: &'static str, address: SocketAddr) -> Result<(TcpListener
 
 async fn router(
     config: &NodeConfig,
-    market: &Arc<Market>,
+    markets: &Arc<Markets>,
     metrics: &Metrics,
     streams: Arc<Streams>,
 ) -> Router<Stack<CallsLayer, Identity>> {
@@ -206,38 +235,48 @@ async fn router(
             burst: config.connection_unauthentic_burst,
         },
     };
-    let exchange = ExchangeServer::new(Receive::new(market.clone(), limits))
+    let exchange = ExchangeServer::new(Receive::new(markets.clone(), limits))
         .max_decoding_message_size(config.payload_bytes_max + ENVELOPE_OVERHEAD_BYTES);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(parkwatt_proto::FILE_DESCRIPTOR_SET)
         .build_v1()
         .expect("the contract's own descriptors are well-formed");
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    match market.door {
-        Door::Open(_) => health_reporter.set_serving::<ExchangeServer<Receive>>().await,
-        Door::ReadOnly(_) => health_reporter.set_not_serving::<ExchangeServer<Receive>>().await,
+    // Of the exchange as a whole, and of each market by its name.
+    let mut serves_any = ServingStatus::NotServing;
+    for market in markets.iter() {
+        let status = match market.door {
+            Door::Open(_) => ServingStatus::Serving,
+            Door::ReadOnly(_) => ServingStatus::NotServing,
+        };
+        if status == ServingStatus::Serving {
+            serves_any = status;
+        }
+        let exchange = <ExchangeServer<Receive> as NamedService>::NAME;
+        health_reporter.set_service_status(format!("{exchange}/{}", market.config.name), status).await;
     }
+    health_reporter.set_service_status(<ExchangeServer<Receive> as NamedService>::NAME, serves_any).await;
 
-    let simulation = matches!(market.clock, Clock::Simulated(_))
-        .then(|| SimulationServer::new(SimulatedTime(market.clone())));
+    let is_simulated = markets.iter().any(|market| matches!(market.clock, Clock::Simulated(_)));
+    let simulation = is_simulated.then(|| SimulationServer::new(SimulatedTime(markets.clone())));
     Server::builder()
         .concurrency_limit_per_connection(config.connection_calls_max as usize)
         .http2_keepalive_interval(Some(Duration::from_secs(config.keep_alive_s)))
         .layer(metrics.layer())
         .add_service(exchange)
         .add_service(MarketDataServer::new(MarketDataReads {
-            market: market.clone(),
+            markets: markets.clone(),
             streams: streams.clone(),
         }))
-        .add_service(AccountServer::new(AccountReads { market: market.clone(), streams }))
-        .add_service(LedgerServer::new(LedgerReads(market.clone())))
+        .add_service(AccountServer::new(AccountReads { markets: markets.clone(), streams }))
+        .add_service(LedgerServer::new(LedgerReads(markets.clone())))
         .add_service(health)
         .add_service(reflection)
         .add_optional_service(simulation)
 }
 
 /// Moves simulated time; served only where time is simulated.
-struct SimulatedTime(Arc<Market>);
+struct SimulatedTime(Arc<Markets>);
 
 #[tonic::async_trait]
 impl Simulation for SimulatedTime {
@@ -245,7 +284,9 @@ impl Simulation for SimulatedTime {
         &self,
         request: Request<v1::AdvanceToRequest>,
     ) -> Result<Response<v1::AdvanceToResponse>, Status> {
-        let (to, now) = (Timestamp(request.into_inner().to_micros), self.0.clock.now());
+        let request = request.into_inner();
+        let market = self.0.named(&request.market)?;
+        let (to, now) = (Timestamp(request.to_micros), market.clock.now());
         let last = Slot(u32::MAX).end();
         if to < now || to > last {
             let problem =
@@ -253,7 +294,7 @@ impl Simulation for SimulatedTime {
             return Err(Refused::from(Malformed::new("to_micros", problem)).into());
         }
         let (done, waiting) = oneshot::channel();
-        self.0.door.queue()?.put(Work::AdvanceTo { to, done })?;
+        market.door.queue()?.put(Work::AdvanceTo { to, done })?;
         let (now, state_hash) = waiting.await.map_err(|_| Refused::Stopped)?;
         Ok(Response::new(v1::AdvanceToResponse { now_micros: now.0, state_hash }))
     }

@@ -19,6 +19,7 @@ use crate::{
     allowance::{Allowances, Rate},
     authenticate::authenticate,
     host::Market,
+    markets::Markets,
     refusal::Refused,
     sequence::{PendingCommand, ReceiptSender},
     wire,
@@ -27,7 +28,7 @@ use crate::{
 /// The service to which commands are handed in.
 #[derive(Clone)]
 pub struct Receive {
-    market: Arc<Market>,
+    markets: Arc<Markets>,
     limits: ReceiveLimits,
     /// What each enrolled key may hand in.
     by_key: Arc<Allowances<PublicKey>>,
@@ -51,13 +52,16 @@ pub struct ReceiveLimits {
 /// A connection, by where it comes from.
 type Peer = Option<SocketAddr>;
 
+/// A command and the market that it goes to, or why it goes nowhere.
+type Admission = Result<(Arc<Market>, PendingCommand), (Refused, ReceiptSender)>;
+
 type Answers = Pin<Box<dyn Stream<Item = Result<v1::Answer, Status>> + Send>>;
 
 impl Receive {
-    /// Returns the service for one market.
-    pub fn new(market: Arc<Market>, limits: ReceiveLimits) -> Receive {
+    /// Returns the service for a node's markets.
+    pub fn new(markets: Arc<Markets>, limits: ReceiveLimits) -> Receive {
         Receive {
-            market,
+            markets,
             limits,
             by_key: Arc::new(Allowances::new(limits.commands)),
             unauthentic_by_peer: Arc::new(Allowances::new(limits.unauthentic)),
@@ -65,19 +69,16 @@ impl Receive {
     }
 
     /// Takes an envelope from `peer` through steps 1 to 3.
-    fn admit(
-        &self,
-        peer: Peer,
-        signed: v1::SignedCommand,
-        receipt: ReceiptSender,
-    ) -> Result<PendingCommand, (Refused, ReceiptSender)> {
+    fn admit(&self, peer: Peer, signed: v1::SignedCommand, receipt: ReceiptSender) -> Admission {
         match self.check(peer, &signed) {
-            Ok(request) => Ok(PendingCommand { signed, request, receipt, new_as_of: None }),
+            Ok((market, request)) => {
+                Ok((market.clone(), PendingCommand { signed, request, receipt, new_as_of: None }))
+            }
             Err(why) => Err((why, receipt)),
         }
     }
 
-    fn check(&self, peer: Peer, signed: &v1::SignedCommand) -> Result<Request, Refused> {
+    fn check(&self, peer: Peer, signed: &v1::SignedCommand) -> Result<(&Arc<Market>, Request), Refused> {
         let (len, max) = (signed.payload.len(), self.limits.payload_bytes_max);
         if len > max {
             return Err(Refused::TooLarge { len, max });
@@ -87,30 +88,31 @@ impl Receive {
         self.unauthentic_by_peer
             .look(&peer, now)
             .map_err(too_often("too many commands of this connection had a signature that is nobody's"))?;
-        let key = self.whose(signed).inspect_err(|_| {
+        let (market, key) = self.whose(signed).inspect_err(|_| {
             // Whether that was the last one, the next one hears.
             let _ = self.unauthentic_by_peer.take(peer, now);
         })?;
         self.by_key.take(key, now).map_err(too_often("this key has handed in too many commands"))?;
-        Ok(wire::parse(&self.market.config, &signed.payload, key)?)
+        Ok((market, wire::parse(&market.config, &signed.payload, key)?))
     }
 
-    /// Returns the key that has signed, if it speaks here for anybody, or did.
-    fn whose(&self, signed: &v1::SignedCommand) -> Result<PublicKey, Refused> {
+    /// Returns the key that has signed, if it speaks for anybody in the market that the command is for, or did.
+    fn whose(&self, signed: &v1::SignedCommand) -> Result<(&Arc<Market>, PublicKey), Refused> {
         let key = authenticate(COMMAND_TYPE, &signed.payload, &signed.public_key, &signed.signature)?;
-        let views = self.market.views();
+        let market = self.markets.addressed_by(&signed.payload)?;
+        let views = market.views();
         // A retired key may ask again what it asked while it spoke; the sequencer looks it up.
         if views.holder_of(&key).is_none() && !views.has_retired(&key) {
-            return Err(Refused::UnknownKey { key, market: self.market.config.name.clone() });
+            return Err(Refused::UnknownKey { key, market: market.config.name.clone() });
         }
-        Ok(key)
+        Ok((market, key))
     }
 }
 
 /// Hands in what was admitted; the receiver hears what becomes of it.
-fn hand_in(market: &Market, admitted: Result<PendingCommand, (Refused, ReceiptSender)>) {
+fn hand_in(admitted: Admission) {
     match admitted {
-        Ok(command) => match market.door.queue() {
+        Ok((market, command)) => match market.door.queue() {
             Ok(queue) => queue.hand_in(command),
             Err(why) => command.answer(Err(why)),
         },
@@ -128,7 +130,7 @@ impl Exchange for Receive {
     ) -> Result<Response<v1::Receipt>, Status> {
         let (receipt, waiting) = oneshot::channel();
         let peer = request.remote_addr();
-        hand_in(&self.market, self.admit(peer, request.into_inner(), receipt));
+        hand_in(self.admit(peer, request.into_inner(), receipt));
         Ok(Response::new(waiting.await.unwrap_or(Err(Refused::Stopped))?))
     }
 
@@ -138,7 +140,7 @@ impl Exchange for Receive {
         &self,
         request: tonic::Request<Streaming<v1::SignedCommand>>,
     ) -> Result<Response<Answers>, Status> {
-        let (market, limits) = (self.market.clone(), self.limits);
+        let limits = self.limits;
         let peer = request.remote_addr();
         let mut envelopes = request.into_inner();
         let (admissions, admitted) = tokio::sync::mpsc::channel(limits.stream_in_flight_max);
@@ -165,7 +167,7 @@ impl Exchange for Receive {
                     Ok((admission, waiting)) => {
                         // In order of arrival, whichever was verified first.
                         let Ok(admission) = admission.await else { break };
-                        hand_in(&market, admission);
+                        hand_in(admission);
                         Ok(waiting)
                     }
                     Err(broken) => Err(broken),

@@ -84,7 +84,7 @@ async fn an_owner_sells_a_factory_buys_and_what_was_delivered_is_claimed_as_gree
 
     // Noon passes. The roof fed in 200 Wh more than it had sold, the mill drew all that it had bought.
     let connection = Connection::open(&node.url()).await.unwrap();
-    connection.advance_to(u64::from(NOON + 1) * MICROS_PER_SLOT).await.unwrap();
+    connection.advance_to("", u64::from(NOON + 1) * MICROS_PER_SLOT).await.unwrap();
     let [roof_meter, mill_meter] = meters;
     read_meter(&connection, roof_meter, [0, 1_200]).await;
     read_meter(&connection, mill_meter, [1_000, 0]).await;

@@ -25,7 +25,7 @@ fn market(dir: &Path, now: Timestamp) -> (Hosted, Signer) {
     let keys = NodeKeys::open(dir).unwrap();
     let config = NodeConfig { data: dir.to_owned(), segment_bytes: 1 << 20, ..NodeConfig::default() };
     let program = Path::new(env!("CARGO_BIN_EXE_parkwattd"));
-    let hosted = host::open(&config, &keys, Clock::simulated(now), program).unwrap();
+    let hosted = host::open(&config, &config.market, &keys, Clock::simulated(now), program).unwrap();
     (hosted, Signer::new(keys.operator, "park"))
 }
 

@@ -28,6 +28,7 @@ mod enrolment;
 mod executions;
 mod help;
 mod keys;
+mod markets;
 mod operator;
 mod proofs;
 mod standing;
@@ -88,6 +89,7 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Cancel(cancel) => changes::cancel(cancel, options).await,
         Command::Orders { open, count } => standing::orders(*open, count.max, options).await,
         Command::Book { at } => standing::book(*at, options).await,
+        Command::Markets => markets::list(options).await,
         Command::Watch(asked) => watch::watch(asked, options).await,
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
         Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,

@@ -15,10 +15,10 @@ use parkwatt_proto::v1::{
     GetAccountRequest, GetCheckpointRequest, GetConsistencyProofRequest, GetDepthRequest,
     GetInclusionProofRequest, GetIndicativeAuctionRequest, GetMarketRequest, GetProofRequest,
     GetRetirementRequest, GetStatementRequest, IndicativeAuction, ListCertificatesRequest,
-    ListCertificatesResponse, ListEntriesRequest, ListEntriesResponse, ListOrdersRequest, ListSlotsRequest,
-    ListTapeRequest, ListTradesRequest, Market, MarketUpdate, Order, OwnTrade, Proof, Receipt,
-    RetirementStatement, SignedCommand, SignedSession, SlotSummary, StreamExecutionsRequest,
-    StreamMarketRequest, Trade,
+    ListCertificatesResponse, ListEntriesRequest, ListEntriesResponse, ListMarketsRequest, ListOrdersRequest,
+    ListSlotsRequest, ListTapeRequest, ListTradesRequest, Market, MarketListing, MarketUpdate, Order,
+    OwnTrade, Proof, Receipt, RetirementStatement, SignedCommand, SignedSession, SlotSummary,
+    StreamExecutionsRequest, StreamMarketRequest, Trade,
 };
 use prost::Message;
 use tokio_stream::{Stream, StreamExt};
@@ -126,15 +126,21 @@ impl Connection {
         Ok(self.read(answers))
     }
 
-    /// Lets simulated time pass until a moment, in microseconds since 1970.
-    pub async fn advance_to(&self, to_micros: u64) -> Result<AdvanceToResponse, ClientError> {
-        let request = AdvanceToRequest { to_micros };
+    /// Lets a market's simulated time pass until a moment, in microseconds since 1970.
+    pub async fn advance_to(&self, market: &str, to_micros: u64) -> Result<AdvanceToResponse, ClientError> {
+        let request = AdvanceToRequest { to_micros, market: market.to_owned() };
         self.answer(SimulationClient::new(self.channel.clone()).advance_to(request).await)
     }
 }
 
 /// What everybody may read. An empty name means the node's only market.
 impl Connection {
+    /// Returns the node's markets.
+    pub async fn markets(&self) -> Result<Vec<MarketListing>, ClientError> {
+        let markets = self.market_data().list_markets(call(ListMarketsRequest {})).await;
+        Ok(self.answer(markets)?.markets)
+    }
+
     /// Returns the market's constitution and its time.
     pub async fn market(&self, market: &str) -> Result<Market, ClientError> {
         let request = GetMarketRequest { market: market.to_owned() };

@@ -311,7 +311,7 @@ async fn a_stream_is_answered_in_its_order() {
 async fn what_a_node_does_not_serve_is_refused() {
     let node = FakeNode::start(Script::default());
     let connection = Connection::open(&node.url).await.unwrap();
-    let error = connection.advance_to(NOW_MICROS).await.unwrap_err();
+    let error = connection.advance_to("", NOW_MICROS).await.unwrap_err();
     let ClientError::Refused { status, .. } = error else { panic!("{error}") };
     assert_eq!(status, tonic::Code::Unimplemented);
 }

@@ -37,7 +37,7 @@ pub use outcomes::Pass;
 pub use outside::{Outside, Seen, checkpoint_note};
 pub use proofs::{FileCheck, Judgement, check_file};
 pub use proving::{ProofOrder, Proved, prove};
-pub use remote::NodeAddress;
+pub use remote::{NodeAddress, Trust};
 pub use report::{
     Amount, CertificateTotals, Check, Document, Figures as SlotFigures, FileRecord, LedgerRecord,
     MoneyTotals, Period, PeriodRecord, Place, Relation, ReportOrder, Reported, Unit,

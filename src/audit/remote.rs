@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tonic::{
     Code, Request, Response, Status,
     metadata::MetadataValue,
-    transport::{Channel, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 
 use super::verdict::Finding;
@@ -41,12 +41,23 @@ const ENTRIES_MAX: u32 = 1_000;
 /// A node to be read, and who reads.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeAddress<'a> {
-    /// Where it is: `http://HOST:PORT`.
+    /// Where it is: `http://HOST:PORT`, or `https://HOST:PORT`.
     pub url: &'a str,
+    /// What a connection over TLS rests on.
+    pub trust: Trust<'a>,
     /// The file with the key of a regulator or an operator of its market.
     pub key: Option<&'a Path>,
     /// The market's name; empty where the node has only one.
     pub market: &'a str,
+}
+
+/// Files of TLS, as PEM.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trust<'a> {
+    /// The roots of the node's certificate; those of the system where none are given.
+    pub roots: Option<&'a Path>,
+    /// The certificate that is shown to the node, and its private key, where the node asks for one.
+    pub identity: Option<[&'a Path; 2]>,
 }
 
 /// A connection to a node, in somebody's name.
@@ -68,7 +79,7 @@ impl Remote {
         let runtime = runtime.map_err(|problem| {
             Finding::unreadable(format!("what reads from the network cannot be started: {problem}"))
         })?;
-        let channel = runtime.block_on(connect(node.url))?;
+        let channel = runtime.block_on(connect(node))?;
         let mut remote =
             Remote { url: node.url.to_owned(), runtime, channel, key, market: String::new(), session: None };
         remote.market = remote.genesis(node.market)?.0;
@@ -203,19 +214,46 @@ impl Remote {
     }
 }
 
-async fn connect(url: &str) -> Result<Channel, Finding> {
-    let malformed = || Finding::unreadable(format!("{url}: an address is http://HOST:PORT"));
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| malformed())?;
-    if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().authority().is_none() {
-        return Err(malformed());
+async fn connect(node: &NodeAddress<'_>) -> Result<Channel, Finding> {
+    let url = node.url;
+    let malformed =
+        || Finding::unreadable(format!("{url}: an address is http://HOST:PORT or https://HOST:PORT"));
+    let mut endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| malformed())?;
+    match (endpoint.uri().scheme_str(), endpoint.uri().authority()) {
+        (Some("http"), Some(_)) => {}
+        (Some("https"), Some(_)) => {
+            let tls = endpoint.tls_config(tls(&node.trust)?);
+            endpoint =
+                tls.map_err(|problem| Finding::unreadable(format!("{url}: {}", innermost(&problem))))?;
+        }
+        _ => return Err(malformed()),
     }
     endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await.map_err(|problem| {
-        let mut cause: &dyn std::error::Error = &problem;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
+        let cause = innermost(&problem);
         Finding::unreadable(format!("{url}: nobody answers there: {cause}; is the node running?"))
     })
+}
+
+fn tls(trust: &Trust<'_>) -> Result<ClientTlsConfig, Finding> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|problem| Finding::unreadable(format!("{}: {problem}", path.display())))
+    };
+    let mut tls = match trust.roots {
+        None => ClientTlsConfig::new().with_native_roots(),
+        Some(roots) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(roots)?)),
+    };
+    if let Some([certificate, key]) = trust.identity {
+        tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+    }
+    Ok(tls)
+}
+
+/// Returns the first cause, which says most: the outer ones only say that the transport failed.
+fn innermost(mut problem: &dyn std::error::Error) -> String {
+    while let Some(cause) = problem.source() {
+        problem = cause;
+    }
+    problem.to_string()
 }
 
 /// Returns a request with the usual deadline.

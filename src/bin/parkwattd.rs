@@ -95,6 +95,7 @@ const SERVE_EXAMPLES: &str = "\
 Examples:
   parkwattd serve                                  one market, ledger in ./parkwatt-data, 127.0.0.1:7400
   parkwattd serve --config node.toml               any setting of docs/node.toml, from a file
+  parkwattd serve --set 'markets=[{name=\"park\"}, {name=\"yard\"}]'    two markets, each with its own ledger
   parkwattd serve --data /srv/park --listen 0.0.0.0:7400
   parkwattd serve --set admin_listen=127.0.0.1:7401 any setting, by its name";
 
@@ -147,7 +148,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("parkwattd: {}", in_one_line(&problem));
-            let cannot_open = matches!(problem.downcast_ref(), Some(NodeError::Host(_)));
+            let cannot_open = matches!(problem.downcast_ref(), Some(NodeError::Host { .. }));
             ExitCode::from(if cannot_open { EXIT_CANNOT_OPEN } else { 1 })
         }
     }
@@ -204,20 +205,25 @@ impl Settings {
 /// Checks everything about a node's settings that does not need its ledger.
 fn check_config(settings: &Settings) -> anyhow::Result<()> {
     let config = settings.read()?;
-    // Any key: whose it is, the market's rules do not say.
-    let market = config.market.constitution([0; 32]).map_err(|problem| anyhow!("market.{problem}"))?;
-    market.check().map_err(|problem| anyhow!("market.{problem}"))?;
+    for file in config.markets() {
+        let of = |problem| anyhow!("market '{}': {problem}", file.name);
+        // Any key: whose it is, the market's rules do not say.
+        let market = file.constitution([0; 32]).map_err(|problem| of(format!("market.{problem}")))?;
+        market.check().map_err(|problem| of(format!("market.{problem}")))?;
+    }
     if let Some(files) = config.tls.clone() {
         Tls::read(files)?;
     }
+    for file in config.markets() {
+        println!(
+            "A node would serve market '{}' on {}, with its ledger in {}.",
+            file.name,
+            config.listen,
+            config.data.join(&file.name).display()
+        );
+    }
     println!(
-        "A node would serve market '{}' on {}, with its ledger in {}.",
-        market.name,
-        config.listen,
-        config.data.join(&market.name).display()
-    );
-    println!(
-        "If there is a ledger already, it says what the market is, and the market's settings are not used."
+        "Where there is a ledger already, it says what the market is, and the market's settings are not used."
     );
     Ok(())
 }
@@ -229,27 +235,32 @@ fn show_config(settings: &Settings) -> anyhow::Result<()> {
 
 /// Says what runs, and what to do first.
 fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
-    let market = &node.market.config;
-    let zones: Vec<&str> = market.zones.iter().map(|zone| zone.name.as_str()).collect();
-    println!(
-        "Parkwatt serves market '{}' (zones: {}) on {}://{}",
-        market.name,
-        zones.join(", "),
-        if config.tls.is_some() { "https" } else { "http" },
-        node.address
-    );
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    for market in node.markets.iter() {
+        let zones: Vec<&str> = market.config.zones.iter().map(|zone| zone.name.as_str()).collect();
+        println!(
+            "Parkwatt serves market '{}' (zones: {}) on {scheme}://{}",
+            market.config.name,
+            zones.join(", "),
+            node.address
+        );
+    }
     if let Some(address) = node.admin_address {
         println!("Operators find http://{address}/healthz, /readyz and /metrics.");
     }
-    println!("Its ledger is in {}, with {} leaves.", config.data.display(), node.market.views().tree_size);
-    if let Door::ReadOnly(why) = &node.market.door {
-        println!("The market is READ-ONLY: {why}.");
-        println!(
-            "Nothing is accepted until the ledger is restored from a copy; `parkwatt-audit verify` says what is left."
-        );
-        return;
+    for market in node.markets.iter() {
+        let ledger = config.data.join(&market.config.name);
+        let (name, leaves) = (&market.config.name, market.views().tree_size);
+        println!("The ledger of '{name}' is in {}, with {leaves} leaves.", ledger.display());
+        if let Door::ReadOnly(why) = &market.door {
+            println!("Market '{}' is READ-ONLY: {why}.", market.config.name);
+            println!(
+                "Nothing is accepted there until its ledger is restored from a copy; `parkwatt-audit verify` says what is left."
+            );
+        }
     }
-    if node.market.views().participants.is_empty() {
+    let mut markets = node.markets.iter();
+    if markets.all(|market| market.views().participants.is_empty() && matches!(market.door, Door::Open(_))) {
         println!();
         println!("Nobody is enrolled yet. In another terminal:");
         println!("  parkwatt key new");
@@ -258,6 +269,9 @@ fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
             keys.operator_file.display()
         );
         println!("  parkwatt sell 2kWh --at 12:00 --price 0.45");
+        if node.markets.only().is_none() {
+            println!("Each with --market and the name of one; `parkwatt markets` lists them.");
+        }
     }
     println!();
     println!("Ctrl-C or SIGTERM ends it.");

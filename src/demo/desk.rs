@@ -138,7 +138,7 @@ impl<'a> Desk<'a> {
     async fn try_advance_to(&self, to_micros: u64) -> Result<v1::AdvanceToResponse, ClientError> {
         // A node that comes back stands at its last command, a little later than where its time was moved to.
         let now_micros = self.connection.market("").await?.now_micros;
-        self.connection.advance_to(to_micros.max(now_micros)).await
+        self.connection.advance_to("", to_micros.max(now_micros)).await
     }
 
     /// Returns the orders of the owner at `seat`, newest first.

@@ -127,7 +127,7 @@ async fn trade(options: &DemoOptions, park: &Park) -> anyhow::Result<()> {
     let config = node_config(park, &options.out);
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let node = Node::start(config.clone(), &keys, Clock::simulated(begins_at(park)), &program).await?;
-    let (address, market) = (node.address, node.market.clone());
+    let (address, market) = (node.address, node.markets.named("")?.clone());
     say(&format!("A node listens on http://{address}; its ledger is in {}.\n", options.out.display()));
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(node.serve(async {

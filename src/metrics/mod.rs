@@ -5,11 +5,13 @@
 
 mod calls;
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
     metrics::{
+        MetricType,
         counter::Counter,
         family::Family,
         gauge::Gauge,
@@ -49,8 +51,10 @@ pub struct Reason {
 pub struct MarketMetrics {
     /// What waits for the sequencer.
     pub queue_len: Gauge,
-    /// Commands, by what the market's rules said.
-    pub commands: Family<Outcome, Counter>,
+    /// Commands that the market's rules let pass.
+    pub accepted: Counter,
+    /// Commands that a rule refused.
+    pub rejected: Counter,
     /// How long the engine took for a command.
     pub apply_seconds: Histogram,
     /// How many commands and ticks were made durable together.
@@ -63,13 +67,6 @@ pub struct MarketMetrics {
     pub leaves: Gauge<u64, AtomicU64>,
     /// The leaves that the store does not have yet.
     pub store_behind: Gauge,
-}
-
-/// What became of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Outcome {
-    /// `accepted` or `rejected`.
-    pub outcome: &'static str,
 }
 
 /// Calls, by method and status.
@@ -95,7 +92,8 @@ impl Default for MarketMetrics {
     fn default() -> MarketMetrics {
         MarketMetrics {
             queue_len: Gauge::default(),
-            commands: Family::default(),
+            accepted: Counter::default(),
+            rejected: Counter::default(),
             // From 250 ns to a quarter of a second.
             apply_seconds: Histogram::new(exponential_buckets(250e-9, 4.0, 11)),
             group_len: Histogram::new(exponential_buckets(1.0, 4.0, 8)),
@@ -108,8 +106,8 @@ impl Default for MarketMetrics {
 }
 
 impl Metrics {
-    /// Returns the metrics of a node with one market.
-    pub fn new(market_name: &str, market: &MarketMetrics) -> Metrics {
+    /// Returns the metrics of a node with these markets, each with its name.
+    pub fn new(markets: Vec<(String, MarketMetrics)>) -> Metrics {
         let mut registry = Registry::with_prefix("parkwatt");
         let calls = Calls {
             ended: Family::default(),
@@ -124,7 +122,7 @@ impl Metrics {
         registry.register("connections", "Open connections", connections.open.clone());
         let help = "Connections that were closed before they were used, by reason";
         registry.register("connections_refused", help, connections.refused.clone());
-        register(market, registry.sub_registry_with_label(("market".into(), market_name.to_owned().into())));
+        registry.register_collector(Box::new(OfMarkets(markets)));
         Metrics { registry, calls, connections }
     }
 
@@ -141,30 +139,48 @@ impl Metrics {
     }
 }
 
-fn register(market: &MarketMetrics, registry: &mut Registry) {
-    registry.register("queue_len", "What waits for the sequencer", market.queue_len.clone());
-    registry.register("commands", "Commands, by what the rules said", market.commands.clone());
-    let help = "How long the engine took for a command";
-    registry.register_with_unit("apply_duration", help, Unit::Seconds, market.apply_seconds.clone());
-    let help = "Commands and ticks that were made durable together";
-    registry.register("group_len", help, market.group_len.clone());
-    let help = "How long a group took to become durable";
-    registry.register_with_unit("append_duration", help, Unit::Seconds, market.append_seconds.clone());
-    let help = "How long the market stood still to have its state recorded";
-    registry.register_with_unit("record_duration", help, Unit::Seconds, market.record_seconds.clone());
-    registry.register("ledger_leaves", "Leaves of the ledger", market.leaves.clone());
-    registry.register(
-        "store_behind_leaves",
-        "Leaves that the store has not yet",
-        market.store_behind.clone(),
-    );
+/// A metric of a market.
+type Metric = fn(&MarketMetrics) -> &dyn EncodeMetric;
+
+/// What the markets measure: each metric once, with a line a market.
+#[derive(Debug)]
+struct OfMarkets(Vec<(String, MarketMetrics)>);
+
+impl Collector for OfMarkets {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut each = |name: &str, help: &str, unit: Option<&Unit>, metric: Metric| {
+            let kind = metric(&MarketMetrics::default()).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, unit, kind)?;
+            self.0.iter().try_for_each(|(market, of)| {
+                metric(of).encode(family.encode_family(&[("market", market.as_str())])?)
+            })
+        };
+        let seconds = Some(&Unit::Seconds);
+        each("queue_len", "What waits for the sequencer", None, |of| &of.queue_len)?;
+        each("apply_duration", "How long the engine took for a command", seconds, |of| &of.apply_seconds)?;
+        each("group_len", "Commands and ticks that were made durable together", None, |of| &of.group_len)?;
+        each("append_duration", "How long a group took to become durable", seconds, |of| &of.append_seconds)?;
+        let help = "How long the market stood still to have its state recorded";
+        each("record_duration", help, seconds, |of| &of.record_seconds)?;
+        each("ledger_leaves", "Leaves of the ledger", None, |of| &of.leaves)?;
+        each("store_behind_leaves", "Leaves that the store has not yet", None, |of| &of.store_behind)?;
+        let help = "Commands, by what the rules said";
+        let mut commands = encoder.encode_descriptor("commands", help, None, MetricType::Counter)?;
+        self.0.iter().try_for_each(|(market, of)| {
+            [("accepted", &of.accepted), ("rejected", &of.rejected)].into_iter().try_for_each(
+                |(outcome, count)| {
+                    let labels = [("market", market.as_str()), ("outcome", outcome)];
+                    count.encode(commands.encode_family(&labels)?)
+                },
+            )
+        })
+    }
 }
 
 impl MarketMetrics {
     /// Counts a command.
     pub fn applied(&self, is_accepted: bool, took: Duration) {
-        let outcome = if is_accepted { "accepted" } else { "rejected" };
-        self.commands.get_or_create(&Outcome { outcome }).inc();
+        if is_accepted { &self.accepted } else { &self.rejected }.inc();
         self.apply_seconds.observe(took.as_secs_f64());
     }
 }
@@ -180,8 +196,8 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_written() {
-        let market = MarketMetrics::default();
-        let metrics = Metrics::new("park", &market);
+        let [market, other] = [(); 2].map(|()| MarketMetrics::default());
+        let metrics = Metrics::new(vec![("park".into(), market.clone()), ("yard".into(), other)]);
         market.applied(true, Duration::from_micros(2));
         market.applied(false, Duration::from_micros(3));
         market.leaves.set(77);
@@ -191,9 +207,17 @@ mod tests {
             "parkwatt_commands_total{market=\"park\",outcome=\"rejected\"} 1",
             "parkwatt_apply_duration_seconds_count{market=\"park\"} 2",
             "parkwatt_ledger_leaves{market=\"park\"} 77",
+            "parkwatt_ledger_leaves{market=\"yard\"} 0",
             "parkwatt_connections 0",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} is missing:\n{text}");
         }
+        // The text's form allows a metric to be described once only.
+        let described = text.lines().filter(|line| line.starts_with("# TYPE"));
+        let mut described: Vec<&str> = described.collect();
+        let count = described.len();
+        described.sort_unstable();
+        described.dedup();
+        assert_eq!(described.len(), count, "{text}");
     }
 }

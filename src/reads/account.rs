@@ -8,12 +8,13 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     decimal, retirement, rows,
-    session::{Reader, reader},
+    session::{Reader, market_of, reader},
     statement::Statement,
     streams::{self, Streams, Told},
 };
 use crate::{
     host::Market,
+    markets::Markets,
     refusal::Refused,
     views::{Holding, OrderState, OrderView, TradeView},
     wire::{self, Malformed},
@@ -21,16 +22,18 @@ use crate::{
 
 /// The service of what only the participant himself may know.
 pub struct AccountReads {
-    /// The market.
-    pub market: Arc<Market>,
-    /// Those who follow it.
+    /// The markets.
+    pub markets: Arc<Markets>,
+    /// Those who follow them.
     pub streams: Arc<Streams>,
 }
 
 impl AccountReads {
-    fn participant(&self, metadata: &MetadataMap) -> Result<ParticipantId, Refused> {
-        match reader(&self.market, metadata)? {
-            Reader::Participant(id) => Ok(id),
+    /// Returns the market that the session is for, and whose it is.
+    fn participant(&self, metadata: &MetadataMap) -> Result<(&Arc<Market>, ParticipantId), Refused> {
+        let market = market_of(&self.markets, metadata)?;
+        match reader(market, metadata)? {
+            Reader::Participant(id) => Ok((market, id)),
             Reader::Founder => {
                 Err(Refused::NotPermitted("the founding operator's key has no account to read"))
             }
@@ -44,8 +47,8 @@ impl Account for AccountReads {
         &self,
         request: Request<v1::GetAccountRequest>,
     ) -> Result<Response<v1::AccountStatement>, Status> {
-        let id = self.participant(request.metadata())?;
-        let views = self.market.views();
+        let (market, id) = self.participant(request.metadata())?;
+        let views = market.views();
         let participant = &views.participants[id.0 as usize];
         let delivered = views.orders.delivered(id);
         let mut certificates = Holding::default();
@@ -75,10 +78,10 @@ impl Account for AccountReads {
         &self,
         request: Request<v1::ListOrdersRequest>,
     ) -> Result<Response<v1::ListOrdersResponse>, Status> {
-        let id = self.participant(request.metadata())?;
+        let (market, id) = self.participant(request.metadata())?;
         let request = request.into_inner();
         let count = rows(request.count)?;
-        let views = self.market.views();
+        let views = market.views();
         let wanted = |view: &&OrderView| !request.open_only || view.state == OrderState::Open;
         let orders = views.orders.of(id).filter(wanted).take(count).map(order).collect();
         Ok(Response::new(v1::ListOrdersResponse { orders }))
@@ -88,9 +91,9 @@ impl Account for AccountReads {
         &self,
         request: Request<v1::ListTradesRequest>,
     ) -> Result<Response<v1::ListTradesResponse>, Status> {
-        let id = self.participant(request.metadata())?;
+        let (market, id) = self.participant(request.metadata())?;
         let count = rows(request.into_inner().count)?;
-        let views = self.market.views();
+        let views = market.views();
         let trades = views.orders.trades_of(id).take(count).map(|view| own_trade(view, id)).collect();
         Ok(Response::new(v1::ListTradesResponse { trades }))
     }
@@ -99,9 +102,9 @@ impl Account for AccountReads {
         &self,
         request: Request<v1::ListCertificatesRequest>,
     ) -> Result<Response<v1::ListCertificatesResponse>, Status> {
-        let id = self.participant(request.metadata())?;
+        let (market, id) = self.participant(request.metadata())?;
         let count = rows(request.into_inner().count)?;
-        let views = self.market.views();
+        let views = market.views();
         let holdings = views.certificates.of(id).rev().take(count);
         let holdings = holdings.map(|(certificate, holding)| v1::CertificateHolding {
             certificate: Some(wire::certificate_id(certificate)),
@@ -141,12 +144,13 @@ impl Account for AccountReads {
         &self,
         request: Request<v1::GetRetirementRequest>,
     ) -> Result<Response<v1::RetirementStatement>, Status> {
-        let who = reader(&self.market, request.metadata())?;
+        let market = market_of(&self.markets, request.metadata())?;
+        let who = reader(market, request.metadata())?;
         let number = request.into_inner().retirement;
-        let checkpoint = self.market.checkpoint();
-        self.market.store_with(checkpoint.size()).await?;
+        let checkpoint = market.checkpoint();
+        market.store_with(checkpoint.size()).await?;
         // A certificate can have a long history, and this thread shall answer others meanwhile.
-        let market = self.market.clone();
+        let market = market.clone();
         let drawn =
             tokio::task::spawn_blocking(move || retirement::statement(&market, &checkpoint, who, number));
         Ok(Response::new(drawn.await.map_err(|_| Refused::Stopped)??))
@@ -158,16 +162,16 @@ impl Account for AccountReads {
         &self,
         request: Request<v1::GetStatementRequest>,
     ) -> Result<Response<Self::GetStatementStream>, Status> {
-        let id = self.participant(request.metadata())?;
+        let (market, id) = self.participant(request.metadata())?;
         let v1::GetStatementRequest { from_micros, until_micros } = request.into_inner();
         if until_micros <= from_micros {
             let problem = format!("{until_micros} does not lie behind from_micros, {from_micros}");
             return Err(Refused::from(Malformed::new("until_micros", problem)).into());
         }
-        let statement = Statement::new(&self.market, id, Timestamp(from_micros)..Timestamp(until_micros));
-        self.market.store_with(statement.tree_size()).await?;
+        let statement = Statement::new(market, id, Timestamp(from_micros)..Timestamp(until_micros));
+        market.store_with(statement.tree_size()).await?;
         // Of a factory's month this takes seconds, in which this thread shall answer others.
-        let market = self.market.clone();
+        let market = market.clone();
         let drawn = tokio::task::spawn_blocking(move || statement.parts(&market));
         let parts: Vec<_> = drawn.await.map_err(|_| Refused::Stopped)??.into_iter().map(Ok).collect();
         Ok(Response::new(tokio_stream::iter(parts)))
@@ -180,7 +184,7 @@ impl Account for AccountReads {
         request: Request<v1::StreamExecutionsRequest>,
     ) -> Result<Response<Self::StreamExecutionsStream>, Status> {
         let (connection, metadata) = (request.remote_addr(), request.metadata().clone());
-        let (streams, market) = (&self.streams, &self.market);
+        let (streams, market) = (&self.streams, market_of(&self.markets, &metadata)?);
         let told = streams::executions::open(streams, market, connection, &metadata, request.get_ref())?;
         Ok(Response::new(told))
     }

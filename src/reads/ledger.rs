@@ -10,16 +10,16 @@ use tokio::task::spawn_blocking;
 use tonic::{Request, Response, Status};
 
 use super::{
-    check_market, rows,
+    rows,
     session::{Reader, reader},
 };
-use crate::{host::Market, index, refusal::Refused, wire::Malformed, witnessed::Witnessed};
+use crate::{host::Market, index, markets::Markets, refusal::Refused, wire::Malformed, witnessed::Witnessed};
 
 /// After how many bytes of leaves an answer ends: half of what clients take by default.
 const ENTRIES_BYTES_MAX: usize = 2 << 20;
 
 /// The service of what proves the ledger.
-pub struct LedgerReads(pub Arc<Market>);
+pub struct LedgerReads(pub Arc<Markets>);
 
 #[tonic::async_trait]
 impl Ledger for LedgerReads {
@@ -28,11 +28,11 @@ impl Ledger for LedgerReads {
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::Checkpoint>, Status> {
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
+        let market = self.0.named(&request.market)?;
         let checkpoint = match request.tree_size_min {
-            0 => self.0.checkpoint(),
+            0 => market.checkpoint(),
             size => {
-                let store = self.store_with("tree_size_min", size).await?;
+                let store = store_with(market, "tree_size_min", size).await?;
                 let found = store.checkpoint_at_least(size).map_err(Refused::from)?;
                 found.ok_or_else(|| Refused::Unreadable(format!("the checkpoint over {size} is missing")))?
             }
@@ -41,8 +41,8 @@ impl Ledger for LedgerReads {
             tree_size: checkpoint.size(),
             root: checkpoint.root().0.to_vec(),
             note: checkpoint.note().to_string(),
-            cosigned_notes: self.0.witnessed.as_ref().map(Witnessed::notes).unwrap_or_default(),
-            vkey: self.0.vkey.clone().unwrap_or_default(),
+            cosigned_notes: market.witnessed.as_ref().map(Witnessed::notes).unwrap_or_default(),
+            vkey: market.vkey.clone().unwrap_or_default(),
         }))
     }
 
@@ -50,12 +50,12 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::ListEntriesRequest>,
     ) -> Result<Response<v1::ListEntriesResponse>, Status> {
-        let who = reader(&self.0, request.metadata())?;
+        let market = self.0.named(&request.get_ref().market)?;
+        let who = reader(market, request.metadata())?;
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
-        self.check_may_see(who, request.about.as_ref())?;
+        check_may_see(market, who, request.about.as_ref())?;
         let count = rows(request.count)?;
-        let store = self.0.store_with(self.0.checkpoint().size()).await?;
+        let store = market.store_with(market.checkpoint().size()).await?;
         let found: Found<'_> = match &request.about {
             None => Box::new(store.leaves(request.from_index).map(|found| Ok(found?))),
             Some(about) => found_about(store, about, request.from_index),
@@ -78,11 +78,11 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::GetInclusionProofRequest>,
     ) -> Result<Response<v1::Proof>, Status> {
-        let who = reader(&self.0, request.metadata())?;
+        let market = self.0.named(&request.get_ref().market)?;
+        let who = reader(market, request.metadata())?;
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
-        let store = self.store_with("tree_size", request.tree_size).await?;
-        self.check_may_see_leaf(who, store, request.leaf_index)?;
+        let store = store_with(market, "tree_size", request.tree_size).await?;
+        check_may_see_leaf(market, who, store, request.leaf_index)?;
         Ok(Response::new(proof("leaf_index", prove_inclusion(store, request.tree_size, request.leaf_index))?))
     }
 
@@ -90,12 +90,12 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::GetProofRequest>,
     ) -> Result<Response<v1::ProvedLeaf>, Status> {
-        let who = reader(&self.0, request.metadata())?;
+        let market = self.0.named(&request.get_ref().market)?;
+        let who = reader(market, request.metadata())?;
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
-        let checkpoint = self.0.checkpoint();
-        let store = self.0.store_with(checkpoint.size()).await?;
-        self.check_may_see_leaf(who, store, request.leaf_index)?;
+        let checkpoint = market.checkpoint();
+        let store = market.store_with(checkpoint.size()).await?;
+        check_may_see_leaf(market, who, store, request.leaf_index)?;
         let proved = proved_leaf(store, &checkpoint, request.leaf_index)?;
         Ok(Response::new(v1::ProvedLeaf { tlog_proof: proved.to_string() }))
     }
@@ -104,10 +104,10 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::GetConsistencyProofRequest>,
     ) -> Result<Response<v1::Proof>, Status> {
-        reader(&self.0, request.metadata())?;
+        let market = self.0.named(&request.get_ref().market)?;
+        reader(market, request.metadata())?;
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
-        let store = self.store_with("new_size", request.new_size).await?;
+        let store = store_with(market, "new_size", request.new_size).await?;
         Ok(Response::new(proof("old_size", prove_consistency(store, request.new_size, request.old_size))?))
     }
 
@@ -116,9 +116,9 @@ impl Ledger for LedgerReads {
         request: Request<v1::AddCosignatureRequest>,
     ) -> Result<Response<v1::AddCosignatureResponse>, Status> {
         let request = request.into_inner();
-        check_market(&self.0, &request.market)?;
-        let market = self.0.clone();
-        let store = self.0.store_with(self.0.checkpoint().size()).await?.clone();
+        let market = self.0.named(&request.market)?;
+        let store = market.store_with(market.checkpoint().size()).await?.clone();
+        let market = market.clone();
         // It waits for the disk, which others must not.
         let added = spawn_blocking(move || {
             let witnessed = market.witnessed.as_ref().expect("a market with a store keeps cosignatures");
@@ -129,30 +129,28 @@ impl Ledger for LedgerReads {
     }
 }
 
-impl LedgerReads {
-    /// Returns the ledger with its first `size` leaves, as `field` asks for.
-    async fn store_with(&self, field: &str, size: u64) -> Result<&Store, Refused> {
-        let newest = self.0.checkpoint().size();
-        if size > newest {
-            let problem = format!("{size} leaves are more than the {newest} of the newest checkpoint");
-            return Err(Malformed::new(field, problem).into());
-        }
-        self.0.store_with(size).await
+/// Returns the ledger with its first `size` leaves, as `field` asks for.
+async fn store_with<'a>(market: &'a Market, field: &str, size: u64) -> Result<&'a Store, Refused> {
+    let newest = market.checkpoint().size();
+    if size > newest {
+        let problem = format!("{size} leaves are more than the {newest} of the newest checkpoint");
+        return Err(Malformed::new(field, problem).into());
     }
+    market.store_with(size).await
+}
 
-    fn check_may_see(&self, who: Reader, about: Option<&About>) -> Result<(), Refused> {
-        match who.sees_only(&self.0) {
-            Some(id) if about != Some(&About::Participant(id.0)) => Err(Refused::NotPermitted(NOT_HIS)),
-            _ => Ok(()),
-        }
+fn check_may_see(market: &Market, who: Reader, about: Option<&About>) -> Result<(), Refused> {
+    match who.sees_only(market) {
+        Some(id) if about != Some(&About::Participant(id.0)) => Err(Refused::NotPermitted(NOT_HIS)),
+        _ => Ok(()),
     }
+}
 
-    fn check_may_see_leaf(&self, who: Reader, store: &Store, leaf_index: u64) -> Result<(), Refused> {
-        let Some(id) = who.sees_only(&self.0) else { return Ok(()) };
-        let (by, prefix) = index::place(&About::Participant(id.0));
-        let row = store.get_index(by, &[&prefix[..], &leaf_index.to_be_bytes()].concat())?;
-        row.map(drop).ok_or(Refused::NotPermitted(NOT_HIS))
-    }
+fn check_may_see_leaf(market: &Market, who: Reader, store: &Store, leaf_index: u64) -> Result<(), Refused> {
+    let Some(id) = who.sees_only(market) else { return Ok(()) };
+    let (by, prefix) = index::place(&About::Participant(id.0));
+    let row = store.get_index(by, &[&prefix[..], &leaf_index.to_be_bytes()].concat())?;
+    row.map(drop).ok_or(Refused::NotPermitted(NOT_HIS))
 }
 
 /// Why a participant does not see what is not about him.

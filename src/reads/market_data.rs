@@ -7,11 +7,12 @@ use parkwatt_proto::v1::{self, market_data_server::MarketData};
 use tonic::{Request, Response, Status};
 
 use super::{
-    check_market, rows,
+    rows,
     streams::{self, Streams, Told},
 };
 use crate::{
-    host::Market,
+    host::{Door, Market},
+    markets::Markets,
     refusal::Refused,
     views::{SlotView, Views},
     wire,
@@ -19,25 +20,40 @@ use crate::{
 
 /// The service of what everybody may know.
 pub struct MarketDataReads {
-    /// The market.
-    pub market: Arc<Market>,
-    /// Those who follow it.
+    /// The markets.
+    pub markets: Arc<Markets>,
+    /// Those who follow them.
     pub streams: Arc<Streams>,
 }
 
 #[tonic::async_trait]
 impl MarketData for MarketDataReads {
+    async fn list_markets(
+        &self,
+        _: Request<v1::ListMarketsRequest>,
+    ) -> Result<Response<v1::ListMarketsResponse>, Status> {
+        let markets = self.markets.iter().map(|market| {
+            let views = market.views();
+            v1::MarketListing {
+                market: market.config.name.clone(),
+                is_open: matches!(market.door, Door::Open(_)),
+                participants: participants(&views),
+                tree_size: views.tree_size,
+            }
+        });
+        Ok(Response::new(v1::ListMarketsResponse { markets: markets.collect() }))
+    }
+
     async fn get_market(
         &self,
         request: Request<v1::GetMarketRequest>,
     ) -> Result<Response<v1::Market>, Status> {
-        check_market(&self.market, &request.into_inner().market)?;
-        let views = self.market.views();
+        let market = self.markets.named(&request.into_inner().market)?;
+        let views = market.views();
         Ok(Response::new(v1::Market {
             genesis: Some(wire::genesis(&views.config)),
-            now_micros: self.market.clock.now().0,
-            participants: u32::try_from(views.participants.len())
-                .expect("participants' numbers have 32 bits"),
+            now_micros: market.clock.now().0,
+            participants: participants(&views),
             tree_size: views.tree_size,
             tariffs: views.tariffs.iter().map(|it| wire::tariffs(&views.config, it)).collect(),
         }))
@@ -48,18 +64,18 @@ impl MarketData for MarketDataReads {
         request: Request<v1::ListSlotsRequest>,
     ) -> Result<Response<v1::ListSlotsResponse>, Status> {
         let request = request.into_inner();
-        check_market(&self.market, &request.market)?;
+        let market = self.markets.named(&request.market)?;
         let count = u32::try_from(rows(request.count)?).expect("rows are at most 1,000");
         let range = Slot(request.from_slot)..Slot(request.from_slot.saturating_add(count));
-        let views = self.market.views();
-        let slots = views.slots.range(range).map(|(slot, view)| summary(&self.market, slot, view)).collect();
+        let views = market.views();
+        let slots = views.slots.range(range).map(|(slot, view)| summary(market, slot, view)).collect();
         Ok(Response::new(v1::ListSlotsResponse { slots }))
     }
 
     async fn get_depth(&self, request: Request<v1::GetDepthRequest>) -> Result<Response<v1::Depth>, Status> {
         let request = request.into_inner();
-        check_market(&self.market, &request.market)?;
-        Ok(Response::new(depth(&self.market, &self.market.views(), Slot(request.slot))))
+        let market = self.markets.named(&request.market)?;
+        Ok(Response::new(depth(market, &market.views(), Slot(request.slot))))
     }
 
     async fn get_indicative_auction(
@@ -67,11 +83,11 @@ impl MarketData for MarketDataReads {
         request: Request<v1::GetIndicativeAuctionRequest>,
     ) -> Result<Response<v1::IndicativeAuction>, Status> {
         let request = request.into_inner();
-        check_market(&self.market, &request.market)?;
+        let market = self.markets.named(&request.market)?;
         let slot = Slot(request.slot);
         let (phase, tree_size, book) = {
-            let views = self.market.views();
-            let phase = phase(&self.market, slot, views.slots.get(slot));
+            let views = market.views();
+            let phase = phase(market, slot, views.slots.get(slot));
             let is_open = phase == v1::Phase::Auction;
             (phase, views.tree_size, is_open.then(|| (views.config_in(slot), views.book(slot))))
         };
@@ -89,9 +105,9 @@ impl MarketData for MarketDataReads {
         request: Request<v1::ListTapeRequest>,
     ) -> Result<Response<v1::ListTapeResponse>, Status> {
         let request = request.into_inner();
-        check_market(&self.market, &request.market)?;
+        let market = self.markets.named(&request.market)?;
         let count = rows(request.count)?;
-        let views = self.market.views();
+        let views = market.views();
         let trades = views.orders.trades().map(|view| &view.trade);
         let trades = trades.filter(|trade| request.slot.is_none_or(|slot| trade.slot.0 == slot));
         Ok(Response::new(v1::ListTapeResponse { trades: trades.take(count).map(nameless_trade).collect() }))
@@ -105,9 +121,13 @@ impl MarketData for MarketDataReads {
     ) -> Result<Response<Self::StreamMarketStream>, Status> {
         let connection = request.remote_addr();
         let request = request.into_inner();
-        check_market(&self.market, &request.market)?;
-        Ok(Response::new(streams::market::open(&self.streams, &self.market, connection, &request)?))
+        let market = self.markets.named(&request.market)?;
+        Ok(Response::new(streams::market::open(&self.streams, market, connection, &request)?))
     }
+}
+
+fn participants(views: &Views) -> u32 {
+    u32::try_from(views.participants.len()).expect("participants' numbers have 32 bits")
 }
 
 /// Returns the open orders of a slot, level by level.

@@ -15,21 +15,12 @@ pub use streams::{StreamLimits, Streams};
 
 use parkwatt_engine::{Money, Worth};
 
-use crate::{host::Market, refusal::Refused, wire::Malformed};
+use crate::{refusal::Refused, wire::Malformed};
 
 /// The most rows of one answer.
 const ROWS_MAX: u32 = 1_000;
 /// The rows of an answer where the caller does not say.
 const ROWS_DEFAULT: u32 = 100;
-
-/// Checks that a read is for this market; an empty name is for the only one.
-fn check_market(market: &Market, name: &str) -> Result<(), Refused> {
-    if name.is_empty() || name == market.config.name {
-        return Ok(());
-    }
-    let problem = format!("'{name}' is not a market of this node; it has '{}'", market.config.name);
-    Err(Malformed::new("market", problem).into())
-}
 
 /// Returns how many rows are asked for.
 fn rows(count: u32) -> Result<usize, Refused> {

@@ -1,11 +1,13 @@
 //! Sessions: a participant's signed word that he reads for himself, carried by every private call.
 
+use std::sync::Arc;
+
 use parkwatt_engine::{KeyHolder, MICROS_PER_SECOND, ParticipantId, PublicKey, Timestamp};
 use parkwatt_proto::{SESSION_METADATA, SESSION_TYPE, v1};
 use prost::Message;
 use tonic::metadata::MetadataMap;
 
-use crate::{authenticate::authenticate, host::Market, refusal::Refused, wire::Malformed};
+use crate::{authenticate::authenticate, host::Market, markets::Markets, refusal::Refused, wire::Malformed};
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,15 @@ impl OpenSession {
     }
 }
 
+/// Returns the market that the session of `metadata` is for, whoever has signed it.
+pub fn market_of<'a>(markets: &'a Markets, metadata: &MetadataMap) -> Result<&'a Arc<Market>, Refused> {
+    if let Some(only) = markets.only() {
+        return Ok(only);
+    }
+    let name = content(&carried(metadata)?)?.market;
+    markets.iter().find(|market| market.config.name == name).ok_or(FOR_ANOTHER)
+}
+
 /// Returns who reads, by the session that `metadata` carries.
 pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused> {
     session(market, metadata).map(|session| session.reader)
@@ -54,16 +65,11 @@ pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused
 
 /// Returns the session that `metadata` carries.
 pub fn session(market: &Market, metadata: &MetadataMap) -> Result<OpenSession, Refused> {
-    let carried =
-        metadata.get_bin(SESSION_METADATA).ok_or(Refused::NoSession("the call carries no session"))?;
-    let bytes = carried.to_bytes().map_err(|_| Refused::NoSession("the session is not valid base64"))?;
-    let signed = v1::SignedSession::decode(bytes)
-        .map_err(|problem| Malformed::new(SESSION_METADATA, format!("is no SignedSession: {problem}")))?;
+    let signed = carried(metadata)?;
     let key = authenticate(SESSION_TYPE, &signed.payload, &signed.public_key, &signed.signature)?;
-    let session = v1::Session::decode(signed.payload.as_slice())
-        .map_err(|problem| Malformed::new("payload", format!("is no Session: {problem}")))?;
+    let session = content(&signed)?;
     if session.market != market.config.name {
-        return Err(Refused::NoSession("the session is for another market"));
+        return Err(FOR_ANOTHER);
     }
     let now = market.clock.now();
     if session.expires_at_micros <= now.0 {
@@ -84,4 +90,20 @@ pub fn session(market: &Market, metadata: &MetadataMap) -> Result<OpenSession, R
         }
     };
     Ok(OpenSession { reader, key, expires_at: Timestamp(session.expires_at_micros) })
+}
+
+const FOR_ANOTHER: Refused = Refused::NoSession("the session is for another market");
+
+fn carried(metadata: &MetadataMap) -> Result<v1::SignedSession, Refused> {
+    let carried =
+        metadata.get_bin(SESSION_METADATA).ok_or(Refused::NoSession("the call carries no session"))?;
+    let bytes = carried.to_bytes().map_err(|_| Refused::NoSession("the session is not valid base64"))?;
+    let signed = v1::SignedSession::decode(bytes);
+    Ok(signed
+        .map_err(|problem| Malformed::new(SESSION_METADATA, format!("is no SignedSession: {problem}")))?)
+}
+
+fn content(signed: &v1::SignedSession) -> Result<v1::Session, Refused> {
+    let session = v1::Session::decode(signed.payload.as_slice());
+    Ok(session.map_err(|problem| Malformed::new("payload", format!("is no Session: {problem}")))?)
 }

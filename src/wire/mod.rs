@@ -16,6 +16,6 @@ pub use events::{auction, event_fact, trade};
 pub use genesis::{config_of, genesis};
 pub use outcome::{new_order, order_id, outcome, phase, side};
 pub use parkwatt_proto::log_origin;
-pub use parse::{Malformed, parse};
+pub use parse::{Malformed, addressee, parse};
 pub use rotation::check_consent;
 pub use tariffs::tariffs;

@@ -32,8 +32,7 @@ pub fn parse(
     payload: &[u8],
     key: engine::PublicKey,
 ) -> Result<engine::Request, Malformed> {
-    let command = v1::Command::decode(payload)
-        .map_err(|problem| Malformed::new("payload", format!("is not a serialised Command: {problem}")))?;
+    let command: v1::Command = decode(payload)?;
     if command.market != config.name {
         let problem = format!("'{}' is not this market; it is '{}'", command.market, config.name);
         return Err(Malformed::new("market", problem));
@@ -75,6 +74,26 @@ pub fn parse(
             }
         },
     })
+}
+
+/// Returns the name of the market that a command's payload is for.
+///
+/// # Errors
+/// [`Malformed`] if the payload is no command.
+pub fn addressee(payload: &[u8]) -> Result<String, Malformed> {
+    Ok(decode::<Addressed>(payload)?.market)
+}
+
+/// A command of which the market is read, and the rest passed over.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Addressed {
+    #[prost(string, tag = "1")]
+    market: String,
+}
+
+fn decode<Read: Message + Default>(payload: &[u8]) -> Result<Read, Malformed> {
+    Read::decode(payload)
+        .map_err(|problem| Malformed::new("payload", format!("is not a serialised Command: {problem}")))
 }
 
 fn new_participant(

@@ -154,7 +154,7 @@ impl Park {
 
     async fn advance_to(&self, slot: u32) {
         let connection = Connection::open(&self.node.url()).await.unwrap();
-        connection.advance_to(u64::from(slot) * MICROS_PER_SLOT).await.unwrap();
+        connection.advance_to("", u64::from(slot) * MICROS_PER_SLOT).await.unwrap();
     }
 }
 

@@ -100,6 +100,13 @@ impl Ledger for Liar {
 
 #[tonic::async_trait]
 impl MarketData for Liar {
+    async fn list_markets(
+        &self,
+        _: Request<v1::ListMarketsRequest>,
+    ) -> Result<Response<v1::ListMarketsResponse>, Status> {
+        unasked()
+    }
+
     async fn get_market(
         &self,
         request: Request<v1::GetMarketRequest>,

@@ -202,5 +202,10 @@ impl Drop for Node {
 
 /// Returns what the auditor says of the ledger in `dir`.
 pub fn audit(depth: &str, dir: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_parkwatt-audit")).arg(depth).arg(dir).output().unwrap()
+    auditor(&[depth, dir.to_str().unwrap()])
+}
+
+/// Runs the auditor's command.
+pub fn auditor(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_parkwatt-audit")).args(args).output().unwrap()
 }

@@ -10,20 +10,29 @@ use parkwatt_proto::v1::Side;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::market::{Market, order, place};
+use super::{
+    market::{Market, order, place},
+    node::Node,
+};
 
 /// How long anything may take that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Returns the admin port that a node says it has.
 fn admin_port(market: &mut Market) -> SocketAddr {
-    let said = market.node.says();
+    port_of(&mut market.node)
+}
+
+/// The same of any node.
+pub fn port_of(node: &mut Node) -> SocketAddr {
+    let said =
+        std::iter::repeat_with(|| node.says()).take(20).find(|line| line.contains("/healthz")).unwrap();
     let (_, rest) = said.split_once("http://").unwrap_or_else(|| panic!("{said}"));
     rest.split_once('/').unwrap().0.parse().unwrap()
 }
 
 /// Returns the status and the body of a page.
-fn get(port: SocketAddr, path: &str) -> (u16, String) {
+pub fn get(port: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(port).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();

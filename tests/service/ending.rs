@@ -96,11 +96,11 @@ fn a_wrong_setting_is_refused_with_file_and_name() {
 async fn real_time_is_nobodys_to_move_and_simulated_time_goes_forward_only() {
     let place = Place::new(&[]);
     let node = place.start();
-    let refused = Connection::open(&node.url()).await.unwrap().advance_to(1).await.unwrap_err();
+    let refused = Connection::open(&node.url()).await.unwrap().advance_to("", 1).await.unwrap_err();
     assert!(matches!(refused, ClientError::Refused { status: Code::Unimplemented, .. }), "{refused}");
 
     let market = Market::found().await;
-    let refused = market.connection.advance_to(1).await.unwrap_err().to_string();
+    let refused = market.connection.advance_to("", 1).await.unwrap_err().to_string();
     assert!(refused.contains("to_micros: 1 us is not between the market's time"), "{refused}");
 }
 

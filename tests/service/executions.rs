@@ -72,7 +72,7 @@ async fn trade_and_settle(market: &mut Market, ann: &mut Person, bob: &mut Perso
     let immediate = NewOrder { time_in_force: immediate, ..at(9_000, 2 * LIMIT, Side::Bid) };
     submit(market, bob, place(&[immediate])).await;
     let (first, second) = (SLOT, parkwatt_engine::Slot(SLOT.0 - 1));
-    market.connection.advance_to(first.end().0).await.unwrap();
+    market.connection.advance_to("", first.end().0).await.unwrap();
     for (who, registers) in [(&*ann, [0, 1_500, 0]), (&*bob, [1_500, 0, 0])] {
         let mut meter = who.meter();
         read(market, &mut meter, second, 1, [0; 3]).await;
@@ -242,7 +242,7 @@ async fn nothing_is_told_behind_a_session_s_end_or_its_key_s() {
     let session = ann.session("park", 600);
     let told = account.stream_executions(with(between(from, None), &session)).await.unwrap().into_inner();
     let first = submit(&market, &mut ann, place(&[order(Side::Offer)])).await.leaf_index;
-    market.connection.advance_to(NOW_MICROS + 11 * MINUTE).await.unwrap();
+    market.connection.advance_to("", NOW_MICROS + 11 * MINUTE).await.unwrap();
     submit(&market, &mut ann, place(&[order(Side::Offer)])).await;
     let (seen, status) = until_end(told).await;
     // Whether the first was told before time went on is the scheduler's to say.

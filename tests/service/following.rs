@@ -191,7 +191,7 @@ async fn snapshots_and_changes_are_the_slots_as_everybody_sees_them() {
     assert!(early.slot(AUCTION.0).unwrap().summary.auction.is_none());
 
     // The auction is held, and two gates close.
-    market.connection.advance_to(NOW_MICROS + 7 * HOUR).await.unwrap();
+    market.connection.advance_to("", NOW_MICROS + 7 * HOUR).await.unwrap();
     let size = market.size().await;
     let last_phase = |picture: &MarketPicture| picture.slot(AUCTION.0).unwrap().summary.auction.is_some();
     while !last_phase(&early) {

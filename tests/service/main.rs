@@ -12,6 +12,7 @@ mod limits;
 #[path = "../machine/mod.rs"]
 mod machine;
 mod market;
+mod markets;
 #[path = "../node/mod.rs"]
 mod node;
 mod orders;

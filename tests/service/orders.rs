@@ -109,7 +109,7 @@ async fn an_order_that_is_good_until_a_moment_leaves_the_book_then() {
     let shown = market.connection.orders(&session(&market, &ann).await, true, 10).await.unwrap();
     assert_eq!(shown[0].order, Some(bid));
 
-    market.connection.advance_to(good_until_micros).await.unwrap();
+    market.connection.advance_to("", good_until_micros).await.unwrap();
     assert_eq!(states(&market, &ann).await, [(0, OrderState::Expired)]);
     assert_eq!(reserved(&market, &ann).await, "0.000000000");
     let facts = facts(&market, About::Order(id)).await;
@@ -261,7 +261,7 @@ async fn while_an_auction_is_open_everybody_sees_what_it_would_be_and_then_what_
     assert!(result.rents_micros_per_kwh[1] > 0, "{result:?}");
     assert!(result.passed_over.is_empty(), "whose orders are one owner's is nobody else's to know");
 
-    market.connection.advance_to((u64::from(IN_AUCTION) - 96) * 15 * MINUTE).await.unwrap();
+    market.connection.advance_to("", (u64::from(IN_AUCTION) - 96) * 15 * MINUTE).await.unwrap();
     let after = indicative().await;
     assert_eq!((after.phase(), after.result), (v1::Phase::Continuous, None));
     let slots = market.connection.slots("", IN_AUCTION, 1).await.unwrap();
@@ -282,7 +282,7 @@ async fn while_an_auction_is_open_everybody_sees_what_it_would_be_and_then_what_
     assert_eq!((tape.len(), tape[0].congestion_micros_per_kwh), (1, rent));
 
     // The mill pays the rent for its 1 kWh, and an auditor finds it on its own account.
-    market.connection.advance_to((u64::from(IN_AUCTION) + 97) * 15 * MINUTE).await.unwrap();
+    market.connection.advance_to("", (u64::from(IN_AUCTION) + 97) * 15 * MINUTE).await.unwrap();
     let of_trade = facts(&market, About::Trade(tape[0].id)).await;
     let posted = of_trade.iter().find_map(|fact| match fact {
         Fact::Posted(it) if it.purpose == Some(Purpose::CongestionOfTrade(tape[0].id)) => Some(it),

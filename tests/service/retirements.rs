@@ -48,7 +48,7 @@ impl Claimed {
         let limit_price_micros_per_kwh = 2 * LIMIT;
         let bid = NewOrder { energy_wh: 3_000, limit_price_micros_per_kwh, ..order(Side::Bid) };
         ask(&market, &mut mill, place(&[bid])).await;
-        market.connection.advance_to(SLOT.end().0 + 60_000_000).await.unwrap();
+        market.connection.advance_to("", SLOT.end().0 + 60_000_000).await.unwrap();
         let roof_registers = roofs.iter().map(|roof| (roof, [0, 1_000, 0]));
         for (person, registers) in roof_registers.chain([(&mill, [3_000, 0, 0]), (&regulator, [0; 3])]) {
             let mut meter = person.meter();

@@ -16,7 +16,8 @@ fn carrying<T>(message: T, session: &[u8]) -> Request<T> {
     request
 }
 
-fn with<T>(message: T, session: &SignedSession) -> Request<T> {
+/// Returns a request that carries this session.
+pub fn with<T>(message: T, session: &SignedSession) -> Request<T> {
     carrying(message, &session.encode_to_vec())
 }
 

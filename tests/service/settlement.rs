@@ -85,7 +85,7 @@ pub async fn delivered() -> (Market, Person, Person) {
         let placed = ask(&market, who, place(&[order])).await;
         assert!(matches!(placed, Outcome::Placed(_)), "{placed:?}");
     }
-    market.connection.advance_to(SLOT.end().0 + 60_000_000).await.unwrap();
+    market.connection.advance_to("", SLOT.end().0 + 60_000_000).await.unwrap();
     for (meter, registers) in [(&mut eve.meter(), [0, 1_200, 1_500]), (&mut ann.meter(), [1_000, 0, 0])] {
         read(&market, meter, Slot(SLOT.0 - 1), 1, [0; 3]).await;
         read(&market, meter, SLOT, 2, registers).await;
@@ -124,7 +124,7 @@ async fn a_correction_settles_again_and_every_view_follows() {
             market.kill_and_start_again().await;
         }
     }
-    market.connection.advance_to(SLOT.end().0 + 30 * DAY).await.unwrap();
+    market.connection.advance_to("", SLOT.end().0 + 30 * DAY).await.unwrap();
     assert_eq!(slot(&market).await.phase(), Phase::Final);
     market.node.kill();
     let audited = node::audit("replay", &market.place.data().join("park"));
@@ -228,7 +228,7 @@ async fn published_tariffs_are_shown_and_what_is_traded_from_then_on_is_under_th
     market.kill_and_start_again().await;
     assert_eq!(market.connection.market("").await.unwrap().tariffs, [tariffs]);
 
-    market.connection.advance_to(later.start().0 - 47 * 3_600_000_000).await.unwrap();
+    market.connection.advance_to("", later.start().0 - 47 * 3_600_000_000).await.unwrap();
     let in_auction = |side, limit_price_micros_per_kwh| {
         place(&[v1::NewOrder { slot: later.0, limit_price_micros_per_kwh, ..order(side) }])
     };
@@ -237,7 +237,7 @@ async fn published_tariffs_are_shown_and_what_is_traded_from_then_on_is_under_th
     // Between 0.50 and 1.00 less 0.10 for wheeling and 0.01 for the market: the middle is 0.695.
     let indicative = market.connection.indicative_auction("", later.0).await.unwrap().result.unwrap();
     assert_eq!(indicative.prices_micros_per_kwh, [695_000]);
-    market.connection.advance_to(later.start().0 - 23 * 3_600_000_000).await.unwrap();
+    market.connection.advance_to("", later.start().0 - 23 * 3_600_000_000).await.unwrap();
     let trade = market.connection.tape("", Some(later.0), 1).await.unwrap().remove(0);
     assert_eq!((trade.price_micros_per_kwh, trade.wheeling_micros_per_kwh), (695_000, 100_000));
     assert_eq!((trade.fee_micros_per_kwh, trade.tariff_version), (10_000, 2));

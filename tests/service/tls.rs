@@ -11,7 +11,7 @@ use std::{
 use parkwatt_client::{ClientError, Connection, Trust};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use super::node::Place;
+use super::node::{Place, auditor};
 
 /// How long anything may take that must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -88,6 +88,43 @@ async fn a_node_that_asks_for_certificates_lets_nobody_in_without_one() {
     for trust in [trusting(&authority), stranger] {
         let refused = asked(&node.url(), &trust).await.unwrap_err();
         assert!(matches!(refused, ClientError::Unreachable { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn an_auditor_reads_a_node_over_tls_and_shows_his_certificate() {
+    let (dir, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.write(dir.path());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("roots.pem"), authority.roots()).unwrap();
+    let [certificate, key] = authority.vouch_for("bureau");
+    fs::write(path("bureau.pem"), certificate).unwrap();
+    fs::write(path("bureau-key.pem"), key).unwrap();
+    let more = format!(", client_roots = '{}'", path("roots.pem"));
+    let place = Place::with_config(&settings(dir.path(), &more), &[]);
+    let node = place.start();
+
+    let operator = place.operator_key();
+    let verify = ["verify", &node.url(), "--key", operator.to_str().unwrap()].map(str::to_owned);
+    let roots = ["--tls-roots".to_owned(), path("roots.pem")];
+    let identity =
+        ["--tls-certificate".into(), path("bureau.pem"), "--tls-key".into(), path("bureau-key.pem")];
+    let run = |args: &[&[String]]| {
+        let args: Vec<&str> = args.iter().copied().flatten().map(String::as_str).collect();
+        let output = auditor(&args);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = run(&[&verify, &roots, &identity]);
+    assert_eq!(code, Some(0), "{said}");
+    for (args, word) in [
+        // The node ends the connection, as early or late as the handshake lets it.
+        (&[&verify[..], &roots][..], "answer"),
+        (&[&verify, &identity], "nobody answers there"),
+        (&[&verify, &["--tls-roots".into(), path("absent.pem")]], "absent.pem: "),
+    ] {
+        let (code, said) = run(args);
+        assert_ne!(code, Some(0));
+        assert!(said.contains(word), "{said}");
     }
 }
 

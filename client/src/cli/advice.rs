@@ -126,6 +126,9 @@ pub fn after_error(error: &ClientError) -> String {
             "Check the number, whether --key is the key of whom it concerns, and the name after --market."
                 .to_owned()
         }
+        ClientError::Refused { message, .. } if message.starts_with("market: ") => {
+            "Name one with --market, or keep it in a profile; parkwatt markets lists them.".to_owned()
+        }
         ClientError::Refused { .. } | ClientError::Incomplete { .. } => {
             "Check the command line; if it is right, tell the node's operator this message.".to_owned()
         }

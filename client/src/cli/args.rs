@@ -336,6 +336,8 @@ EXAMPLES:
         #[command(subcommand)]
         action: Option<Certificates>,
     },
+    /// Show which markets the node has
+    Markets,
     /// Show what became of your orders, trades and certificates, line by line; --follow goes on as it happens
     #[command(after_help = "\
 EXAMPLES:

@@ -42,7 +42,7 @@ pub struct Desk {
 impl Desk {
     /// Connects to the node, and asks it for the market and its time.
     pub async fn open(options: &Options) -> Result<Self, Failure> {
-        Desk::over(Connection::open_with(options.node(), &trust(options)?).await?, options).await
+        Desk::over(connect(options).await?, options).await
     }
 
     /// Asks a node that is connected already for the market and its time.
@@ -151,6 +151,11 @@ pub fn key_file(options: &Options) -> Result<PathBuf, Failure> {
 }
 
 /// Returns what a connection over TLS rests on.
+/// Connects to the node.
+pub async fn connect(options: &Options) -> Result<Connection, Failure> {
+    Ok(Connection::open_with(options.node(), &trust(options)?).await?)
+}
+
 fn trust(options: &Options) -> Result<Trust, Failure> {
     let read = |path: &PathBuf| {
         fs::read(path).map_err(|problem| Failure::File {

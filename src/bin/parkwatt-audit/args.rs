@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use parkwatt::audit::{CertificateName, NodeAddress, Period, Subject, checkpoint_note};
+use parkwatt::audit::{CertificateName, NodeAddress, Period, Subject, Trust, checkpoint_note};
 use parkwatt_engine::Slot;
 use parkwatt_ledger::{CheckpointVerifier, Quorum, Witness};
 
@@ -114,6 +114,15 @@ pub struct Reading {
     /// The market's name, where the node has several.
     #[arg(long, value_name = "NAME", default_value = "")]
     pub market: String,
+    /// The roots of a certificate of a node over TLS, as PEM; those of the system where none are given.
+    #[arg(long, value_name = "FILE", env = "PARKWATT_TLS_ROOTS")]
+    pub tls_roots: Option<PathBuf>,
+    /// A certificate to show to a node that asks for one, as PEM; with --tls-key.
+    #[arg(long, value_name = "FILE", env = "PARKWATT_TLS_CERTIFICATE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of --tls-certificate, as PEM.
+    #[arg(long, value_name = "FILE", env = "PARKWATT_TLS_KEY", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// Who must have seen a checkpoint.
@@ -303,7 +312,10 @@ impl SubjectOptions {
 impl Reading {
     /// Returns the address of the node at `url`.
     pub fn of<'a>(&'a self, url: &'a str) -> NodeAddress<'a> {
-        NodeAddress { url, key: self.key.as_deref(), market: &self.market }
+        let identity = self.tls_certificate.as_deref().zip(self.tls_key.as_deref());
+        let identity = identity.map(|(certificate, key)| [certificate, key]);
+        let trust = Trust { roots: self.tls_roots.as_deref(), identity };
+        NodeAddress { url, trust, key: self.key.as_deref(), market: &self.market }
     }
 }
 

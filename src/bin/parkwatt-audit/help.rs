@@ -9,7 +9,7 @@ Examples:
   parkwatt-audit verify park --keep park.checkpoint       keep today's checkpoint ...
   parkwatt-audit verify park --checkpoint park.checkpoint ... and see another day that it was not rewritten
   parkwatt-audit replay http://10.0.0.5:7400 --key regulator.pem --vkey park.vkey
-  parkwatt-audit follow http://10.0.0.5:7400 --key regulator.pem --vkey park.vkey --dir mirror
+  parkwatt-audit follow https://park.example:7400 --key regulator.pem --vkey park.vkey --dir mirror
   parkwatt-audit replay park --output json | jq .verdict
   parkwatt-audit report park --out report-2026-05 --from 2026-05-01 --until 2026-05-31
 
@@ -28,7 +28,7 @@ docs/audit.md says what to do at each.";
 /// What `follow` says.
 pub const FOLLOW_HELP: &str = "\
 Examples:
-  parkwatt-audit follow http://10.0.0.5:7400 --key regulator.pem --vkey park.vkey --dir mirror
+  parkwatt-audit follow https://park.example:7400 --key regulator.pem --vkey park.vkey --dir mirror
   parkwatt-audit follow http://10.0.0.5:7400 --key regulator.pem --dir mirror --once    from cron
   parkwatt-audit replay mirror                                                          at any time it is not running
 

@@ -131,6 +131,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "请检查编号、--key 是否是当事人的密钥, 以及 --market 的名称。",
     ),
     (
+        "Name one with --market, or keep it in a profile; parkwatt markets lists them.",
+        "请用 --market 指定一个市场, 或写入配置档; 用 parkwatt markets 查看全部。",
+    ),
+    (
         "Check the command line; if it is right, tell the node's operator this message.",
         "请检查命令行; 若无误, 请把此消息告诉节点的运营方。",
     ),

@@ -75,6 +75,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Trade the electricity of your roof, or your factory's demand, in a Parkwatt market",
         "在 Parkwatt 市场买卖屋顶光伏电力或工厂用电",
     ),
+    ("Show which markets the node has", "显示节点上的各个市场"),
     ("Make, show, protect or rotate the key that signs for you", "生成、查看、保护或更换代您签名的密钥"),
     ("Make a key in a new file, readable by you alone", "在新文件中生成密钥, 只有您能读取"),
     ("Show a key's public half, which others may know", "显示可以公开的公钥"),
