@@ -197,3 +197,46 @@ fn each_mistake_is_answered_with_what_is_wrong_and_what_to_do() {
     let document: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(document["error"]["kind"], "unreachable");
 }
+
+#[test]
+fn what_a_node_refuses_is_said_in_chinese_to_who_speaks_it() {
+    let place = Place::with_config("[[markets]]\nname = 'park'\n[[markets]]\nname = 'yard'", &[]);
+    let node = place.start();
+    let (roof, stranger) = (Machine::new(&node), Machine::new(&node));
+    let operator_key = place.operator_key().display().to_string();
+    roof.says(&["key", "new"]);
+    stranger.says(&["key", "new"]);
+    roof.says(&[
+        "enrol",
+        "--name",
+        "roof",
+        "--pv",
+        "8kW",
+        "--market",
+        "yard",
+        "--operator-key",
+        &operator_key,
+    ]);
+    let refused = |machine: &Machine, args: &[&str], words: [&str; 2]| {
+        let output = machine.run(&[args, &["--lang", "zh"]].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{args:?}: {said}");
+        for words in words {
+            assert!(said.contains(words), "{args:?}: {said}");
+        }
+    };
+    refused(&stranger, &["account", "--market", "yard"], ["尚未在市场 'yard' 登记", "请"]);
+    refused(&roof, &["account"], ["必须指定", "parkwatt markets"]);
+    refused(&roof, &["account", "--market", "plaza"], ["没有市场 'plaza'; 它有 'park', 'yard'", "--market"]);
+    refused(&roof, &["proof", "0", "--market", "yard"], ["监管方和运营方可以查看所有条目", "请"]);
+    refused(&roof, &["proof", "99", "--market", "yard"], ["99", "请"]);
+    refused(
+        &roof,
+        &["certificates", "statement", "1", "--market", "yard"],
+        ["没有您可以查看的绿证注销 1", "--market"],
+    );
+    let listed = roof.json(&["markets"]);
+    assert_eq!(listed["markets"][1]["market"], "yard");
+    assert_eq!(listed["markets"][1]["participants"], 1);
+    assert!(roof.says(&["markets", "--lang", "zh"]).contains("接受委托"));
+}

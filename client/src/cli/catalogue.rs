@@ -4,18 +4,21 @@
 
 mod advice;
 mod autopilot;
+mod examples;
 mod executions;
 mod failures;
 mod help;
 mod options;
+mod refusals;
 mod rejections;
 mod tables;
 mod watch;
 
 /// Returns every text in English and in Chinese.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let parts: [&[(&str, &str)]; 9] = [
+    let parts: [&[(&str, &str)]; 11] = [
         help::TEXTS,
+        examples::TEXTS,
         options::TEXTS,
         autopilot::TEXTS,
         watch::TEXTS,
@@ -23,6 +26,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
         failures::TEXTS,
         advice::TEXTS,
         rejections::TEXTS,
+        refusals::TEXTS,
         // Its templates are short, and would take those of the others for theirs.
         executions::TEXTS,
     ];

@@ -83,8 +83,7 @@ fn in_chinese(mut command: Command) -> Command {
     }
     if let Some(after) = command.get_after_help().map(ToString::to_string) {
         let whole = Some(zh(&after)).filter(|said| *said != after);
-        let after = whole.unwrap_or_else(|| after.replace("EXAMPLES:", "示例:"));
-        command = command.after_help(after);
+        command = command.after_help(whole.unwrap_or_else(|| examples_in_chinese(&after)));
     }
     if command.get_version().is_some() {
         let version =
@@ -97,6 +96,39 @@ fn in_chinese(mut command: Command) -> Command {
         .arg(help.help_heading("选项"))
         .subcommand_help_heading("命令")
         .help_template(LAYOUT)
+}
+
+/// Returns examples with what is said under each in Chinese.
+fn examples_in_chinese(examples: &str) -> String {
+    let mut said = vec!["示例:".to_owned()];
+    for part in parts(examples) {
+        said.push(match part {
+            Part::Example(line) => line.to_owned(),
+            Part::Note(note) => format!("      {}", Language::Zh.say(&note)),
+        });
+    }
+    said.join("\n")
+}
+
+/// A part of the examples of help.
+enum Part<'a> {
+    /// A command line.
+    Example(&'a str),
+    /// What it does: one sentence, whose lines are indented further.
+    Note(String),
+}
+
+/// Returns the parts of the examples of help, behind their heading.
+fn parts(examples: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    for line in examples.lines().skip(1) {
+        match (line.strip_prefix("      "), parts.last_mut()) {
+            (None, _) => parts.push(Part::Example(line)),
+            (Some(more), Some(Part::Note(note))) => *note = format!("{note} {}", more.trim()),
+            (Some(note), _) => parts.push(Part::Note(note.trim().to_owned())),
+        }
+    }
+    parts
 }
 
 /// Returns what may be written for an argument, and what holds without it, as the English help says it behind
@@ -152,6 +184,13 @@ mod tests {
         for arg in command.get_arguments() {
             found.extend(arg.get_help().map(ToString::to_string));
             found.extend(arg.get_help_heading().map(str::to_owned));
+        }
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        if after.starts_with("EXAMPLES:") && translated(&after).is_none() {
+            found.extend(parts(&after).into_iter().filter_map(|part| match part {
+                Part::Example(_) => None,
+                Part::Note(note) => Some(note),
+            }));
         }
         command.get_subcommands().for_each(|inner| texts(inner, found));
     }

@@ -66,8 +66,11 @@ pub fn in_chinese(text: &str) -> Option<String> {
 
 /// Returns what stands for a value: the Chinese for what is a text of ours itself, and any other as it is.
 fn carried_over(name: &str, value: &str) -> String {
-    let said =
-        if ["problem", "cause"].contains(&name) { in_chinese(value) } else { word(value).map(str::to_owned) };
+    let said = if ["problem", "cause", "message"].contains(&name) {
+        in_chinese(value)
+    } else {
+        word(value).map(str::to_owned)
+    };
     said.unwrap_or_else(|| value.to_owned())
 }
 
