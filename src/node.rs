@@ -37,7 +37,7 @@ use crate::{
     allowance::Rate,
     clock::Clock,
     config::NodeConfig,
-    connections::{self, ConnectionLimits},
+    connections::{self, ConnectionLimits, Protocol},
     host::{self, Door, HostError, Hosted, Market},
     keys::NodeKeys,
     metrics::{CallsLayer, Metrics},
@@ -46,6 +46,7 @@ use crate::{
     refusal::Refused,
     sequence::Work,
     tls::{Tls, TlsError},
+    web,
     wire::Malformed,
 };
 
@@ -61,9 +62,12 @@ pub struct Node {
     pub market: Arc<Market>,
     /// Where its admin port is, if it has one.
     pub admin_address: Option<SocketAddr>,
+    /// Where its web page is, if it has one.
+    pub web_address: Option<SocketAddr>,
     hosted: Hosted,
     listener: TcpListener,
     admin: Option<TcpListener>,
+    web: Option<TcpListener>,
     tls: Option<Arc<Tls>>,
     config: NodeConfig,
 }
@@ -112,16 +116,28 @@ impl Node {
                 (Some(listener), Some(address))
             }
         };
+        let web = config.web_listen.bind().await;
+        let web =
+            web.map_err(|(address, source)| NodeError::Listen { field: "web_listen", address, source })?;
         Ok(Node {
             address,
             market: hosted.market.clone(),
             admin_address,
+            web_address: web.as_ref().and_then(|listener| listener.local_addr().ok()),
             hosted,
             listener,
             admin,
+            web,
             tls,
             config,
         })
+    }
+
+    /// Returns where a browser finds the market's page, if the node has one.
+    pub fn page_url(&self) -> Option<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let address = self.web_address?;
+        Some(format!("{scheme}://{address}/markets/{}/", self.market.config.name))
     }
 
     /// Answers until `stop` comes, then lets calls under way end until the drain's deadline, and then ends
@@ -152,9 +168,16 @@ impl Node {
             per_address_max: self.config.connections_per_address_max,
             handshake: Duration::from_millis(self.config.handshake_ms),
         };
-        let incoming = connections::accept(self.listener, limits, self.tls, metrics.connections.clone());
         let (end_streams, ending) = watch::channel(false);
         let streams = Arc::new(Streams::new(self.config.streams, ending));
+        if let Some(web) = self.web {
+            let page = web::router(&self.market, &streams, &self.config.zone());
+            let site = web::site([(self.market.config.name.clone(), page)]);
+            let (limits, metrics) = (self.config.web, metrics.connections.clone());
+            beside.spawn(web::serve(web, limits, self.tls.clone(), metrics, site));
+        }
+        let (protocol, metrics_of) = (Protocol::Http2, metrics.connections.clone());
+        let incoming = connections::accept(self.listener, protocol, limits, self.tls, metrics_of);
         let server = router(&self.config, &self.market, &metrics, streams).await;
         let server = server.serve_with_incoming_shutdown(incoming, async {
             let _ = stopped.await;
@@ -228,6 +251,7 @@ async fn router(
         .add_service(MarketDataServer::new(MarketDataReads {
             market: market.clone(),
             streams: streams.clone(),
+            zone: config.zone(),
         }))
         .add_service(AccountServer::new(AccountReads { market: market.clone(), streams }))
         .add_service(LedgerServer::new(LedgerReads(market.clone())))

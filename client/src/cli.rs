@@ -29,6 +29,7 @@ mod executions;
 mod help;
 mod keys;
 mod operator;
+mod page;
 mod proofs;
 mod standing;
 mod statement;
@@ -89,6 +90,7 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Orders { open, count } => standing::orders(*open, count.max, options).await,
         Command::Book { at } => standing::book(*at, options).await,
         Command::Watch(asked) => watch::watch(asked, options).await,
+        Command::Page(asked) => page::page(asked, options).await,
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
         Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,
         Command::Executions(asked) => executions::show(*asked, options).await,

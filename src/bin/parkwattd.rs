@@ -241,6 +241,9 @@ fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
     if let Some(address) = node.admin_address {
         println!("Operators find http://{address}/healthz, /readyz and /metrics.");
     }
+    if let Some(url) = node.page_url() {
+        println!("Its page, for a browser, is {url}");
+    }
     println!("Its ledger is in {}, with {} leaves.", config.data.display(), node.market.views().tree_size);
     if let Door::ReadOnly(why) = &node.market.door {
         println!("The market is READ-ONLY: {why}.");

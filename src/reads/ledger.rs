@@ -1,4 +1,4 @@
-//! Reads of the ledger: checkpoints and proofs for everybody, entries for who may see them all.
+//! Reads of the ledger: checkpoints for everybody, entries and their proofs for who may see them.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 use tonic::{Request, Response, Status};
 
 use super::{
-    check_market, rows,
-    session::{Reader, reader},
+    check_market, public, rows,
+    session::{NO_SESSION, Reader, reader, reader_if_any},
 };
 use crate::{host::Market, index, refusal::Refused, wire::Malformed, witnessed::Witnessed};
 
@@ -50,15 +50,24 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::ListEntriesRequest>,
     ) -> Result<Response<v1::ListEntriesResponse>, Status> {
-        let who = reader(&self.0, request.metadata())?;
+        let who = reader_if_any(&self.0, request.metadata())?;
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
-        self.check_may_see(who, request.about.as_ref())?;
+        match (who, &request.about) {
+            (Some(who), about) => self.check_may_see(who, about.as_ref())?,
+            (None, Some(About::Slot(_))) => {}
+            (None, _) => return Err(NO_SESSION.into()),
+        }
         let count = rows(request.count)?;
-        let store = self.0.store_with(self.0.checkpoint().size()).await?;
+        let size = self.0.checkpoint().size();
+        let store = self.0.store_with(size).await?;
         let found: Found<'_> = match &request.about {
             None => Box::new(store.leaves(request.from_index).map(|found| Ok(found?))),
             Some(about) => found_about(store, about, request.from_index),
+        };
+        let found: Found<'_> = match who {
+            Some(_) => found,
+            None => Box::new(public::shown_of(store, size, found)),
         };
         let mut response = v1::ListEntriesResponse::default();
         let mut bytes = 0;
@@ -90,12 +99,16 @@ impl Ledger for LedgerReads {
         &self,
         request: Request<v1::GetProofRequest>,
     ) -> Result<Response<v1::ProvedLeaf>, Status> {
-        let who = reader(&self.0, request.metadata())?;
+        let who = reader_if_any(&self.0, request.metadata())?;
         let request = request.into_inner();
         check_market(&self.0, &request.market)?;
         let checkpoint = self.0.checkpoint();
         let store = self.0.store_with(checkpoint.size()).await?;
-        self.check_may_see_leaf(who, store, request.leaf_index)?;
+        match who {
+            Some(who) => self.check_may_see_leaf(who, store, request.leaf_index)?,
+            None if public::may_be_shown(store, checkpoint.size(), request.leaf_index)? => {}
+            None => return Err(NO_SESSION.into()),
+        }
         let proved = proved_leaf(store, &checkpoint, request.leaf_index)?;
         Ok(Response::new(v1::ProvedLeaf { tlog_proof: proved.to_string() }))
     }
@@ -185,7 +198,7 @@ pub(super) fn proved_leaf(
     Ok(ProvedLeaf::new(leaf(store, index)?, index, hashes, checkpoint))
 }
 
-fn leaf(store: &Store, index: u64) -> Result<Vec<u8>, Refused> {
+pub(super) fn leaf(store: &Store, index: u64) -> Result<Vec<u8>, Refused> {
     store.leaf(index)?.ok_or_else(|| Refused::Unreadable(format!("leaf {index} is missing")))
 }
 

@@ -8,17 +8,19 @@ mod executions;
 mod failures;
 mod help;
 mod options;
+mod page;
 mod rejections;
 mod tables;
 mod watch;
 
 /// Returns every text in English and in Chinese.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let parts: [&[(&str, &str)]; 9] = [
+    let parts: [&[(&str, &str)]; 10] = [
         help::TEXTS,
         options::TEXTS,
         autopilot::TEXTS,
         watch::TEXTS,
+        page::TEXTS,
         tables::TEXTS,
         failures::TEXTS,
         advice::TEXTS,
