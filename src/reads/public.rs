@@ -3,7 +3,8 @@
 //! A proof shows its leaf, and a hash of each neighbouring part of the tree. A hash hides nothing that can be guessed:
 //! who trades with whom is one of a few thousand guesses. So a leaf is shown only where it says nothing about anybody,
 //! and where each of the hashes is over public leaves alone, or over at least one signed command, whose signature
-//! nobody guesses. Knows leaves; does not know who asks.
+//! nobody guesses, or over so many private leaves that nobody guesses all of them at once, as that of a checkpoint is.
+//! Knows leaves; does not know who asks.
 
 use std::ops::Range;
 
@@ -18,6 +19,8 @@ use crate::refusal::Refused;
 /// enough.
 const LOOK_LEAVES_MAX: u64 = 512;
 
+/// How many private leaves nobody guesses at once: two possibilities of each make 2^64 of all.
+const UNGUESSABLE_LEAVES: u64 = 64;
 /// How many leaves about a slot are looked through for public ones.
 const PASS_OVER_LEAVES_MAX: usize = 10_000;
 
@@ -88,12 +91,15 @@ fn publishes_tariffs(it: &v1::CommandLeaf) -> bool {
 fn is_hidden(store: &Store, leaves: Range<u64>) -> Result<bool, Refused> {
     // Spread over all of them: behind a settlement there can be thousands of postings in a row.
     let step = (leaves.end - leaves.start).div_ceil(LOOK_LEAVES_MAX);
-    let mut are_all_public = step == 1;
+    let (mut are_all_public, mut private) = (step == 1, 0);
     for index in leaves.step_by(usize::try_from(step).expect("a part of a tree is smaller than memory")) {
         match shown(&leaf(store, index)?) {
             Shown::Sealed => return Ok(true),
-            Shown::Guessable => are_all_public = false,
+            Shown::Guessable => (are_all_public, private) = (false, private + 1),
             Shown::Public => {}
+        }
+        if private == UNGUESSABLE_LEAVES {
+            return Ok(true);
         }
     }
     Ok(are_all_public)

@@ -135,7 +135,7 @@ async fn check_figures(browser: &mut Browser, api: &mut MarketDataClient<Channel
     let request =
         ListSlotsRequest { from_slot: day.first_slot, count: day.slots, ..ListSlotsRequest::default() };
     let slots = api.list_slots(request).await.unwrap().into_inner().slots;
-    let of_table = "[...document.querySelectorAll('#day tbody tr')].map((row) => row.cells[2].innerText)";
+    let of_table = "[...document.querySelectorAll('#day .scroll tbody tr')].map((row) => row.cells[2].innerText)";
     browser.value("document.querySelectorAll('details').forEach((it) => it.open = true)");
     let rows = browser.value(of_table);
     assert_eq!(rows.as_array().unwrap().len(), slots.len());
@@ -174,7 +174,7 @@ async fn check_a_slot(browser: &mut Browser, api: &mut MarketDataClient<Channel>
     let tape = ListTapeRequest { slot: Some(slot), count: 200, ..ListTapeRequest::default() };
     let trades = api.list_tape(tape).await.unwrap().into_inner().trades;
     let shown =
-        browser.value("[...document.querySelectorAll('#tape tbody th')].map((cell) => cell.innerText)");
+        browser.value("[...document.querySelectorAll('#tape .scroll tbody th')].map((cell) => cell.innerText)");
     let expected: Vec<String> = trades.iter().map(|trade| format!("#{}", trade.id)).collect();
     assert_eq!(shown, Value::from(expected));
     assert_eq!(browser.text("document.getElementById('auction-verdict').dataset.holds"), "true");
@@ -197,14 +197,14 @@ fn check_proofs(browser: &mut Browser) {
     browser.value("document.getElementById('change-byte').click()");
     browser.until(&format!("{verdict} === 'true'"));
 
-    // Another ledger's key has not signed this root.
+    // Another key, RFC 8032's first example, has not signed this root.
     let vkey = browser.text("document.getElementById('vkey').value");
-    let other = "parkwatt/park+67fbd6db+AdfIXbAfPxMBm8D6KIbMtGAzSUobtqE2ixDzHpf5jmEf";
-    for (key, said) in [(other, "key"), ("nonsense", "this is not a verifier key")] {
+    let other = "parkwatt/park+8f681fcf+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+    for (key, said) in [(other, "The root is not signed by this key"), ("nonsense", "this is not a verifier key")] {
         browser.value(&format!("document.getElementById('vkey').value = '{key}'"));
         browser.value("document.getElementById('prove').click()");
-        browser.until(&format!("{verdict} === 'false'"));
-        assert!(browser.text("document.getElementById('proof').innerText").contains(said));
+        browser.until(&format!("document.getElementById('proof').innerText.includes('{said}')"));
+        assert_eq!(browser.value(verdict), Value::from("false"));
     }
     browser.value(&format!("document.getElementById('vkey').value = '{vkey}'"));
 
@@ -232,7 +232,7 @@ fn check_owner(browser: &mut Browser, demo: &Demo) {
     let shown = |browser: &mut Browser, id: &str| {
         browser.text(&format!("document.getElementById('{id}').dataset.value"))
     };
-    assert_eq!(shown(browser, "mine-delivered"), account["sold_wh"].to_string(), "{account}");
+    assert_eq!(shown(browser, "mine-delivered"), account["account"]["sold_wh"].to_string(), "{account}");
     let [offered, sold] = ["mine-offered", "mine-sold"].map(|id| shown(browser, id).parse::<u64>().unwrap());
     assert!(offered >= sold && sold > 0, "{offered} {sold}");
     assert!(browser.text("document.getElementById('mine-title').innerText").contains("farm-001"));

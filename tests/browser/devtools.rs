@@ -146,7 +146,7 @@ impl Browser {
         let waiting = format!(
             "new Promise((done) => {{ const end = Date.now() + {PATIENCE_MS}; const look = () => {{
                let holds = false; try {{ holds = {expression}; }} catch {{ }}
-               if (holds) done(true); else if (Date.now() > end) done(document.body.innerText);
+               if (holds) done(true); else if (Date.now() > end) done(document.body.innerText.slice(-1500));
                else setTimeout(look, 10); }}; look(); }})"
         );
         // A page that is just being left answers nothing.

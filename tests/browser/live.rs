@@ -31,16 +31,16 @@ async fn the_book_moves_as_orders_come_and_a_trade_is_told() {
     );
 
     market.connection.submit(ann.sign(place(&[order(Side::Offer)]))).await.unwrap();
-    browser.until("document.querySelectorAll('#book tbody tr').length === 1");
+    browser.until("document.querySelectorAll('#book .scroll tbody tr').length === 1");
     browser.value("document.querySelector('#book details').open = true");
-    let row = browser.text("document.querySelector('#book tbody tr').innerText");
+    let row = browser.text("document.querySelector('#book .scroll tbody tr').innerText");
     let limit = format!("{}.{:04}", LIMIT / 1_000_000, LIMIT % 1_000_000 / 100);
     assert!(row.contains("Offer") && row.contains(&limit), "{row}");
 
     let bid = NewOrder { limit_price_micros_per_kwh: 2 * LIMIT, ..order(Side::Bid) };
     market.connection.submit(bob.sign(place(&[bid]))).await.unwrap();
-    browser.until("document.querySelectorAll('#tape tbody tr').length === 1");
-    browser.until("document.querySelectorAll('#book tbody tr').length === 0");
+    browser.until("document.querySelectorAll('#tape .scroll tbody tr').length === 1");
+    browser.until("document.querySelectorAll('#book .scroll tbody tr').length === 0");
     browser.until("document.getElementById('price').innerText.startsWith('0.500')");
     assert!(browser.text("document.getElementById('said').innerText").contains(&limit));
     assert_eq!(browser.troubles(), [""; 0]);

@@ -67,7 +67,7 @@ pub fn check_every_auction(browser: &mut Browser) {
                const orders = [...auction.bids.map(level('bid')), ...auction.offers.map(level('offer'))];
                const { zones, fee } = tariffIn(market, slot);
                const holds = (result, all = orders) => {
-                 try { checkAuction(all, zones, fee, result); return true; }
+                 try { return checkAuction(all, zones, fee, result).passedOver === 0n; }
                  catch (it) { if (it instanceof Flaw) return false; throw it; } };
                said.held += 1;
                said.traded += auction.result.energy_wh === '0' ? 0 : 1;

@@ -15,7 +15,9 @@ function must(holds, sentence) {
 /**
  * Checks a result against the orders that it met. `orders` are levels { side, zone, limit, energy }, `zones` the grid as
  * tariffIn() gives it, `result` the contract's AuctionCleared. Returns the welfare it reaches and the bound, which are
- * equal, in 1e-9 yuan; throws a Flaw with the first thing that does not hold.
+ * equal, in 1e-9 yuan, and how many Wh of the best volume are not traded: so much must have been passed over, since it
+ * would have met orders of the same owner (rule R7), whom only the ledger names. Throws a Flaw with the first thing that
+ * does not hold.
  */
 export function checkAuction(orders, zones, fee, result) {
   const number = new Map(zones.map((zone, index) => [zone.name, index]));
@@ -31,15 +33,20 @@ export function checkAuction(orders, zones, fee, result) {
   const injected = zones.map((_, index) => flows[index] - sumOf(zones, (zone, child) => (zone.parent === index ? flows[child] : 0n)));
   must(flows[0] === 0n, 'the root sends something nowhere');
 
+  const energy = BigInt(result.energy_wh);
+  must(energy === 0n || prices.length > 0, 'something is traded, and has no price');
   const problems = [{ scale: 2n, bonus: 1n, prices: halves }];
   if (prices.length) problems.unshift({ scale: 1n, bonus: 0n, prices });
   const gained = problems.map((problem) => bound(problem, levels, zones, fee));
   const reached = problems.map((problem) => value(problem, levels, zones, fee, flows, injected));
-  executable(problems, levels, zones, fee, injected, BigInt(result.energy_wh));
+  executable(problems, levels, zones, fee, injected);
   problems.forEach((problem, index) => must(reached[index] === gained[index],
     `it is worth ${reached[index]}, and prices allow for ${gained[index]}`));
-  if (prices.length) rents(prices, zones, flows, big(result.rents_micros_per_kwh));
-  return { welfare: prices.length ? reached[0] : 0n, bound: prices.length ? gained[0] : 0n };
+  if (prices.length) rents(prices, zones, big(result.rents_micros_per_kwh));
+  // The second problem is worth twice the welfare, and the volume.
+  const volume = prices.length ? reached[1] - 2n * reached[0] : 0n;
+  must(energy <= volume, `${energy} Wh are traded, and the best volume is ${volume} Wh`);
+  return { welfare: prices.length ? reached[0] : 0n, bound: prices.length ? gained[0] : 0n, passedOver: volume - energy };
 }
 
 const big = (list) => (list ?? []).map(BigInt);
@@ -97,7 +104,7 @@ function value(problem, levels, zones, fee, flows, injected) {
 }
 
 /** Checks that orders can be executed as far as each must, may, and no further, so that each zone sends what it does. */
-function executable(problems, levels, zones, fee, injected, energy) {
+function executable(problems, levels, zones, fee, injected) {
   const least = zones.map(() => ({ bid: 0n, offer: 0n }));
   const greatest = zones.map(() => ({ bid: 0n, offer: 0n }));
   for (const order of levels) {
@@ -112,14 +119,13 @@ function executable(problems, levels, zones, fee, injected, energy) {
       && injected[index] <= greatest[index].offer - least[index].bid;
     must(fits, `at its price ${zone.name} would not send what it sends`);
   });
-  must(energy <= sumOf(greatest, (it) => it.bid), 'more is traded than buyers would take at these prices');
 }
 
 /** Checks that a full edge earns what prices differ by beyond its charge, and any other nothing. */
-function rents(prices, zones, flows, paid) {
+function rents(prices, zones, paid) {
   must(paid.length === zones.length, 'there is not one rent for each zone');
   zones.forEach((zone, index) => {
     const [up, down] = excess({ scale: 1n, prices }, zones, index);
-    must(paid[index] === (flows[index] < 0n ? down : up), `the rent of ${zone.name} is not what prices differ by`);
+    must(paid[index] === most(up, down), `the rent of ${zone.name} is not what prices differ by`);
   });
 }

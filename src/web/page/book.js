@@ -74,7 +74,7 @@ export function drawBook({ book, auction, phase, live }) {
 function levelTable(bids, offers) {
   const row = (name) => (it) => [name, it.zone, price(it.limit, 4), kwh(it.energy), String(it.orders)];
   return table(t('Bids and offers, best first'), [t('Side'), t('Zone'), t('Limit (yuan/kWh)'), t('Energy (kWh)'), t('Orders')],
-    [...bids.map(row(t('Bid'))), ...offers.map(row(t('Offer')))], { hideCaption: true });
+    [...bids.map(row(t('Bid'))), ...offers.map(row(t('Offer')))], { words: [1], hideCaption: true });
 }
 
 function inWords(bids, offers) {

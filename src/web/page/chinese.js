@@ -17,6 +17,7 @@ export const CHINESE = {
 
   // The day.
   Day: '日期',
+  'What the roofs sold to their neighbours, and for how much.': '屋顶向邻居卖出了多少电，价格如何。',
   'The day before': '前一天',
   'The day after': '后一天',
   'Sellers were paid': '卖方所得电价',
@@ -111,6 +112,8 @@ export const CHINESE = {
   'Checked by this browser: no better result exists.': '本浏览器已核验：不存在更好的结果。',
   'At these prices all {orders} orders and the grid together could gain {bound} yuan at most; the result reaches {welfare} yuan.':
     '在这些价格下，全部 {orders} 个订单和电网合计最多可得 {bound} 元；此结果达到 {welfare} 元。',
+  '{energy} kWh of it were passed over, since buyer and seller would have been the same.':
+    '其中 {energy} 千瓦时因买卖双方为同一方而略过。',
   'This result does not prove itself.': '此结果无法自证。',
 
   // Certificates.

@@ -12,6 +12,7 @@ const number = (micros) => (micros === undefined ? null : Number(micros) / 1e6);
 /** Draws the day's name, and the way to others. */
 export function drawHead(day, goTo) {
   show(byId('day-title'), dateInWords(day.date));
+  byId('day-words').textContent = t('What the roofs sold to their neighbours, and for how much.');
   const step = (days, sign, words) => h('button', {
     type: 'button', class: 'round', 'aria-label': t(words), id: days < 0 ? 'day-before' : 'day-after',
     onclick: () => goTo(dateAfter(day.date, days)),

@@ -24,9 +24,10 @@ export function say(text) {
   byId('said').textContent = text;
 }
 
-/** Returns a table with a caption, a head and rows; a cell may be text or an element. Columns after the first are numbers. */
-export function table(caption, heads, rows, { numbers = true, hideCaption = false } = {}) {
-  const place = (index) => (numbers && index > 0 ? 'number' : null);
+/** Returns a table with a caption, a head and rows; a cell may be text or an element. Columns after the first are numbers,
+ * but those in `words`. */
+export function table(caption, heads, rows, { words = [], hideCaption = false } = {}) {
+  const place = (index) => (index > 0 && !words.includes(index) ? 'number' : null);
   const head = heads.map((text, index) => h('th', { scope: 'col', class: place(index) }, text));
   const body = rows.map((cells) => h('tr', {}, ...cells.map((cell, index) =>
     (index === 0 ? h('th', { scope: 'row' }, cell) : h('td', { class: place(index) }, cell)))));

@@ -77,10 +77,13 @@ function draw(host, zones, edges) {
   const step = (width - 110) / Math.max(depth, 1);
   const x = (zone) => 16 + at[zone].depth * step;
   const y = (zone) => at[zone].row * ROW + ROW / 2 + 8;
+  const hasChildren = (index) => zones.some((zone) => zone.parent === index);
   const lines = zones.flatMap((zone, index) => (zone.parent === undefined ? [] : [line(index, zone)]));
   const nodes = zones.map((zone, index) => svg('g', { class: 'zone' },
     svg('circle', { cx: x(index), cy: y(index), r: 8 }),
-    svg('text', { x: x(index) + 14, y: y(index) + 5, class: 'zone-name' }, zone.name)));
+    hasChildren(index)
+      ? svg('text', { x: x(index) - 8, y: y(index) - 16, class: 'zone-name' }, zone.name)
+      : svg('text', { x: x(index) + 14, y: y(index) + 5, class: 'zone-name' }, zone.name)));
   const words = [...edges.values()].map((edge) => `${edge.way}: ${kwh(edge.energy)} kWh, ${edge.isFull ? t('full') : edge.share}`);
   show(host, svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': words.join('; ') }, ...lines, ...nodes));
 

@@ -16,7 +16,7 @@ export function drawTape(trades, limit) {
       ? t('The newest {count}. Who trades with whom is nobody else’s to know.', { count: count(limit) })
       : t('{count} trades. Who trades with whom is nobody else’s to know.', { count: count(trades.length) })),
     trades.length === 0 ? h('p', { class: 'empty' }, t('Nothing has been traded in this quarter hour.'))
-      : table(t('Trades, newest first'), [t('Trade'), t('Price (yuan/kWh)'), t('Energy (kWh)'), t('All-in (yuan/kWh)'), t('How')], rows, { hideCaption: true }));
+      : table(t('Trades, newest first'), [t('Trade'), t('Price (yuan/kWh)'), t('Energy (kWh)'), t('All-in (yuan/kWh)'), t('How')], rows, { words: [4], hideCaption: true }));
 }
 
 function allIn(trade) {
@@ -50,13 +50,14 @@ function verdict(market, { slot, bids, offers }, result) {
   const orders = [...bids.map(level('bid')), ...offers.map(level('offer'))];
   const { zones, fee } = tariffIn(market, slot);
   try {
-    const { welfare, bound } = checkAuction(orders, zones, fee, result);
+    const { welfare, bound, passedOver } = checkAuction(orders, zones, fee, result);
     const worth = (nanos) => decimal(scaled(nanos, 9), 2);
     const howMany = [...bids, ...offers].reduce((all, it) => all + it.orders, 0);
     return h('div', { class: 'verdict holds', id: 'auction-verdict', 'data-holds': 'true', 'data-welfare': welfare },
       h('strong', {}, t('Checked by this browser: no better result exists.')), ' ',
       t('At these prices all {orders} orders and the grid together could gain {bound} yuan at most; the result reaches {welfare} yuan.',
-        { orders: count(howMany), bound: worth(bound), welfare: worth(welfare) }));
+        { orders: count(howMany), bound: worth(bound), welfare: worth(welfare) }),
+      passedOver > 0n && ` ${t('{energy} kWh of it were passed over, since buyer and seller would have been the same.', { energy: kwh(passedOver, 3) })}`);
   } catch (problem) {
     if (!(problem instanceof Flaw)) throw problem;
     return h('div', { class: 'verdict broken', id: 'auction-verdict', 'data-holds': 'false' },
