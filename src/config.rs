@@ -2,11 +2,16 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
+use jiff::tz::TimeZone;
 use parkwatt_engine as engine;
 use parkwatt_ledger::{Quorum, Witness};
 use serde::{Deserialize, Serialize};
 
-use crate::{reads::StreamLimits, tls::TlsFiles};
+use crate::{
+    reads::StreamLimits,
+    tls::TlsFiles,
+    web::{WebLimits, WebListen},
+};
 
 /// How a node runs. Every field may be left out of the file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -61,6 +66,14 @@ pub struct NodeConfig {
     pub drain_ms: u64,
     /// What those who follow the market may take.
     pub streams: StreamLimits,
+    /// The zone of the market's days, by its name in the IANA database: days are counted, and shown, in it. Default
+    /// `UTC`, as the tariffs' quarters are.
+    pub time_zone: String,
+    /// Where the web page of the market is, over HTTP, or over TLS where the node has it; `web_listen = "none"` for
+    /// nowhere. Default 127.0.0.1:7480.
+    pub web_listen: WebListen,
+    /// What the page's readers may take.
+    pub web: WebLimits,
     /// Where operators' tools find `/healthz`, `/readyz` and `/metrics`, over plain HTTP. Default: nowhere.
     pub admin_listen: Option<SocketAddr>,
     /// TLS; without it the node speaks plain HTTP/2. Default: none.
@@ -98,6 +111,9 @@ impl Default for NodeConfig {
             keep_alive_s: 30,
             drain_ms: 5_000,
             streams: StreamLimits::default(),
+            time_zone: "UTC".into(),
+            web_listen: WebListen::default(),
+            web: WebLimits::default(),
             admin_listen: None,
             tls: None,
             witnesses: Vec::new(),
@@ -139,6 +155,13 @@ impl NodeConfig {
             within(field, value, 1, most)?;
         }
         self.streams.check()?;
+        self.web.check()?;
+        TimeZone::get(&self.time_zone).map_err(|_| {
+            format!(
+                "time_zone: '{}' is not a zone of the IANA database, such as Asia/Shanghai",
+                self.time_zone
+            )
+        })?;
         within("snapshot_leaves", self.snapshot_leaves, 1, 1 << 40)?;
         within("segment_bytes", self.segment_bytes, 64 << 10, 1 << 40)?;
         self.check_markets()?;
@@ -160,6 +183,11 @@ impl NodeConfig {
             Some(twice) => Err(format!("markets.name: '{}' is there twice", twice.name)),
             None => Ok(()),
         }
+    }
+
+    /// Returns the zone of the market's days, which [`NodeConfig::check`] has found; UTC for a name that is none.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
     }
 
     /// Returns the witnesses.

@@ -1,7 +1,7 @@
-//! Connections: who may come in, and how long he may take to say that he speaks HTTP/2.
+//! Connections: who may come in, and how long he may take to shake hands, and to say that he speaks HTTP/2.
 //!
 //! Knows sockets, TLS and limits; does not know calls or markets. Keeps: a connection reaches the server only
-//! when its handshake is over and its preface has come, so that nobody holds anything by silence; there are
+//! when its handshake is over, and of HTTP/2 its preface has come, so that nobody holds anything by silence; there are
 //! never more of them than the limits say; running out of descriptors slows accepting down, and does not spin.
 
 use std::{
@@ -47,9 +47,19 @@ pub struct ConnectionLimits {
     pub handshake: Duration,
 }
 
+/// What a connection must speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, as browsers do to the web page.
+    Http1,
+    /// HTTP/2 from its first byte on, as gRPC does.
+    Http2,
+}
+
 /// Accepts connections until the receiving end is dropped, and hands those on that are ready.
 pub fn accept(
     listener: TcpListener,
+    protocol: Protocol,
     limits: ConnectionLimits,
     tls: Option<Arc<Tls>>,
     metrics: ConnectionMetrics,
@@ -66,7 +76,7 @@ pub fn accept(
                 Ok((stream, peer)) => match places.take(peer.ip()) {
                     Ok(place) => {
                         let (ready, tls) = (ready.clone(), tls.clone());
-                        tokio::spawn(make_ready(stream, place, limits.handshake, tls, ready));
+                        tokio::spawn(make_ready(stream, protocol, place, limits.handshake, tls, ready));
                     }
                     // OK because closing at once tells a caller more than a connection that nobody answers.
                     Err(reason) => {
@@ -84,9 +94,10 @@ pub fn accept(
     ReceiverStream::new(connections)
 }
 
-/// Lets a connection shake hands and say its preface, and hands it on if it does so in time.
+/// Lets a connection shake hands, and say its preface if it has one, and hands it on if it does so in time.
 async fn make_ready(
     stream: TcpStream,
+    protocol: Protocol,
     place: Place,
     within: Duration,
     tls: Option<Arc<Tls>>,
@@ -97,18 +108,21 @@ async fn make_ready(
         stream.set_nodelay(true)?;
         let mut stream = match tls {
             None => Stream::Plain(stream),
-            Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await?)),
+            Some(tls) => Stream::Tls(Box::new(tls.accept(stream, protocol).await?)),
         };
+        if protocol == Protocol::Http1 {
+            return Ok((stream, &[][..]));
+        }
         let mut preface = [0; PREFACE.len()];
         stream.read_exact(&mut preface).await?;
         if preface != *PREFACE {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not begin as HTTP/2 does"));
         }
-        Ok(stream)
+        Ok((stream, &PREFACE[..]))
     };
     match tokio::time::timeout(within, shaken).await {
-        Ok(Ok(stream)) => {
-            let _ = ready.send(Ok(Connection { stream, unread: PREFACE, _place: place })).await;
+        Ok(Ok((stream, unread))) => {
+            let _ = ready.send(Ok(Connection { stream, unread, _place: place })).await;
         }
         Ok(Err(problem)) => {
             debug!(?peer, %problem, "a connection was closed");

@@ -35,6 +35,7 @@ pub mod recovery;
 pub mod replay;
 pub mod settings;
 pub mod tls;
+pub mod web;
 pub mod witnessed;
 
 // Who trusts nobody, and who shows it all.

@@ -41,7 +41,7 @@ use crate::{
     allowance::Rate,
     clock::Clock,
     config::NodeConfig,
-    connections::{self, ConnectionLimits},
+    connections::{self, ConnectionLimits, Protocol},
     host::{self, Door, HostError, Hosted, Market},
     keys::NodeKeys,
     markets::Markets,
@@ -51,6 +51,7 @@ use crate::{
     refusal::Refused,
     sequence::Work,
     tls::{Tls, TlsError},
+    web,
     wire::Malformed,
 };
 
@@ -66,9 +67,12 @@ pub struct Node {
     pub markets: Arc<Markets>,
     /// Where its admin port is, if it has one.
     pub admin_address: Option<SocketAddr>,
+    /// Where its web pages are, if it has any.
+    pub web_address: Option<SocketAddr>,
     hosted: Vec<Hosted>,
     listener: TcpListener,
     admin: Option<TcpListener>,
+    web: Option<TcpListener>,
     tls: Option<Arc<Tls>>,
     config: NodeConfig,
 }
@@ -127,7 +131,29 @@ impl Node {
                 (Some(listener), Some(address))
             }
         };
-        Ok(Node { address, markets: Arc::new(markets), admin_address, hosted, listener, admin, tls, config })
+        let web = config.web_listen.bind().await;
+        let web =
+            web.map_err(|(address, source)| NodeError::Listen { field: "web_listen", address, source })?;
+        Ok(Node {
+            address,
+            markets: Arc::new(markets),
+            admin_address,
+            web_address: web.as_ref().and_then(|listener| listener.local_addr().ok()),
+            hosted,
+            listener,
+            admin,
+            web,
+            tls,
+            config,
+        })
+    }
+
+    /// Returns where a browser finds each market's page; nothing if the node has none.
+    pub fn page_urls(&self) -> impl Iterator<Item = String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.web_address.into_iter().flat_map(move |address| {
+            self.markets.iter().map(move |it| format!("{scheme}://{address}/markets/{}/", it.config.name))
+        })
     }
 
     /// Answers until `stop` comes, then lets calls under way end until the drain's deadline, and then ends
@@ -159,9 +185,18 @@ impl Node {
             per_address_max: self.config.connections_per_address_max,
             handshake: Duration::from_millis(self.config.handshake_ms),
         };
-        let incoming = connections::accept(self.listener, limits, self.tls, metrics.connections.clone());
         let (end_streams, ending) = watch::channel(false);
         let streams = Arc::new(Streams::new(self.config.streams, ending));
+        if let Some(web) = self.web {
+            let zone = self.config.zone();
+            let page =
+                |market: &Arc<Market>| (market.config.name.clone(), web::router(market, &streams, &zone));
+            let site = web::site(self.markets.iter().map(page));
+            let (limits, metrics) = (self.config.web, metrics.connections.clone());
+            beside.spawn(web::serve(web, limits, self.tls.clone(), metrics, site));
+        }
+        let (protocol, metrics_of) = (Protocol::Http2, metrics.connections.clone());
+        let incoming = connections::accept(self.listener, protocol, limits, self.tls, metrics_of);
         let server = router(&self.config, &self.markets, &metrics, streams).await;
         let server = server.serve_with_incoming_shutdown(incoming, async {
             let _ = stopped.await;
@@ -267,6 +302,7 @@ async fn router(
         .add_service(MarketDataServer::new(MarketDataReads {
             markets: markets.clone(),
             streams: streams.clone(),
+            zone: config.zone(),
         }))
         .add_service(AccountServer::new(AccountReads { markets: markets.clone(), streams }))
         .add_service(LedgerServer::new(LedgerReads(markets.clone())))

@@ -204,7 +204,11 @@ mod tests {
         let of_streams = of_streams.filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "));
         let of_streams =
             of_streams.map(|(name, _)| name).filter(is_plain).map(|name| format!("streams.{name}"));
-        for name in names.filter(is_plain).map(ToString::to_string).chain(of_streams) {
+        let of_page = include_str!("web/limits.rs").lines();
+        let of_page = of_page.filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "));
+        let of_page = of_page.map(|(name, _)| name).filter(is_plain).map(|name| format!("web.{name}"));
+        let names = names.filter(is_plain).map(ToString::to_string);
+        for name in names.chain(of_streams).chain(of_page) {
             let stands = |line: &&str| {
                 line.starts_with(&format!("{name} = ")) || line.starts_with(&format!("{name}."))
             };

@@ -24,8 +24,12 @@ use tokio_rustls::{
 };
 use tracing::{info, warn};
 
+use crate::connections::Protocol;
+
 /// What HTTP/2 is called in a handshake.
 const H2: &[u8] = b"h2";
+/// What HTTP/1.1 is called in a handshake.
+const HTTP_1_1: &[u8] = b"http/1.1";
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -79,8 +83,11 @@ impl Tls {
     ///
     /// # Errors
     /// What the handshake failed with.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let config = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+    pub async fn accept(&self, stream: TcpStream, protocol: Protocol) -> io::Result<TlsStream<TcpStream>> {
+        let mut config = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if protocol == Protocol::Http1 {
+            Arc::make_mut(&mut config).alpn_protocols = vec![HTTP_1_1.to_vec()];
+        }
         TlsAcceptor::from(config).accept(stream).await
     }
 

@@ -30,6 +30,7 @@ mod help;
 mod keys;
 mod markets;
 mod operator;
+mod page;
 mod proofs;
 mod standing;
 mod statement;
@@ -91,6 +92,7 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Book { at } => standing::book(*at, options).await,
         Command::Markets => markets::list(options).await,
         Command::Watch(asked) => watch::watch(asked, options).await,
+        Command::Page(asked) => page::page(asked, options).await,
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
         Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,
         Command::Executions(asked) => executions::show(*asked, options).await,

@@ -248,6 +248,9 @@ fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
     if let Some(address) = node.admin_address {
         println!("Operators find http://{address}/healthz, /readyz and /metrics.");
     }
+    for url in node.page_urls() {
+        println!("A page for a browser is {url}");
+    }
     for market in node.markets.iter() {
         let ledger = config.data.join(&market.config.name);
         let (name, leaves) = (&market.config.name, market.views().tree_size);

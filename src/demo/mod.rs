@@ -36,6 +36,7 @@ use crate::{
     config::{MarketFile, NodeConfig, ZoneFile},
     keys::{NodeKeys, write_key},
     node::Node,
+    web::WebListen,
 };
 use summary::Summary;
 
@@ -91,6 +92,8 @@ pub fn node_config(park: &Park, out: &Path) -> NodeConfig {
     NodeConfig {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         data: out.to_owned(),
+        // Only what stays up afterwards is looked at.
+        web_listen: WebListen::Nowhere,
         // A day fits into a quarter of the usual segment.
         segment_bytes: 16 << 20,
         market: MarketFile { zones: park.zones.iter().map(zone).collect(), ..MarketFile::default() },
@@ -235,11 +238,17 @@ async fn stay(
     program: &Path,
     options: &DemoOptions,
 ) -> anyhow::Result<()> {
+    let config = NodeConfig { web_listen: WebListen::Auto, ..config };
     let node = Node::start(config, keys, Clock::simulated(now), program).await?;
     let key = options.out.join("keys").join("farm-001.pem");
     let address = node.address;
-    say(&format!("\nThe node is up again on http://{address}, until Ctrl-C. Look around with\n"));
-    say(&format!("  parkwatt --node http://{address} --key {} account\n", key.display()));
+    if let Some(page) = node.page_urls().next() {
+        say(&format!(
+            "\nThe day is on {page}\nuntil Ctrl-C; and so is the node, on http://{address}. See an owner's part of it with\n"
+        ));
+        let at = format!("--node http://{address} --key {}", key.display());
+        say(&format!("  cargo run --release -p parkwatt-client -- {at} page --url {page}\n"));
+    }
     node.serve(async {
         // OK because: without Ctrl-C to wait for there is nothing to stay up for.
         let _ = tokio::signal::ctrl_c().await;

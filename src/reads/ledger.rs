@@ -1,4 +1,4 @@
-//! Reads of the ledger: checkpoints and proofs for everybody, entries for who may see them all.
+//! Reads of the ledger: checkpoints for everybody, entries and their proofs for who may see them.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 use tonic::{Request, Response, Status};
 
 use super::{
-    rows,
-    session::{Reader, reader},
+    public, rows,
+    session::{NO_SESSION, Reader, reader, reader_if_any},
 };
 use crate::{host::Market, index, markets::Markets, refusal::Refused, wire::Malformed, witnessed::Witnessed};
 
@@ -51,14 +51,23 @@ impl Ledger for LedgerReads {
         request: Request<v1::ListEntriesRequest>,
     ) -> Result<Response<v1::ListEntriesResponse>, Status> {
         let market = self.0.named(&request.get_ref().market)?;
-        let who = reader(market, request.metadata())?;
+        let who = reader_if_any(market, request.metadata())?;
         let request = request.into_inner();
-        check_may_see(market, who, request.about.as_ref())?;
+        match (who, &request.about) {
+            (Some(who), about) => check_may_see(market, who, about.as_ref())?,
+            (None, Some(About::Slot(_))) => {}
+            (None, _) => return Err(NO_SESSION.into()),
+        }
         let count = rows(request.count)?;
-        let store = market.store_with(market.checkpoint().size()).await?;
+        let size = market.checkpoint().size();
+        let store = market.store_with(size).await?;
         let found: Found<'_> = match &request.about {
             None => Box::new(store.leaves(request.from_index).map(|found| Ok(found?))),
             Some(about) => found_about(store, about, request.from_index),
+        };
+        let found: Found<'_> = match who {
+            Some(_) => found,
+            None => Box::new(public::shown_of(store, size, found)),
         };
         let mut response = v1::ListEntriesResponse::default();
         let mut bytes = 0;
@@ -91,11 +100,15 @@ impl Ledger for LedgerReads {
         request: Request<v1::GetProofRequest>,
     ) -> Result<Response<v1::ProvedLeaf>, Status> {
         let market = self.0.named(&request.get_ref().market)?;
-        let who = reader(market, request.metadata())?;
+        let who = reader_if_any(market, request.metadata())?;
         let request = request.into_inner();
         let checkpoint = market.checkpoint();
         let store = market.store_with(checkpoint.size()).await?;
-        check_may_see_leaf(market, who, store, request.leaf_index)?;
+        match who {
+            Some(who) => check_may_see_leaf(market, who, store, request.leaf_index)?,
+            None if public::may_be_shown(store, checkpoint.size(), request.leaf_index)? => {}
+            None => return Err(NO_SESSION.into()),
+        }
         let proved = proved_leaf(store, &checkpoint, request.leaf_index)?;
         Ok(Response::new(v1::ProvedLeaf { tlog_proof: proved.to_string() }))
     }
@@ -183,7 +196,7 @@ pub(super) fn proved_leaf(
     Ok(ProvedLeaf::new(leaf(store, index)?, index, hashes, checkpoint))
 }
 
-fn leaf(store: &Store, index: u64) -> Result<Vec<u8>, Refused> {
+pub(super) fn leaf(store: &Store, index: u64) -> Result<Vec<u8>, Refused> {
     store.leaf(index)?.ok_or_else(|| Refused::Unreadable(format!("leaf {index} is missing")))
 }
 

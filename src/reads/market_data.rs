@@ -1,12 +1,14 @@
 //! Public reads: the market, its slots, anonymous depth, the tape.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use parkwatt_engine::{Clearing, Side, Slot, Trade, indicative};
+use jiff::tz::TimeZone;
+use parkwatt_engine::{Clearing, Side, Slot, Trade, Zone, indicative};
 use parkwatt_proto::v1::{self, market_data_server::MarketData};
 use tonic::{Request, Response, Status};
 
 use super::{
+    day::day,
     rows,
     streams::{self, Streams, Told},
 };
@@ -14,7 +16,7 @@ use crate::{
     host::{Door, Market},
     markets::Markets,
     refusal::Refused,
-    views::{SlotView, Views},
+    views::{BookLevel, SlotView, Views},
     wire,
 };
 
@@ -24,6 +26,8 @@ pub struct MarketDataReads {
     pub markets: Arc<Markets>,
     /// Those who follow them.
     pub streams: Arc<Streams>,
+    /// The zone of its days.
+    pub zone: TimeZone,
 }
 
 #[tonic::async_trait]
@@ -56,6 +60,7 @@ impl MarketData for MarketDataReads {
             participants: participants(&views),
             tree_size: views.tree_size,
             tariffs: views.tariffs.iter().map(|it| wire::tariffs(&views.config, it)).collect(),
+            time_zone: self.zone.iana_name().unwrap_or("UTC").to_owned(),
         }))
     }
 
@@ -100,6 +105,50 @@ impl MarketData for MarketDataReads {
         Ok(Response::new(v1::IndicativeAuction { slot: slot.0, phase: phase.into(), result, tree_size }))
     }
 
+    async fn get_auction(
+        &self,
+        request: Request<v1::GetAuctionRequest>,
+    ) -> Result<Response<v1::Auction>, Status> {
+        let request = request.into_inner();
+        let market = self.markets.named(&request.market)?;
+        let (slot, views) = (Slot(request.slot), market.views());
+        let view = views.slots.get(slot);
+        let book = views.sums(slot).map_or(&[][..], |sums| &sums.auction_book);
+        let (bids, offers) = sides(&views, book);
+        Ok(Response::new(v1::Auction {
+            slot: slot.0,
+            phase: phase(market, slot, view).into(),
+            result: view.and_then(|view| view.auction.as_ref()).map(nameless),
+            bids,
+            offers,
+        }))
+    }
+
+    async fn get_flows(&self, request: Request<v1::GetFlowsRequest>) -> Result<Response<v1::Flows>, Status> {
+        let request = request.into_inner();
+        let market = self.markets.named(&request.market)?;
+        let (slot, views) = (Slot(request.slot), market.views());
+        let flows = views.sums(slot).map_or(&[][..], |sums| &sums.flows_wh);
+        let lot = views.config.lot.0;
+        let capacity = |watts: Option<u64>| watts.map(|watts| watts / 4 / lot * lot);
+        let edge = |(number, zone): (usize, &Zone)| v1::EdgeFlow {
+            zone: zone.name.clone(),
+            flow_wh: flows.get(number).copied().unwrap_or(0),
+            capacity_up_wh: capacity(zone.capacity_up_w),
+            capacity_down_wh: capacity(zone.capacity_down_w),
+        };
+        Ok(Response::new(v1::Flows {
+            slot: slot.0,
+            phase: phase(market, slot, views.slots.get(slot)).into(),
+            edges: views.config.zones.iter().enumerate().skip(1).map(edge).collect(),
+        }))
+    }
+
+    async fn get_day(&self, request: Request<v1::GetDayRequest>) -> Result<Response<v1::Day>, Status> {
+        let market = self.markets.named(&request.get_ref().market)?;
+        Ok(Response::new(day(market, &self.zone, request.get_ref())?))
+    }
+
     async fn list_tape(
         &self,
         request: Request<v1::ListTapeRequest>,
@@ -132,32 +181,22 @@ fn participants(views: &Views) -> u32 {
 
 /// Returns the open orders of a slot, level by level.
 pub(super) fn depth(market: &Market, views: &Views, slot: Slot) -> v1::Depth {
-    // By side, zone and limit; bids are best where highest, so their key is turned round.
-    let mut levels: BTreeMap<(Side, u16, i64), v1::Level> = BTreeMap::new();
-    for view in views.orders.open_in(slot) {
-        let zone = views.participants[view.owner.0 as usize].zone;
-        let limit = view.order.limit.0;
-        let key = if view.order.side == Side::Bid { -limit } else { limit };
-        let level = levels.entry((view.order.side, zone.0, key)).or_insert_with(|| v1::Level {
-            zone: views.config.zones[usize::from(zone.0)].name.clone(),
-            limit_price_micros_per_kwh: limit,
-            ..v1::Level::default()
-        });
-        level.energy_wh += view.open_energy().0;
-        level.orders += 1;
-    }
-    let mut depth = v1::Depth {
-        slot: slot.0,
-        phase: phase(market, slot, views.slots.get(slot)).into(),
-        ..v1::Depth::default()
+    let (bids, offers) = sides(views, &views.levels(slot));
+    v1::Depth { slot: slot.0, phase: phase(market, slot, views.slots.get(slot)).into(), bids, offers }
+}
+
+/// Returns the levels of bids, and those of offers.
+fn sides(views: &Views, levels: &[BookLevel]) -> (Vec<v1::Level>, Vec<v1::Level>) {
+    let of = |side: Side| {
+        let level = |it: &BookLevel| v1::Level {
+            zone: views.config.zones[usize::from(it.zone.0)].name.clone(),
+            limit_price_micros_per_kwh: it.limit.0,
+            energy_wh: it.energy_wh,
+            orders: it.orders,
+        };
+        levels.iter().filter(|it| it.side == side).map(level).collect()
     };
-    for ((side, ..), level) in levels {
-        match side {
-            Side::Bid => depth.bids.push(level),
-            Side::Offer => depth.offers.push(level),
-        }
-    }
-    depth
+    (of(Side::Bid), of(Side::Offer))
 }
 
 pub(super) fn summary(market: &Market, slot: Slot, view: &SlotView) -> v1::SlotSummary {

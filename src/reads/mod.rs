@@ -1,8 +1,10 @@
 //! Reads: what callers see of a market, from its views and its store. Nothing here enters the sequencer.
 
 mod account;
+mod day;
 mod ledger;
 mod market_data;
+mod public;
 mod retirement;
 mod session;
 mod statement;

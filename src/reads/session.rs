@@ -63,6 +63,14 @@ pub fn reader(market: &Market, metadata: &MetadataMap) -> Result<Reader, Refused
     session(market, metadata).map(|session| session.reader)
 }
 
+/// Why a call is refused that needs a session and has none.
+pub const NO_SESSION: Refused = Refused::NoSession("the call carries no session");
+
+/// Returns who reads, by the session that `metadata` carries; none where it carries none at all.
+pub fn reader_if_any(market: &Market, metadata: &MetadataMap) -> Result<Option<Reader>, Refused> {
+    metadata.get_bin(SESSION_METADATA).map(|_| reader(market, metadata)).transpose()
+}
+
 /// Returns the session that `metadata` carries.
 pub fn session(market: &Market, metadata: &MetadataMap) -> Result<OpenSession, Refused> {
     let signed = carried(metadata)?;
@@ -95,8 +103,7 @@ pub fn session(market: &Market, metadata: &MetadataMap) -> Result<OpenSession, R
 const FOR_ANOTHER: Refused = Refused::NoSession("the session is for another market");
 
 fn carried(metadata: &MetadataMap) -> Result<v1::SignedSession, Refused> {
-    let carried =
-        metadata.get_bin(SESSION_METADATA).ok_or(Refused::NoSession("the call carries no session"))?;
+    let carried = metadata.get_bin(SESSION_METADATA).ok_or(NO_SESSION)?;
     let bytes = carried.to_bytes().map_err(|_| Refused::NoSession("the session is not valid base64"))?;
     let signed = v1::SignedSession::decode(bytes);
     Ok(signed

@@ -6,6 +6,7 @@
 mod certificates;
 mod orders;
 mod slots;
+mod sums;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use certificates::{Certificates, Holding, NationalView};
 pub use orders::{Delivered, DeliveryView, OrderState, OrderView, Orders, TradeView};
 pub use slots::{SlotView, Slots};
+pub use sums::{BookLevel, PRODUCERS_MIN, SlotSums};
 
 use crate::apply::{Applied, Cause};
 use orders::OrderChange;
@@ -41,7 +43,7 @@ pub struct BookChange {
 }
 
 /// The number of the form in which [`Views::to_bytes`] writes: another one for every change of a type in it.
-pub const VIEWS_FORMAT: u32 = 1;
+pub const VIEWS_FORMAT: u32 = 2;
 
 /// The picture of one market.
 #[derive(Serialize, Deserialize)]
@@ -60,6 +62,7 @@ pub struct Views {
     pub slots: Slots,
     /// Certificates, and national ones.
     pub certificates: Certificates,
+    sums: BTreeMap<Slot, SlotSums>,
     keys: BTreeMap<PublicKey, KeyHolder>,
     balances: BTreeMap<Account, Worth>,
 }
@@ -76,6 +79,7 @@ impl Views {
             orders: Orders::default(),
             slots: Slots::default(),
             certificates: Certificates::default(),
+            sums: BTreeMap::new(),
             balances: BTreeMap::new(),
         }
     }
@@ -208,6 +212,7 @@ impl Views {
     }
 
     fn observe_event(&mut self, event: &Event) {
+        self.sum(event);
         self.slots.observe(event, &self.orders);
         self.orders.observe(event);
         self.certificates.observe(event);
@@ -315,7 +320,7 @@ mod tests {
         assert_eq!(Views::of_bytes(&bytes).unwrap().to_bytes(), bytes);
         assert_eq!(
             (VIEWS_FORMAT, hex::encode(&Sha256::digest(&bytes)[..8])),
-            (1, "655a26788332daf7".to_owned())
+            (2, "7b69aa74aa9a9740".to_owned())
         );
         for len in 0..bytes.len() {
             assert!(Views::of_bytes(&bytes[..len]).is_none(), "{len} bytes");

@@ -18,6 +18,7 @@ mod watch;
 
 use super::executions::Executions;
 use super::language::Language;
+use super::page::Page;
 use super::profiles::Profile;
 use super::time::When;
 use super::{surroundings, values};
@@ -289,6 +290,12 @@ EXAMPLES:
   parkwatt watch --once --columns 120
       one picture as text")]
     Watch(Watch),
+    /// Write a link to the market's web page that shows you your own day; --open opens it
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt page --open
+  parkwatt page --url https://park.example:7480")]
+    Page(Page),
     /// Show your trades, or everybody's without names, newest first
     #[command(after_help = "\
 EXAMPLES:

@@ -9,6 +9,7 @@ mod executions;
 mod failures;
 mod help;
 mod options;
+mod page;
 mod refusals;
 mod rejections;
 mod tables;
@@ -16,12 +17,13 @@ mod watch;
 
 /// Returns every text in English and in Chinese.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let parts: [&[(&str, &str)]; 11] = [
+    let parts: [&[(&str, &str)]; 12] = [
         help::TEXTS,
         examples::TEXTS,
         options::TEXTS,
         autopilot::TEXTS,
         watch::TEXTS,
+        page::TEXTS,
         tables::TEXTS,
         failures::TEXTS,
         advice::TEXTS,

@@ -1,0 +1,175 @@
+// The ledger: any entry that the reader may see, with its proof, which this browser checks by itself, step by step.
+
+import { Refused, read } from './api.js';
+import { byId, h, say, show } from './dom.js';
+import { count } from './money.js';
+import { isSigned, parseNote, parseVkey } from './note.js';
+import { canHash, equal, fromBase64, leafHash, parseProof, rootOf, toBase64, toHex } from './proof.js';
+import { session } from './session.js';
+import { moment, span } from './time.js';
+import { decode, loadContract } from './wire.js';
+import { t } from './words.js';
+
+const LISTED = 40;
+let shownProof = null;
+
+/** Draws the ledger's part, for a chosen quarter hour. */
+export async function drawLedger({ slot, participant, seesAll, checkpoint }) {
+  const kept = byId('vkey')?.value;
+  const index = byId('leaf-index')?.value ?? '0';
+  const form = h('form', { class: 'line', onsubmit: submitted },
+    h('label', { for: 'leaf-index' }, t('Entry')),
+    h('input', { type: 'number', id: 'leaf-index', min: 0, max: Number(checkpoint.tree_size) - 1, value: index, required: true }),
+    h('button', { type: 'submit', class: 'main', id: 'prove' }, t('Fetch and verify')));
+  const list = h('ul', { class: 'entries', id: 'entries' });
+  show(byId('ledger'),
+    h('h2', { id: 'ledger-title' }, t('The ledger, verified here')),
+    h('p', { class: 'quiet' }, t('Everything that happens is an entry of a Merkle tree that the node signs: {size} entries now. This browser fetches an entry with its proof, hashes it up to the root, and compares that with what was signed.',
+      { size: count(checkpoint.tree_size) })),
+    !canHash() && h('p', { class: 'verdict broken' }, t('This browser gives a page over plain HTTP from another machine no way to hash. Open the page over HTTPS, or on the node’s own machine.')),
+    form,
+    h('details', {}, h('summary', {}, t('The key that signs')),
+      h('label', { for: 'vkey' }, t('The ledger’s verifier key. This one came from the node itself: compare it with the one that you were given another way, or put yours here.')),
+      h('input', { type: 'text', id: 'vkey', class: 'wide', value: kept ?? checkpoint.vkey, spellcheck: 'false', autocomplete: 'off' })),
+    h('div', { id: 'proof', 'aria-live': 'polite' }, h('p', { class: 'empty' }, t('Nothing is verified yet: entry 0 is the market’s constitution.'))),
+    h('h3', {}, listTitle({ slot, participant, seesAll })), list);
+  if (shownProof) await judge();
+  await listEntries(list, { slot, participant, seesAll });
+}
+
+function listTitle({ slot, participant, seesAll }) {
+  if (seesAll) return t('Entries about {span}', { span: span(slot) });
+  if (participant !== undefined) return t('Your newest entries');
+  return t('Entries about {span} that everybody may see', { span: span(slot) });
+}
+
+/** Lists entries that the reader may see, each with a button that verifies it. */
+async function listEntries(list, { slot, participant, seesAll }) {
+  await loadContract();
+  const mine = participant !== undefined && !seesAll;
+  const about = mine ? { participant, from_index: Math.max(0, Number(byId('leaf-index').max) - 20000) } : { slot };
+  const found = await read('Ledger/ListEntries', { ...about, count: mine ? 1000 : LISTED }, { asOwner: true });
+  const entries = found.entries.map((bytes, place) => ({ index: found.leaf_indices[place], leaf: decode(fromBase64(bytes)) }));
+  const shown = mine ? entries.reverse().slice(0, LISTED) : entries;
+  const item = ({ index, leaf }) => h('li', {},
+    h('button', { type: 'button', onclick: () => prove(index) }, `${t('Verify')} ${index}`),
+    ' ', h('span', {}, nameOf(leaf)), ' ', h('span', { class: 'quiet' }, moment(leaf.at_micros)));
+  show(list, ...(shown.length ? shown.map(item)
+    : [h('li', { class: 'empty' }, session() ? t('There is none.') : t('None of this quarter hour’s can be shown without showing a neighbour’s. Entry 0 always can.'))]));
+}
+
+/** Returns what kind of thing an entry records. */
+function nameOf(leaf) {
+  const kind = Object.keys(leaf).find((name) => name !== 'at_micros') ?? '?';
+  const detail = leaf.phase_began ? ` · ${leaf.phase_began.phase.replace('PHASE_', '').toLowerCase()}` : '';
+  return `${kind.replaceAll('_', ' ')}${detail}`;
+}
+
+function submitted(event) {
+  event.preventDefault();
+  prove(byId('leaf-index').value);
+}
+
+/** Fetches an entry with its proof, and verifies it. */
+async function prove(index) {
+  byId('leaf-index').value = index;
+  try {
+    await loadContract();
+    const { tlog_proof: text } = await read('Ledger/GetProof', { leaf_index: index }, { asOwner: true });
+    shownProof = { text, asked: BigInt(index), changed: null };
+    await judge();
+  } catch (problem) {
+    if (!(problem instanceof Refused)) throw problem;
+    shownProof = null;
+    const why = problem.status === 401 && !session()
+      ? t('This entry, or its neighbour in the tree, says something about somebody. Who it is about can sign in and verify it.')
+      : problem.message;
+    show(byId('proof'), h('p', { class: 'verdict unknown', id: 'proof-verdict', 'data-holds': 'unknown' }, why));
+  }
+}
+
+/** Goes through the proof step by step; every step is this browser's own computation. */
+async function judge() {
+  const steps = [];
+  const took = (holds, words) => steps.push({ holds, words });
+  let proof;
+  try {
+    proof = parseProof(shownProof.text);
+    took(proof.index === shownProof.asked, t('The proof is of entry {index}, as asked.', { index: proof.index }));
+    const leaf = shownProof.changed === null ? proof.leaf : flipped(proof.leaf, shownProof.changed);
+    const hash = await leafHash(leaf);
+    took(true, t('Its {bytes} bytes hash to {hash}.', { bytes: leaf.length, hash: short(hash) }));
+    const note = parseNote(proof.note);
+    const root = await rootOf(hash, proof.index, note.size, proof.path).catch((problem) => problem);
+    const holds = root instanceof Uint8Array && equal(root, note.root);
+    took(holds, holds
+      ? t('{count} hashes lead from there to the root {root} of the {size} entries.', { count: proof.path.length, root: short(root), size: count(note.size) })
+      : t('{count} hashes lead from there to {root}, and not to the root {signed} that was signed.',
+        { count: proof.path.length, root: root instanceof Uint8Array ? short(root) : root.message, signed: short(note.root) }));
+    await judgeSignature(note, took);
+    drawProof(steps, leaf);
+  } catch (problem) {
+    took(false, problem.message);
+    drawProof(steps, proof?.leaf);
+  }
+}
+
+async function judgeSignature(note, took) {
+  try {
+    const vkey = await parseVkey(byId('vkey').value);
+    const signed = await isSigned(note, vkey);
+    if (signed === undefined) took(undefined, t('This browser cannot check Ed25519 signatures, so it has not checked who signed the root.'));
+    else took(signed, signed ? t('The root is signed by {name} with this key (Ed25519).', { name: vkey.name }) : t('The root is not signed by this key.'));
+  } catch (problem) {
+    took(false, `${t('The key that signs')}: ${problem.message}`);
+  }
+}
+
+function flipped(bytes, at) {
+  const changed = bytes.slice();
+  changed[at] ^= 1;
+  return changed;
+}
+
+const short = (hash) => `${toHex(hash).slice(0, 12)}…`;
+
+function drawProof(steps, leaf) {
+  const failed = steps.some((step) => step.holds === false);
+  const open = steps.some((step) => step.holds === undefined);
+  const index = shownProof.asked;
+  const words = failed ? t('Not proved: this is not entry {index} of the ledger.', { index })
+    : open ? t('Entry {index} is in the tree; who signed it this browser cannot tell.', { index })
+      : t('Verified by this browser: entry {index} is in the ledger.', { index });
+  const mark = { true: '✓', false: '✗', undefined: '?' };
+  const spoken = { true: t('holds'), false: t('does not hold'), undefined: t('unknown') };
+  const change = h('button', {
+    type: 'button', id: 'change-byte',
+    onclick: () => {
+      shownProof.changed = shownProof.changed === null ? Math.floor(leaf.length / 2) : null;
+      judge().then(() => byId('change-byte').focus());
+    },
+  }, shownProof.changed === null ? t('Change one byte, and see') : t('Change it back'));
+  show(byId('proof'),
+    h('p', { class: `verdict ${failed ? 'broken' : open ? 'unknown' : 'holds'}`, id: 'proof-verdict', 'data-holds': String(!failed) }, h('strong', {}, words)),
+    h('ol', { class: 'steps' }, ...steps.map(({ holds, words: said }) => h('li', { class: `step-${holds}` },
+      h('span', { 'aria-hidden': 'true', class: 'step-mark' }, mark[holds]), h('span', { class: 'unseen' }, `${spoken[holds]}: `), said))),
+    leaf && h('div', { class: 'line' }, change),
+    leaf && h('details', { open: true }, h('summary', {}, t('What the entry says')), h('pre', { tabindex: '0', id: 'leaf' }, said(leaf))));
+  say(words);
+}
+
+/** Returns an entry as text, decoded from the bytes that were hashed. */
+function said(leaf) {
+  const plain = (key, value) => {
+    if (typeof value === 'bigint') return value.toString();
+    return value instanceof Uint8Array ? toBase64(value) : value;
+  };
+  try {
+    const decoded = decode(leaf);
+    const command = decoded.command?.signed?.payload;
+    if (command) decoded.command.signed.payload = decode(command, 'Command');
+    return JSON.stringify(decoded, plain, 2);
+  } catch (problem) {
+    return `${t('These bytes are no entry')}: ${problem.message}`;
+  }
+}

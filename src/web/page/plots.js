@@ -1,0 +1,39 @@
+// Plots, by uPlot: colours from the page's style, and a size that follows the page's.
+
+/* global uPlot */
+
+/** Returns a colour of the page's style. */
+export function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+/** Returns an axis in the page's colours. */
+export function axis(options) {
+  return {
+    stroke: colour('quiet'),
+    grid: { stroke: colour('line'), width: 1 },
+    ticks: { stroke: colour('line'), width: 1, size: 4 },
+    font: '12px system-ui, sans-serif',
+    ...options,
+  };
+}
+
+/** Draws a plot in `host`, as wide as it, and again when its width changes. Returns the plot. */
+export function plot(host, height, options, data) {
+  const size = () => ({ width: Math.max(240, Math.floor(host.clientWidth)), height });
+  const drawn = new uPlot({ ...size(), legend: { live: true }, ...options }, data, host);
+  let width = host.clientWidth;
+  const watch = new ResizeObserver(() => {
+    if (!host.isConnected) {
+      watch.disconnect();
+    } else if (host.clientWidth !== width) {
+      width = host.clientWidth;
+      drawn.setSize(size());
+    }
+  });
+  watch.observe(host);
+  return drawn;
+}
+
+export const bars = (size = 0.8, most = 40) => uPlot.paths.bars({ size: [size, most], align: 1 });
+export const steps = () => uPlot.paths.stepped({ align: 1 });

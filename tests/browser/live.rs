@@ -1,0 +1,52 @@
+//! The page while the market moves: what is ordered and traded is there without anybody asking for it.
+
+use parkwatt_proto::v1::{NewOrder, Side};
+
+use super::{
+    devtools::{Browser, Look, installed},
+    market::{LIMIT, Market, SLOT, order, place},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_book_moves_as_orders_come_and_a_trade_is_told() {
+    let Some(program) = installed() else { return };
+    let mut market = Market::found_with("web_listen = '127.0.0.1:0'").await;
+    let said = market.node.says();
+    let url = said.rsplit_once(' ').unwrap().1.to_owned();
+    let [mut ann, mut bob] = [market.enrol_trader("ann").await, market.enrol_trader("bob").await];
+    let mut browser = Browser::start(&program, Look { width: 1280, dark: false, language: "en-US" });
+    browser.open(&url);
+    browser.until("document.body.dataset.ready");
+    // Nothing is traded yet, and the page says so.
+    assert!(browser.text("document.getElementById('price').innerText").starts_with('–'));
+    browser.value(&format!(
+        "(() => {{ const it = document.getElementById('slot'); it.value = '{}';
+           it.dispatchEvent(new Event('input')); }})()",
+        SLOT.0
+    ));
+    browser.until(&format!("document.body.dataset.ready === '{}'", SLOT.0));
+    browser.until("document.getElementById('book-state').innerText === 'Live'");
+    assert!(
+        browser.text("document.getElementById('book').innerText").contains("No order stands in the book")
+    );
+
+    market.connection.submit(ann.sign(place(&[order(Side::Offer)]))).await.unwrap();
+    browser.until("document.querySelectorAll('#book .scroll tbody tr').length === 1");
+    browser.value("document.querySelector('#book details').open = true");
+    let row = browser.text("document.querySelector('#book .scroll tbody tr').innerText");
+    let limit = format!("{}.{:04}", LIMIT / 1_000_000, LIMIT % 1_000_000 / 100);
+    assert!(row.contains("Offer") && row.contains(&limit), "{row}");
+
+    let bid = NewOrder { limit_price_micros_per_kwh: 2 * LIMIT, ..order(Side::Bid) };
+    market.connection.submit(bob.sign(place(&[bid]))).await.unwrap();
+    browser.until("document.querySelectorAll('#tape .scroll tbody tr').length === 1");
+    browser.until("document.querySelectorAll('#book .scroll tbody tr').length === 0");
+    browser.until("document.getElementById('price').innerText.startsWith('0.500')");
+    assert!(browser.text("document.getElementById('said').innerText").contains(&limit));
+    assert_eq!(browser.troubles(), [""; 0]);
+
+    // A node that goes and comes back is followed again.
+    let size = market.size().await;
+    market.kill_and_start_again().await;
+    assert_eq!(market.size().await, size);
+}
