@@ -186,7 +186,20 @@ impl MarketData for Services {
             participants: 0,
             tree_size,
             tariffs: Vec::new(),
+            time_zone: "Asia/Shanghai".to_owned(),
         }))
+    }
+
+    async fn get_auction(&self, _: Request<GetAuctionRequest>) -> Result<Response<Auction>, Status> {
+        Ok(Response::new(Auction::default()))
+    }
+
+    async fn get_flows(&self, _: Request<GetFlowsRequest>) -> Result<Response<Flows>, Status> {
+        Ok(Response::new(Flows::default()))
+    }
+
+    async fn get_day(&self, _: Request<GetDayRequest>) -> Result<Response<Day>, Status> {
+        Ok(Response::new(Day::default()))
     }
 
     async fn list_slots(&self, _: Request<ListSlotsRequest>) -> Result<Response<ListSlotsResponse>, Status> {
