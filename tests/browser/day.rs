@@ -135,7 +135,8 @@ async fn check_figures(browser: &mut Browser, api: &mut MarketDataClient<Channel
     let request =
         ListSlotsRequest { from_slot: day.first_slot, count: day.slots, ..ListSlotsRequest::default() };
     let slots = api.list_slots(request).await.unwrap().into_inner().slots;
-    let of_table = "[...document.querySelectorAll('#day .scroll tbody tr')].map((row) => row.cells[2].innerText)";
+    let of_table =
+        "[...document.querySelectorAll('#day .scroll tbody tr')].map((row) => row.cells[2].innerText)";
     browser.value("document.querySelectorAll('details').forEach((it) => it.open = true)");
     let rows = browser.value(of_table);
     assert_eq!(rows.as_array().unwrap().len(), slots.len());
@@ -173,8 +174,8 @@ async fn check_a_slot(browser: &mut Browser, api: &mut MarketDataClient<Channel>
 
     let tape = ListTapeRequest { slot: Some(slot), count: 200, ..ListTapeRequest::default() };
     let trades = api.list_tape(tape).await.unwrap().into_inner().trades;
-    let shown =
-        browser.value("[...document.querySelectorAll('#tape .scroll tbody th')].map((cell) => cell.innerText)");
+    let shown = browser
+        .value("[...document.querySelectorAll('#tape .scroll tbody th')].map((cell) => cell.innerText)");
     let expected: Vec<String> = trades.iter().map(|trade| format!("#{}", trade.id)).collect();
     assert_eq!(shown, Value::from(expected));
     assert_eq!(browser.text("document.getElementById('auction-verdict').dataset.holds"), "true");
@@ -200,7 +201,9 @@ fn check_proofs(browser: &mut Browser) {
     // Another key, RFC 8032's first example, has not signed this root.
     let vkey = browser.text("document.getElementById('vkey').value");
     let other = "parkwatt/park+8f681fcf+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
-    for (key, said) in [(other, "The root is not signed by this key"), ("nonsense", "this is not a verifier key")] {
+    for (key, said) in
+        [(other, "The root is not signed by this key"), ("nonsense", "this is not a verifier key")]
+    {
         browser.value(&format!("document.getElementById('vkey').value = '{key}'"));
         browser.value("document.getElementById('prove').click()");
         browser.until(&format!("document.getElementById('proof').innerText.includes('{said}')"));
@@ -242,7 +245,7 @@ fn check_owner(browser: &mut Browser, demo: &Demo) {
     browser.value("document.querySelector('#entries button').click()");
     browser.until("document.getElementById('proof-verdict')?.dataset.holds === 'true'");
     // Another's entry stays hidden.
-    browser.value("document.getElementById('leaf-index').value = '3'");
+    browser.value("document.getElementById('leaf-index').value = '4'");
     browser.value("document.getElementById('prove').click()");
     browser.until("document.getElementById('proof-verdict')?.dataset.holds === 'unknown'");
     browser.troubles();

@@ -178,6 +178,7 @@ impl MarketData for Services {
             participants: 0,
             tree_size,
             tariffs: Vec::new(),
+            time_zone: "UTC".into(),
         }))
     }
 
@@ -198,6 +199,18 @@ impl MarketData for Services {
         let (slot, phase) = (request.get_ref().slot, script.depth.phase);
         let result = script.indicative.clone();
         Ok(Response::new(IndicativeAuction { slot, phase, result, tree_size: 1 }))
+    }
+
+    async fn get_auction(&self, _: Request<GetAuctionRequest>) -> Result<Response<Auction>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
+
+    async fn get_flows(&self, _: Request<GetFlowsRequest>) -> Result<Response<Flows>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
+
+    async fn get_day(&self, _: Request<GetDayRequest>) -> Result<Response<Day>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
     }
 
     async fn list_tape(
