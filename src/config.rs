@@ -69,8 +69,8 @@ pub struct NodeConfig {
     /// The zone of the market's days, by its name in the IANA database: days are counted, and shown, in it. Default
     /// `UTC`, as the tariffs' quarters are.
     pub time_zone: String,
-    /// Where the web page of the market is, over HTTP, or over TLS where the node has it; `web_listen = "none"` for
-    /// nowhere. Default 127.0.0.1:7480.
+    /// Where the web page of the market is, over HTTP, or over TLS where the node has it. Default `auto`:
+    /// 127.0.0.1:7480, or where that is taken a free port; `none` is nowhere.
     pub web_listen: WebListen,
     /// What the page's readers may take.
     pub web: WebLimits,

@@ -245,7 +245,7 @@ fn check_owner(browser: &mut Browser, demo: &Demo) {
     browser.value("document.querySelector('#entries button').click()");
     browser.until("document.getElementById('proof-verdict')?.dataset.holds === 'true'");
     // Another's entry stays hidden.
-    browser.value("document.getElementById('leaf-index').value = '3'");
+    browser.value("document.getElementById('leaf-index').value = '4'");
     browser.value("document.getElementById('prove').click()");
     browser.until("document.getElementById('proof-verdict')?.dataset.holds === 'unknown'");
     browser.troubles();

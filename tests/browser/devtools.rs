@@ -112,6 +112,9 @@ impl Browser {
         ]);
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
         self.call("Emulation.setLocaleOverride", json!({ "locale": look.language }));
+        let agent = self.value("navigator.userAgent");
+        let speaks = json!({ "userAgent": agent, "acceptLanguage": look.language });
+        self.call("Emulation.setUserAgentOverride", speaks);
     }
 
     /// Opens a page, and waits until it has loaded.

@@ -186,20 +186,8 @@ impl MarketData for Services {
             participants: 0,
             tree_size,
             tariffs: Vec::new(),
-            time_zone: "Asia/Shanghai".to_owned(),
+            time_zone: "UTC".into(),
         }))
-    }
-
-    async fn get_auction(&self, _: Request<GetAuctionRequest>) -> Result<Response<Auction>, Status> {
-        Ok(Response::new(Auction::default()))
-    }
-
-    async fn get_flows(&self, _: Request<GetFlowsRequest>) -> Result<Response<Flows>, Status> {
-        Ok(Response::new(Flows::default()))
-    }
-
-    async fn get_day(&self, _: Request<GetDayRequest>) -> Result<Response<Day>, Status> {
-        Ok(Response::new(Day::default()))
     }
 
     async fn list_slots(&self, _: Request<ListSlotsRequest>) -> Result<Response<ListSlotsResponse>, Status> {
@@ -219,6 +207,18 @@ impl MarketData for Services {
         let (slot, phase) = (request.get_ref().slot, script.depth.phase);
         let result = script.indicative.clone();
         Ok(Response::new(IndicativeAuction { slot, phase, result, tree_size: 1 }))
+    }
+
+    async fn get_auction(&self, _: Request<GetAuctionRequest>) -> Result<Response<Auction>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
+
+    async fn get_flows(&self, _: Request<GetFlowsRequest>) -> Result<Response<Flows>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
+
+    async fn get_day(&self, _: Request<GetDayRequest>) -> Result<Response<Day>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
     }
 
     async fn list_tape(

@@ -6,7 +6,7 @@ import { drawChooser, drawDay, drawFigures, drawHead } from './day.js';
 import { byId, h, say, show } from './dom.js';
 import { drawLedger } from './explorer.js';
 import { drawGrid } from './grid.js';
-import { price } from './money.js';
+import { count, price } from './money.js';
 import { drawMine } from './owner.js';
 import { session, signOut, takeFromAddress } from './session.js';
 import { applyTheme, drawSettings } from './settings.js';
@@ -61,7 +61,7 @@ function drawPublic() {
   drawCertificates(day);
   show(byId('foot'),
     h('p', {}, t('Market time {now} ({zone}). {participants} participants, {size} entries in the ledger.',
-      { now: moment(market.now_micros), zone: zoneName(), participants: market.participants, size: market.tree_size })),
+      { now: moment(market.now_micros), zone: zoneName(), participants: count(market.participants), size: count(market.tree_size) })),
     h('p', {}, t('All figures come from the node’s own reads; what they are is in its contract, parkwatt.v1.')));
 }
 

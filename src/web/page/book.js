@@ -114,7 +114,7 @@ function drawPlot(host, bids, offers) {
   plot(host, 260, {
     scales: { x: { time: false }, y: { range: (_, low, high) => [0, high * 1.05] } },
     axes: [
-      axis({ values: (_, ticks) => ticks.map((it) => it.toFixed(2)), label: t('yuan/kWh'), labelSize: 18, space: 50 }),
+      axis({ values: (_, ticks) => ticks.map((it) => it.toFixed(2)), label: t('yuan/kWh'), size: 30, labelSize: 18, space: 50 }),
       axis({ size: 46, label: t('kWh'), labelSize: 18 }),
     ],
     series: [

@@ -5,9 +5,9 @@ export const CHINESE = {
   'Skip to the figures': '跳到数据',
   Settings: '设置',
   Colours: '配色',
-  'As the system': '跟随系统',
-  Light: '浅色',
-  Dark: '深色',
+  'Colours: as the system': '配色：跟随系统',
+  'Colours: light': '配色：浅色',
+  'Colours: dark': '配色：深色',
   'Sign out': '退出',
   'The node does not answer. The page tries again by itself.': '节点没有回应，页面会自行重试。',
   'Market time {now} ({zone}). {participants} participants, {size} entries in the ledger.':
@@ -25,6 +25,7 @@ export const CHINESE = {
     '只上网可得 {feedIn}。买方连同各项费用付 {allIn}，只向电网购电付 {retail}。',
   'Traded over the wall': '隔墙成交',
   'in {trades} trades; {delivered} of it delivered so far.': '共 {trades} 笔，至今交付 {delivered}。',
+  'in {trades} trades; {delivered} of it delivered.': '共 {trades} 笔，交付 {delivered}。',
   'Neighbours saved': '邻里共省',
   'Sellers got {sellers} more, buyers paid {buyers} less than without the market; {deviation} went for what was not delivered.':
     '与没有市场相比，卖方多得 {sellers}，买方少付 {buyers}；未交付部分付出 {deviation}。',

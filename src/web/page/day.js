@@ -35,7 +35,7 @@ export function drawFigures(day) {
       t('Feed-in alone pays {feedIn}. Buyers paid {allIn} with all charges; retail alone costs {retail}.',
         { feedIn: mean('feed_in'), allIn: mean('all_in'), retail: mean('retail') }), day.mean_price_micros_per_kwh),
     figure('traded', t('Traded over the wall'), [kwh(day.traded_wh), unit('kWh')],
-      t('in {trades} trades; {delivered} of it delivered so far.',
+      t(day.slots_settled === day.slots ? 'in {trades} trades; {delivered} of it delivered.' : 'in {trades} trades; {delivered} of it delivered so far.',
         { trades: count(day.trades), delivered: percent(day.delivered_wh, day.traded_wh) }), day.traded_wh),
     figure('saved', t('Neighbours saved'), [yuan(saved, 0), unit('yuan')],
       t('Sellers got {sellers} more, buyers paid {buyers} less than without the market; {deviation} went for what was not delivered.',
@@ -90,7 +90,7 @@ function drawPlot(host, rows, chosen, choose) {
     rows.map((it) => number(it.summary?.mean_price_micros_per_kwh)),
   ];
   const shown = (unit) => (_, value) => (value === null || value === undefined ? '–' : `${value.toFixed(3)} ${unit}`);
-  const hours = { space: 44, values: (_, ticks) => ticks.map((slot) => clock(slot)), incrs: [4, 8, 12, 16, 24] };
+  const hours = { size: 30, space: 44, values: (_, ticks) => ticks.map((slot) => clock(slot)), incrs: [4, 8, 12, 16, 24] };
   const drawn = plot(host, 300, {
     scales: {
       x: { time: false, range: [x[0], x.at(-1) + 1] },

@@ -5,7 +5,7 @@ import { session, signOut } from './session.js';
 import { language, setLanguage, t } from './words.js';
 
 const KEPT = 'parkwatt-theme';
-const THEMES = { auto: 'As the system', light: 'Light', dark: 'Dark' };
+const THEMES = { auto: 'Colours: as the system', light: 'Colours: light', dark: 'Colours: dark' };
 
 function theme() {
   try {
