@@ -260,7 +260,8 @@ fn record(dir: &Path, count: usize, group_len: usize, next: Next) {
     let store = Store::open(dir).expect("there is room on the disk");
     let mut keep = |leaves| {
         let group = ledger.append(leaves).expect("there is room on the disk");
-        store.apply(&group, &index_rows(&group)).expect("there is room on the disk");
+        let rows = index_rows(&group);
+        store.apply(&[group], rows).expect("there is room on the disk");
     };
     keep(vec![genesis]);
     for group in commands.chunks(group_len) {
