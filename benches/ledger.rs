@@ -200,9 +200,8 @@ fn log(dir: &Path, size: u64) -> (Memory, Store, Hash) {
         }
         memory.hashes.extend(&hashes);
         let checkpoint = signer().sign(memory.tree.size(), memory.tree.root());
-        store
-            .apply(&Group { first_index, leaves, hashes, checkpoint }, &[])
-            .expect("there is room on the disk");
+        let group = Group { first_index, leaves, hashes, checkpoint };
+        store.apply(&[group], Vec::new()).expect("there is room on the disk");
         if memory.tree.size() == size / 2 {
             half_root = memory.tree.root();
         }
@@ -260,7 +259,8 @@ fn record(dir: &Path, count: usize, group_len: usize, next: Next) {
     let store = Store::open(dir).expect("there is room on the disk");
     let mut keep = |leaves| {
         let group = ledger.append(leaves).expect("there is room on the disk");
-        store.apply(&group, &index_rows(&group)).expect("there is room on the disk");
+        let rows = index_rows(&group);
+        store.apply(&[group], rows).expect("there is room on the disk");
     };
     keep(vec![genesis]);
     for group in commands.chunks(group_len) {

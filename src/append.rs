@@ -1,42 +1,31 @@
 //! Step 6, append: what was applied becomes durable in the journal, then visible, then queryable in the
 //! store.
 //!
-//! The journal's sync is what durable means. The store is written behind it by a thread of its own, off the
-//! path of receipts. An I/O error ends the process: no receipt is given that is not true, and recovery
+//! The journal's sync is what durable means. The store is written behind it, off the path of receipts
+//! ([`crate::behind`]). An I/O error ends the process: no receipt is given that is not true, and recovery
 //! decides what is.
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc, RwLock,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
+    sync::{Arc, RwLock},
     thread::JoinHandle,
     time::Instant,
 };
 
 use parkwatt_ledger::{Group, Ledger, SignedCheckpoint, Snapshot, Store, write_snapshot};
-use parkwatt_proto::v1;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::{
     apply::Applied,
-    index::{BY_DIGEST, digest, index_rows, participants},
+    behind::{self, Backlog, len_of},
     metrics::MarketMetrics,
-    receipt::receipt_again,
+    receipt::receipt,
     recent::{Concerned, Happened, Recent},
-    refusal::Refused,
-    sequence::{PendingCommand, Queue},
+    sequence::{Group as Gathered, Queue},
     state::State,
     views::Views,
 };
-
-/// How many groups may wait for the store before the sequencer waits for it.
-const BEHIND_LEN_MAX: usize = 64;
-
-/// A command whose nonce was used: perhaps the same bytes again.
-pub struct Repeat(pub PendingCommand);
 
 /// What readers share with the market's thread.
 pub struct Shared {
@@ -48,6 +37,8 @@ pub struct Shared {
     pub store: Option<Store>,
     /// How many leaves `store` has: it is written behind the checkpoint.
     pub stored: watch::Receiver<u64>,
+    /// What waits for the store.
+    pub backlog: Arc<Backlog>,
     /// What became durable lately.
     pub recent: Recent,
     /// Who waits for what is about him.
@@ -62,15 +53,10 @@ pub struct Appender {
     /// The ledger's folder.
     dir: PathBuf,
     shared: Arc<Shared>,
-    behind: Option<SyncSender<Behind>>,
-    thread: Option<JoinHandle<()>>,
+    /// Writes the store.
+    behind: Option<JoinHandle<()>>,
     /// Writes the last snapshot.
     snapshot: Option<JoinHandle<()>>,
-}
-
-enum Behind {
-    Group(Box<Group>),
-    LookUp(Box<Repeat>),
 }
 
 impl Appender {
@@ -84,19 +70,31 @@ impl Appender {
         stored: watch::Sender<u64>,
         queue: Queue,
     ) -> Appender {
-        let (behind, work) = sync_channel(BEHIND_LEN_MAX);
-        let thread = std::thread::Builder::new()
-            .name("store".into())
-            .spawn({
-                let shared = shared.clone();
-                move || write_behind(&work, &store, &stored, &queue, &shared)
-            })
-            .expect("the system starts one thread for each store when the node starts");
-        Appender { ledger, dir, shared, behind: Some(behind), thread: Some(thread), snapshot: None }
+        let behind = Some(behind::start(shared.clone(), store, stored, queue));
+        Appender { ledger, dir, shared, behind, snapshot: None }
+    }
+
+    /// Makes a group durable; only then does anybody hear of it.
+    pub fn finish(&mut self, group: Gathered) {
+        let durable = (!group.applied.is_empty()).then(|| self.append(&group.applied));
+        // A receiver that is gone has hung up.
+        for (waiting, applied) in group.receipts {
+            let receipt = receipt(&applied).expect("only commands are waited for");
+            let _ = waiting.send(Ok(receipt));
+        }
+        for (waiting, reached) in group.advanced {
+            let _ = waiting.send(reached);
+        }
+        if let Some(durable) = durable {
+            self.store(durable);
+        }
+        for repeat in group.repeats {
+            self.shared.backlog.look_up(repeat);
+        }
     }
 
     /// Returns when `applied` is durable and visible: what the store is still to be given.
-    pub fn append(&mut self, applied: &[Arc<Applied>]) -> Group {
+    fn append(&mut self, applied: &[Arc<Applied>]) -> Group {
         let leaves = applied.iter().flat_map(|applied| applied.leaves.iter().cloned()).collect();
         let begun = Instant::now();
         let group = match self.ledger.append(leaves) {
@@ -146,18 +144,8 @@ impl Appender {
 
     /// Gives the store what was appended, once those who wait for it have heard: its thread would take a core
     /// from them.
-    pub fn store(&mut self, group: Group) {
-        self.send(Behind::Group(Box::new(group)));
-    }
-
-    /// Looks a command up behind everything that was appended, and gives its first receipt.
-    pub fn look_up(&mut self, repeat: Repeat) {
-        self.send(Behind::LookUp(Box::new(repeat)));
-    }
-
-    fn send(&mut self, work: Behind) {
-        let behind = self.behind.as_ref().expect("the channel closes when the appender is dropped");
-        if behind.send(work).is_err() {
+    fn store(&mut self, group: Group) {
+        if self.shared.backlog.put(group).is_err() {
             error!("the store's thread has ended; the node ends here, and rebuilds the store when it starts");
             std::process::exit(crate::EXIT_DISK.into());
         }
@@ -167,8 +155,8 @@ impl Appender {
 impl Drop for Appender {
     /// Waits until the store has everything.
     fn drop(&mut self) {
-        self.behind = None;
-        if let Some(thread) = self.thread.take() {
+        self.shared.backlog.close();
+        if let Some(thread) = self.behind.take() {
             let _ = thread.join();
         }
         if let Some(snapshot) = self.snapshot.take() {
@@ -186,59 +174,4 @@ fn keep(dir: &Path, snapshot: &Snapshot) {
             warn!(%problem, leaves, "no snapshot was kept; opening will begin with an earlier one");
         }
     }
-}
-
-fn len_of(group: &Group) -> i64 {
-    i64::try_from(group.leaves.len()).expect("a group of 4 GiB has fewer leaves")
-}
-
-fn write_behind(
-    work: &Receiver<Behind>,
-    store: &Store,
-    stored: &watch::Sender<u64>,
-    queue: &Queue,
-    shared: &Shared,
-) {
-    for work in work {
-        match work {
-            Behind::Group(group) => {
-                let rows = index_rows(&group);
-                if let Err(problem) = store.apply(&group, &rows) {
-                    // Nothing is lost: the journal has it, and the store is rebuilt from it at the next
-                    // start.
-                    error!(%problem, "the store cannot be written");
-                    return;
-                }
-                stored.send_replace(group.end_index());
-                shared.concerned.tell(participants(&rows), group.end_index());
-                shared.metrics.store_behind.dec_by(len_of(&group));
-            }
-            Behind::LookUp(repeat) => look_up(store, queue, repeat.0),
-        }
-    }
-    if let Err(problem) = store.flush() {
-        warn!(%problem, "the store was not flushed; it will catch up from the journal");
-    }
-}
-
-fn look_up(store: &Store, queue: &Queue, mut command: PendingCommand) {
-    match (first_receipt(store, &command.signed), store.size()) {
-        (Ok(Some(receipt)), _) => command.answer(Ok(receipt)),
-        (Ok(None), Ok(leaves)) => {
-            // Other bytes under a used nonce: the engine refuses them, and the ledger says so.
-            command.new_as_of = Some(leaves);
-            queue.hand_in(command);
-        }
-        (Err(problem), _) => command.answer(Err(Refused::Unreadable(problem))),
-        (_, Err(problem)) => command.answer(Err(problem.into())),
-    }
-}
-
-/// Returns the receipt that these bytes were given first, if they were.
-fn first_receipt(store: &Store, signed: &v1::SignedCommand) -> Result<Option<v1::Receipt>, String> {
-    let value = store.get_index(BY_DIGEST, &digest(signed)).map_err(|problem| problem.to_string())?;
-    let Some(value) = value else { return Ok(None) };
-    let index = value.try_into().map_err(|_| "an entry of the digests' index has not 8 bytes".to_string())?;
-    let leaf = |at| store.leaf(at).map_err(|problem| problem.to_string());
-    receipt_again(u64::from_be_bytes(index), leaf).map(Some)
 }

@@ -13,12 +13,24 @@ use crate::{
     web::{WebLimits, WebListen},
 };
 
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
 /// How a node runs. Every field may be left out of the file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeConfig {
     /// Where the node listens for gRPC; port 0 takes a free one. Default 127.0.0.1:7400.
     pub listen: SocketAddr,
+    /// How the node logs: `human` for people, or `json`, one object a line, for machines. Default `human`.
+    pub log_format: LogFormat,
     /// Where keys and ledgers are kept. Default `parkwatt-data`.
     pub data: PathBuf,
     /// The longest payload of a signed command, in bytes. Default 65,536: a schedule of 1,000 orders has
@@ -33,6 +45,9 @@ pub struct NodeConfig {
     /// How many bytes of leaves are made durable together: a group is closed when it has this many. Default 4
     /// MiB.
     pub group_bytes_max: usize,
+    /// How long the store, which answers questions, may be behind the journal while nobody asks, in milliseconds:
+    /// many groups at once cost it far less. Default 100.
+    pub store_delay_ms: u64,
     /// The size of a journal segment, in bytes. Default 64 MiB.
     pub segment_bytes: u64,
     /// Behind how many leaves the market's state is recorded and a snapshot of it kept, so that a start need not
@@ -91,12 +106,14 @@ impl Default for NodeConfig {
     fn default() -> NodeConfig {
         NodeConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            log_format: LogFormat::Human,
             data: PathBuf::from("parkwatt-data"),
             payload_bytes_max: 65_536,
             queue_len_max: 8_192,
             stream_in_flight_max: 256,
             group_commands_max: 4_096,
             group_bytes_max: 4 << 20,
+            store_delay_ms: 100,
             segment_bytes: 64 << 20,
             snapshot_leaves: 1_000_000,
             session_s_max: 900,
@@ -162,6 +179,7 @@ impl NodeConfig {
                 self.time_zone
             )
         })?;
+        within("store_delay_ms", self.store_delay_ms, 0, 60_000)?;
         within("snapshot_leaves", self.snapshot_leaves, 1, 1 << 40)?;
         within("segment_bytes", self.segment_bytes, 64 << 10, 1 << 40)?;
         self.check_markets()?;

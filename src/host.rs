@@ -9,6 +9,7 @@ use std::{
     process::Command,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use parkwatt_engine::{ConfigError, MarketConfig};
@@ -22,6 +23,7 @@ use tracing::{error, info};
 use crate::{
     append::{Appender, Shared},
     apply::Replica,
+    behind::Backlog,
     clock::Clock,
     config::{MarketFile, NodeConfig},
     index::index_rows,
@@ -198,6 +200,7 @@ impl Market {
     /// Those of [`Market::store`]; [`Refused::Stopped`] if it gets no further.
     pub async fn store_with(&self, size: u64) -> Result<&Store, Refused> {
         let store = self.store()?;
+        self.shared.backlog.want(size);
         let mut stored = self.shared.stored.clone();
         let has_all = stored.wait_for(|stored| *stored >= size).await.is_ok();
         has_all.then_some(store).ok_or(Refused::Stopped)
@@ -308,6 +311,7 @@ fn open_for_writing(
         checkpoint: RwLock::new(checkpoint),
         store: Some(store.clone()),
         stored: reached,
+        backlog: Backlog::new(Duration::from_millis(config.store_delay_ms), ledger.size()),
         recent: Recent::new(ledger.size(), config.streams.kept_bytes_max),
         concerned: Concerned::default(),
         metrics: metrics.clone(),
@@ -364,6 +368,7 @@ fn read_only(
             checkpoint: RwLock::new(checkpoint),
             store: None,
             stored: watch::channel(0).1,
+            backlog: Backlog::new(Duration::ZERO, 0),
             recent: Recent::new(0, 0),
             concerned: Concerned::default(),
             metrics: MarketMetrics::default(),

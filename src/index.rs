@@ -2,7 +2,8 @@
 //!
 //! Knows leaves; the rows follow from a leaf alone, so that they can be made again at any time.
 
-use parkwatt_ledger::{Group, IndexRow};
+use parkwatt_engine::Rejection;
+use parkwatt_ledger::{Group, IndexRow, Store, StoreError};
 use parkwatt_proto::v1::{
     self, certificate_voided::Was, command::Kind, leaf::Fact, ledger_account, list_entries_request::About,
     outcome, posting::Purpose,
@@ -10,8 +11,8 @@ use parkwatt_proto::v1::{
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-/// From a command's digest to its leaf's index, by which repeats are found.
-pub const BY_DIGEST: u8 = 1;
+/// From a key and a nonce to the leaf of the command that used it up, by which repeats are found.
+const BY_NONCE: u8 = 1;
 const BY_PARTICIPANT: u8 = 2;
 const BY_SLOT: u8 = 3;
 const BY_ORDER: u8 = 4;
@@ -19,28 +20,117 @@ const BY_TRADE: u8 = 5;
 const BY_CERTIFICATE: u8 = 6;
 const BY_GEC: u8 = 7;
 const BY_METERED: u8 = 8;
+/// From a command's digest to its leaf, where its nonce had been used up by another one.
+const BY_DIGEST: u8 = 9;
 
-/// Returns the rows by which the leaves of `group` are found. No two have the same index and key.
+/// Which orders of one command share a page.
+const POSITIONS_A_PAGE: u32 = 16;
+
+/// Where the leaves about something stand: in a page of an index, under keys that are the leaf's index and `rest`.
+///
+/// What is about neighbours shares a page, since a page costs more than what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Which index.
+    pub index: u8,
+    /// Which page of it.
+    pub page: Vec<u8>,
+    /// What tells it from its neighbours in the page.
+    rest: Vec<u8>,
+}
+
+impl Place {
+    /// Returns the key under which a leaf stands here.
+    pub fn key(&self, leaf_index: u64) -> Vec<u8> {
+        [&leaf_index.to_be_bytes()[..], &self.rest].concat()
+    }
+
+    /// Returns whether a key in the page is of here, and not of a neighbour.
+    pub fn has(&self, key: &[u8]) -> bool {
+        key.get(size_of::<u64>()..) == Some(&self.rest)
+    }
+}
+
+/// Returns the leaf index at the beginning of a row's key.
+pub fn leaf_of(key: &[u8]) -> Option<u64> {
+    key.first_chunk().map(|index| u64::from_be_bytes(*index))
+}
+
+/// Returns the rows by which the leaves of `group` are found. No two have the same index, page and key.
 pub fn index_rows(group: &Group) -> Vec<IndexRow> {
     let mut rows = Vec::new();
-    for (index, bytes) in group.indexed_leaves() {
+    for (leaf_index, bytes) in group.indexed_leaves() {
         let Some(fact) = v1::Leaf::decode(bytes).ok().and_then(|leaf| leaf.fact) else { continue };
-        if let Fact::Command(v1::CommandLeaf { signed: Some(signed), .. }) = &fact {
-            let (key, value) = (digest(signed).to_vec(), index.to_be_bytes().to_vec());
-            rows.push(IndexRow { index: BY_DIGEST, key, value });
+        let asked = asked(&fact);
+        if let Fact::Command(command) = &fact {
+            rows.extend(row_of_repeats(command, asked.as_ref(), leaf_index));
         }
-        let mut subjects = subjects(&fact);
+        let mut subjects = subjects(&fact, asked.as_ref());
         subjects.sort_unstable();
         subjects.dedup();
-        for (by, subject) in subjects {
-            rows.push(IndexRow {
-                index: by,
-                key: [&subject[..], &index.to_be_bytes()].concat(),
-                value: Vec::new(),
-            });
-        }
+        rows.extend(subjects.into_iter().map(|place| IndexRow {
+            index: place.index,
+            key: place.key(leaf_index),
+            page: place.page,
+            value: Vec::new(),
+        }));
     }
     rows
+}
+
+/// Returns the row by which the same command is found again: by its nonce if it has used that up, and else by its
+/// digest. A key's nonces rise from one leaf to the next, as the keys of a page must.
+fn row_of_repeats(
+    command: &v1::CommandLeaf,
+    asked: Option<&v1::Command>,
+    leaf_index: u64,
+) -> Option<IndexRow> {
+    let signed = command.signed.as_ref()?;
+    let place = if uses_its_nonce_up(command) {
+        let value = leaf_index.to_be_bytes().to_vec();
+        let key = asked?.nonce.to_be_bytes().to_vec();
+        return Some(IndexRow { index: BY_NONCE, page: signed.public_key.clone(), key, value });
+    } else {
+        by_digest(signed)
+    };
+    Some(IndexRow { index: place.index, key: place.key(leaf_index), page: place.page, value: Vec::new() })
+}
+
+fn uses_its_nonce_up(command: &v1::CommandLeaf) -> bool {
+    let unused = [Rejection::KeyMustBeEnrolled.code(), Rejection::NonceMustRise { nonce: 0, last: 0 }.code()];
+    match command.outcome.as_ref().and_then(|outcome| outcome.kind.as_ref()) {
+        Some(outcome::Kind::Rejected(why)) => !unused.contains(&why.code.as_str()),
+        _ => true,
+    }
+}
+
+fn by_digest(signed: &v1::SignedCommand) -> Place {
+    Place { index: BY_DIGEST, page: digest(signed).to_vec(), rest: Vec::new() }
+}
+
+/// Returns the leaf of the same command, if the store has it. `nonce` is the command's.
+pub fn leaf_of_same(
+    store: &Store,
+    signed: &v1::SignedCommand,
+    nonce: u64,
+) -> Result<Option<u64>, StoreError> {
+    if let Some(value) = store.get_index(BY_NONCE, &signed.public_key, &nonce.to_be_bytes())?
+        && let Some(leaf_index) = leaf_of(&value)
+        && let Some(leaf) = store.leaf(leaf_index)?
+        && let Ok(v1::Leaf { fact: Some(Fact::Command(command)), .. }) = v1::Leaf::decode(leaf.as_slice())
+        && command.signed.is_some_and(|it| it.public_key == signed.public_key && it.payload == signed.payload)
+    {
+        return Ok(Some(leaf_index));
+    }
+    let place = by_digest(signed);
+    let row = store.scan_index(place.index, &place.page).next().transpose()?;
+    Ok(row.and_then(|(key, _)| leaf_of(&key)))
+}
+
+/// Returns the command that a leaf records, as it was asked.
+fn asked(fact: &Fact) -> Option<v1::Command> {
+    let Fact::Command(v1::CommandLeaf { signed: Some(signed), .. }) = fact else { return None };
+    v1::Command::decode(signed.payload.as_slice()).ok()
 }
 
 /// Returns a command's digest: of who signed, and what. The signature is left out, since it follows from
@@ -49,14 +139,16 @@ pub fn digest(signed: &v1::SignedCommand) -> [u8; 32] {
     Sha256::new().chain_update(&signed.public_key).chain_update(&signed.payload).finalize().into()
 }
 
-/// Returns the index and the beginning of the keys under which the leaves about something stand, by leaf
-/// index.
-pub fn place(about: &About) -> (u8, Vec<u8>) {
+/// Returns where the leaves about something stand.
+pub fn place(about: &About) -> Place {
     match about {
         About::Participant(number) => participant(*number),
-        About::Slot(slot) => (BY_SLOT, slot.to_be_bytes().to_vec()),
+        About::Slot(slot) => whole_page(BY_SLOT, slot.to_be_bytes().to_vec()),
         About::Order(id) => order(*id),
-        About::Trade(trade) => (BY_TRADE, trade.to_be_bytes().to_vec()),
+        About::Trade(trade) => {
+            let (page, rest) = neighbourhood(*trade);
+            Place { index: BY_TRADE, page, rest }
+        }
         About::Certificate(id) => certificate(*id),
         About::Gec(id) => gec(*id),
     }
@@ -64,33 +156,28 @@ pub fn place(about: &About) -> (u8, Vec<u8>) {
 
 /// Returns whether a fact is about something: whether [`index_rows`] finds it there.
 pub fn is_about(fact: &Fact, about: &About) -> bool {
-    subjects(fact).contains(&place(about))
+    subjects(fact, asked(fact).as_ref()).contains(&place(about))
 }
 
 /// Returns the same for what a participant's meter measured in a slot.
-pub fn metered(participant: u32, slot: u32) -> (u8, Vec<u8>) {
-    (BY_METERED, [participant, slot].map(u32::to_be_bytes).concat())
-}
-
-/// Returns the leaf index at the end of a row's key.
-pub fn leaf_of(key: &[u8]) -> Option<u64> {
-    key.last_chunk().map(|index| u64::from_be_bytes(*index))
+pub fn metered(participant: u32, slot: u32) -> Place {
+    whole_page(BY_METERED, [participant, slot].map(u32::to_be_bytes).concat())
 }
 
 /// Returns the numbers of the participants about whom these rows find a leaf, perhaps several times.
 pub fn participants(rows: &[IndexRow]) -> impl Iterator<Item = u32> {
-    let number = |row: &IndexRow| row.key.first_chunk().map(|number| u32::from_be_bytes(*number));
+    let number = |row: &IndexRow| row.page.first_chunk().map(|number| u32::from_be_bytes(*number));
     rows.iter().filter(|row| row.index == BY_PARTICIPANT).filter_map(number)
 }
 
 /// Returns everything that a fact is about.
-fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
+fn subjects(fact: &Fact, asked: Option<&v1::Command>) -> Vec<Place> {
     let slot = |slot: u32| place(&About::Slot(slot));
     let trade = |trade: u64| place(&About::Trade(trade));
     match fact {
         Fact::Genesis(_) | Fact::Tick(_) | Fact::StateRecorded(_) => Vec::new(),
         Fact::Command(command) => {
-            let orders = changed(command).into_iter().map(order);
+            let orders = changed(command, asked).into_iter().map(order);
             command.participant.map(participant).into_iter().chain(orders).collect()
         }
         Fact::PhaseBegan(it) => vec![slot(it.slot)],
@@ -150,40 +237,48 @@ fn subjects(fact: &Fact) -> Vec<(u8, Vec<u8>)> {
     }
 }
 
-fn participant(number: u32) -> (u8, Vec<u8>) {
-    (BY_PARTICIPANT, number.to_be_bytes().to_vec())
+fn whole_page(index: u8, page: Vec<u8>) -> Place {
+    Place { index, page, rest: Vec::new() }
 }
 
-fn order(id: v1::OrderId) -> (u8, Vec<u8>) {
-    (BY_ORDER, [&id.index.to_be_bytes()[..], &id.position.to_be_bytes()].concat())
+/// Returns the page that a number shares with its 255 neighbours, and what tells it from them.
+fn neighbourhood(number: u64) -> (Vec<u8>, Vec<u8>) {
+    let [page @ .., rest] = number.to_be_bytes();
+    (page.to_vec(), vec![rest])
 }
 
-fn certificate(id: v1::CertificateId) -> (u8, Vec<u8>) {
-    (BY_CERTIFICATE, [id.slot, id.producer, id.issue].map(u32::to_be_bytes).concat())
+fn participant(number: u32) -> Place {
+    whole_page(BY_PARTICIPANT, number.to_be_bytes().to_vec())
 }
 
-fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; N]) -> Vec<(u8, Vec<u8>)> {
+fn order(id: v1::OrderId) -> Place {
+    let (mut page, mut rest) = neighbourhood(id.index);
+    page.extend_from_slice(&(id.position / POSITIONS_A_PAGE).to_be_bytes());
+    rest.extend_from_slice(&id.position.to_be_bytes());
+    Place { index: BY_ORDER, page, rest }
+}
+
+fn certificate(id: v1::CertificateId) -> Place {
+    whole_page(BY_CERTIFICATE, [id.slot, id.producer, id.issue].map(u32::to_be_bytes).concat())
+}
+
+fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; N]) -> Vec<Place> {
     let id = id.unwrap_or_default();
     let named = [certificate(id), place(&About::Slot(id.slot))];
     named.into_iter().chain(holders.map(participant)).collect()
 }
 
-fn gec(id: v1::GecId) -> (u8, Vec<u8>) {
-    (BY_GEC, [&id.index.to_be_bytes()[..], &id.position.to_be_bytes()].concat())
+fn gec(id: v1::GecId) -> Place {
+    whole_page(BY_GEC, [&id.index.to_be_bytes()[..], &id.position.to_be_bytes()].concat())
 }
 
-fn of_part(
-    certificate: Option<v1::CertificateId>,
-    holder: u32,
-    national: Option<v1::GecId>,
-) -> Vec<(u8, Vec<u8>)> {
+fn of_part(certificate: Option<v1::CertificateId>, holder: u32, national: Option<v1::GecId>) -> Vec<Place> {
     of_certificate(certificate, [holder]).into_iter().chain(national.map(gec)).collect()
 }
 
 /// Returns the orders that a command names, and that it puts in another's place.
-fn changed(command: &v1::CommandLeaf) -> Vec<v1::OrderId> {
-    let payload = command.signed.as_ref().map(|signed| signed.payload.as_slice());
-    let named = match payload.and_then(|payload| v1::Command::decode(payload).ok()?.kind) {
+fn changed(command: &v1::CommandLeaf, asked: Option<&v1::Command>) -> Vec<v1::OrderId> {
+    let named = match asked.and_then(|asked| asked.kind.as_ref()) {
         Some(Kind::CancelOrder(cancel)) => cancel.order,
         Some(Kind::ReplaceOrder(replacement)) => replacement.order,
         _ => None,
@@ -195,7 +290,7 @@ fn changed(command: &v1::CommandLeaf) -> Vec<v1::OrderId> {
     named.into_iter().chain(replacement).collect()
 }
 
-fn purpose(it: &Purpose) -> Option<(u8, Vec<u8>)> {
+fn purpose(it: &Purpose) -> Option<Place> {
     match it {
         Purpose::Deposit(_) | Purpose::Payout(_) | Purpose::Rounding(_) => None,
         Purpose::EnergyOfTrade(trade)
@@ -269,7 +364,7 @@ mod tests {
         ] {
             let expected = about(people, has_certificate, has_gec);
             let mut expected: Vec<_> = expected.iter().map(place).collect();
-            let mut found = subjects(&fact);
+            let mut found = subjects(&fact, None);
             expected.sort();
             found.sort();
             assert_eq!(found, expected, "{fact:?}");

@@ -10,6 +10,7 @@ pub mod wire;
 // 4 sequence, 5 apply, 6 append, 7 receipt.
 pub mod append;
 pub mod apply;
+pub mod behind;
 pub mod receipt;
 pub mod sequence;
 pub mod state;

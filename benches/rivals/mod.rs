@@ -29,7 +29,7 @@ impl Sled {
 
     /// Inserts it as one batch, and flushes.
     pub fn append(&self, group: &Group) {
-        self.store.apply(group, &[]).expect("the disk takes it");
+        self.store.apply(std::slice::from_ref(group), Vec::new()).expect("the disk takes it");
         self.store.flush().expect("the disk takes it");
     }
 }

@@ -14,6 +14,9 @@ use crate::ledger::journal_dir;
 use crate::store::{IndexRow, Store, StoreError};
 use crate::tree::Tree;
 
+/// How many leaves a store is given at once, about, when it catches up.
+const LEAVES_AT_ONCE: usize = 4_096;
+
 /// How a store compares with the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreState {
@@ -208,7 +211,7 @@ impl Comparison {
         let note = group.checkpoint.note().as_bytes();
         expect(self.checkpoints.next(), group.end_index(), note, "checkpoint")?;
         for row in rows {
-            let found = self.store.get_index(row.index, &row.key).map_err(unreadable)?;
+            let found = self.store.get_index(row.index, &row.page, &row.key).map_err(unreadable)?;
             if found.as_ref() != Some(&row.value) {
                 let index = row.index;
                 let what = format!("index {index} lacks a row of the leaves from {}", group.first_index);
@@ -360,13 +363,22 @@ fn catch_up(
 ) -> Result<u64, ReopenError> {
     let had = store.size()?;
     let begin = if had < behind.size() { Tree::default() } else { behind.clone() };
+    let (mut lacking, mut their_rows, mut leaves) = (Vec::new(), Vec::new(), 0);
     for group in Reader::resume(&journal_dir(dir), verifier, Signatures::Last, begin)? {
         let group = group?;
         let rows = rows(&group);
         if group.first_index >= had {
-            store.apply(&group, &rows)?;
+            leaves += group.leaves.len();
+            lacking.push(group);
+            their_rows.extend(rows);
+        }
+        if leaves >= LEAVES_AT_ONCE {
+            store.apply(&lacking, std::mem::take(&mut their_rows))?;
+            lacking.clear();
+            leaves = 0;
         }
     }
+    store.apply(&lacking, their_rows)?;
     store.flush()?;
     Ok(had)
 }

@@ -1,8 +1,10 @@
 //! The store: the log in a database, to be queried.
 //!
-//! Knows the database, and is the only part that does. Does not know what a leaf says: rows of an index are
+//! Knows the database, and is the only part that does; how items are packed is `packed`'s. Does not know what a leaf says: rows of an index are
 //! given to it as bytes. Does not know whether it is right: `rebuild` compares it with the journal. Keeps: a
 //! group is in it whole or not at all, with its index rows.
+
+mod packed;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use tlog_tiles::tlog;
 use crate::checkpoint::SignedCheckpoint;
 use crate::journal::{Group, PathError};
 use crate::tree::{Hash, HashReader, Tree};
+use packed::{Packer, unpack};
 
 /// How many bytes of the database are kept in memory.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -30,24 +33,27 @@ const WAIT_STEP_MS: u64 = 10;
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Kind {
-    /// Leaf index, big-endian: the leaf.
+    /// The first leaf's index, big-endian: leaves.
     Leaf = 1,
-    /// Stored index, big-endian: the hash.
+    /// The first stored index, big-endian: hashes of the tree.
     Hash = 2,
-    /// Tree size, big-endian: the checkpoint's note.
+    /// The first tree size, big-endian: checkpoints' notes.
     Checkpoint = 3,
-    /// Index number, key: value.
+    /// Index number, page, the first row's key: rows of that page.
     Row = 4,
 }
 
 /// A row of an index, which the caller has derived from a group. The store does not know its meaning.
 ///
-/// Each pair of `index` and `key` is given once: a row is a fact, and facts do not change.
+/// Each `index`, `page` and `key` is given once: a row is a fact, and facts do not change. The pages of one index are
+/// equally long, and within a page the keys rise from group to group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexRow {
     /// Which index.
     pub index: u8,
-    /// The key; rows are found by it, and ordered by it.
+    /// Which page of it: the rows of a page that are applied together lie side by side, and cost little more than one.
+    pub page: Vec<u8>,
+    /// The key within the page; rows are found by it, and ordered by it.
     pub key: Vec<u8>,
     /// The value.
     pub value: Vec<u8>,
@@ -112,23 +118,34 @@ impl Store {
         Ok(aside)
     }
 
-    /// Adds the next group and its index rows, as a whole.
-    pub fn apply(&self, group: &Group, rows: &[IndexRow]) -> Result<(), StoreError> {
-        let size = self.size()?;
-        if group.first_index != size {
-            return Err(StoreError::OutOfOrder { size, first_index: group.first_index });
+    /// Adds the next groups and their index rows, as a whole. The more there are of them at once, the less each
+    /// costs.
+    pub fn apply(&self, groups: &[Group], mut rows: Vec<IndexRow>) -> Result<(), StoreError> {
+        let mut size = self.size()?;
+        let mut leaves = Packer::new(vec![Kind::Leaf as u8]);
+        let mut hashes = Packer::new(vec![Kind::Hash as u8]);
+        let mut checkpoints = Packer::new(vec![Kind::Checkpoint as u8]);
+        for group in groups {
+            if group.first_index != size {
+                return Err(StoreError::OutOfOrder { size, first_index: group.first_index });
+            }
+            size = group.end_index();
+            for (index, leaf) in group.indexed_leaves() {
+                leaves.push(&index.to_be_bytes(), leaf);
+            }
+            for (index, hash) in group.indexed_hashes() {
+                hashes.push_plain(&index.to_be_bytes(), &hash.0);
+            }
+            checkpoints.push(&size.to_be_bytes(), group.checkpoint.note().as_bytes());
         }
+        rows.sort_unstable_by(|a, b| (a.index, &a.page, &a.key).cmp(&(b.index, &b.page, &b.key)));
+        let pages = rows.chunk_by(|a, b| (a.index, &a.page) == (b.index, &b.page)).map(pack_page);
+
         let mut batch = sled::Batch::default();
-        for (index, leaf) in group.indexed_leaves() {
-            batch.insert(numbered(Kind::Leaf, index), leaf);
+        let packs = [leaves, hashes, checkpoints].into_iter().chain(pages).flat_map(Packer::finish);
+        for (key, value) in packs {
+            batch.insert(key, value);
         }
-        for (index, hash) in group.indexed_hashes() {
-            batch.insert(numbered(Kind::Hash, index), &hash.0);
-        }
-        for row in rows {
-            batch.insert(row_key(row.index, &row.key), row.value.as_slice());
-        }
-        batch.insert(numbered(Kind::Checkpoint, group.end_index()), group.checkpoint.note());
         Ok(self.db.apply_batch(batch)?)
     }
 
@@ -150,15 +167,16 @@ impl Store {
 
     /// Returns the first checkpoint over at least `size` leaves, if there is one.
     pub fn checkpoint_at_least(&self, size: u64) -> Result<Option<SignedCheckpoint>, StoreError> {
-        self.entries(Kind::Checkpoint, &size.to_be_bytes())
-            .next()
-            .map(|entry| parse_checkpoint(&entry?.1))
-            .transpose()
+        self.checkpoints(size).next().map(|found| parse_checkpoint(&found?.1)).transpose()
     }
 
     /// Returns leaf `index`, if the store has it.
     pub fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.db.get(numbered(Kind::Leaf, index))?.map(|leaf| leaf.to_vec()))
+        let Some((_, pack)) = self.last_pack(&[Kind::Leaf as u8], &index.to_be_bytes())? else {
+            return Ok(None);
+        };
+        let mut items = unpack(&pack)?.into_iter();
+        Ok(items.find(|(key, _)| *key == index.to_be_bytes()).map(|(_, leaf)| leaf))
     }
 
     /// Returns whether the store's hashes make this very tree of its first leaves.
@@ -168,36 +186,32 @@ impl Store {
 
     /// Returns each leaf from `first` on, with its index, in order.
     pub fn leaves(&self, first: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
-        self.numbered_entries(Kind::Leaf, first)
+        self.numbered(Kind::Leaf, first)
     }
 
-    /// Returns the value of a row, if there is one with this key.
-    pub fn get_index(&self, index: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.db.get(row_key(index, key))?.map(|value| value.to_vec()))
+    /// Returns the value of a row, if there is one with this key in this page.
+    pub fn get_index(&self, index: u8, page: &[u8], key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some((_, pack)) = self.last_pack(&page_prefix(index, page), key)? else { return Ok(None) };
+        Ok(unpack(&pack)?.into_iter().find(|(found, _)| found == key).map(|(_, value)| value))
     }
 
-    /// Returns the rows whose key begins with `prefix`, key and value, in order of keys; from the end, latest
-    /// first.
+    /// Returns the rows of a page, key and value, in order of keys; from the end, latest first.
     pub fn scan_index(
         &self,
         index: u8,
-        prefix: &[u8],
+        page: &[u8],
     ) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        self.db.scan_prefix(row_key(index, prefix)).map(|entry| split_entry(entry, 2))
+        self.db.scan_prefix(page_prefix(index, page)).map(found).flat_map(items_of)
     }
 
-    /// Returns the rows whose key begins with `prefix` and is not less than `first`, in order of keys.
+    /// Returns the rows of a page whose key is not less than `first`, in order of keys.
     pub fn scan_index_from(
         &self,
         index: u8,
-        prefix: &[u8],
+        page: &[u8],
         first: &[u8],
     ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        let prefix = prefix.to_vec();
-        self.db
-            .range(row_key(index, first)..row_key_end(index))
-            .map(|entry| split_entry(entry, 2))
-            .take_while(move |row| row.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
+        self.items_from(page_prefix(index, page), first)
     }
 
     /// Returns each stored hash from the stored index `first` on, with its index, in order.
@@ -205,7 +219,8 @@ impl Store {
         &self,
         first: u64,
     ) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
-        self.numbered_entries(Kind::Hash, first)
+        let packs = self.packs_from(vec![Kind::Hash as u8], &first.to_be_bytes());
+        packs.flat_map(hashes_of).skip_while(move |hash| matches!(hash, Ok((index, _)) if *index < first))
     }
 
     /// Returns the note of each checkpoint over at least `first` leaves, with its size, in order.
@@ -213,60 +228,87 @@ impl Store {
         &self,
         first: u64,
     ) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
-        self.numbered_entries(Kind::Checkpoint, first)
+        self.numbered(Kind::Checkpoint, first)
     }
 
     /// Counts the rows of all indices, by reading them.
     pub(crate) fn count_rows(&self) -> Result<u64, StoreError> {
         let mut count = 0;
-        for entry in self.db.range([Kind::Row as u8]..) {
-            entry?;
+        for row in self.db.range([Kind::Row as u8]..).map(found).flat_map(items_of) {
+            row?;
             count += 1;
         }
         Ok(count)
     }
 
     fn last_checkpoint(&self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
-        // The largest key below all rows is the last checkpoint, or a hash if there is none.
-        let Some((key, note)) = self.db.get_lt([Kind::Row as u8])? else { return Ok(None) };
+        // The largest key below all rows is the last checkpoints', or hashes' if there is none.
+        let Some((key, pack)) = self.db.get_lt([Kind::Row as u8])? else { return Ok(None) };
         if key.first() != Some(&(Kind::Checkpoint as u8)) {
             return Err(StoreError::Malformed("there are leaves, but no checkpoint"));
         }
-        Ok(Some((number(&key[1..])?, note.to_vec())))
+        let last = unpack(&pack)?.pop().ok_or(StoreError::Malformed("a pack is empty"))?;
+        Ok(Some((number(&last.0)?, last.1)))
     }
 
-    fn numbered_entries(
+    fn numbered(
         &self,
         kind: Kind,
         first: u64,
     ) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
-        self.entries(kind, &first.to_be_bytes()).map(|entry| {
-            let (key, value) = entry?;
+        self.items_from(vec![kind as u8], &first.to_be_bytes()).map(|item| {
+            let (key, value) = item?;
             Ok((number(&key)?, value))
         })
     }
 
-    fn entries(
+    /// Returns the items under `prefix` whose key is not less than `first`, in order.
+    fn items_from(
         &self,
-        kind: Kind,
+        prefix: Vec<u8>,
         first: &[u8],
     ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        let begin = [&[kind as u8], first].concat();
-        self.db.range(begin..vec![kind as u8 + 1]).map(|entry| split_entry(entry, 1))
+        let packs = self.packs_from(prefix, first).flat_map(items_of);
+        let first = first.to_vec();
+        packs.skip_while(move |item| matches!(item, Ok((key, _)) if *key < first))
+    }
+
+    /// Returns the packs under `prefix`, from the one on in which `first` may be.
+    fn packs_from(&self, prefix: Vec<u8>, first: &[u8]) -> Box<dyn Iterator<Item = Pack> + Send> {
+        match self.last_pack(&prefix, first) {
+            Err(problem) => Box::new(std::iter::once(Err(problem))),
+            Ok(before) => {
+                let begin = before.map_or_else(|| prefix.clone(), |(key, _)| key.to_vec());
+                let is_within =
+                    move |pack: &Pack| pack.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix));
+                Box::new(self.db.range(begin..).map(found).take_while(is_within))
+            }
+        }
+    }
+
+    /// Returns the last pack under `prefix` whose first item's key is not behind `key`, if there is one.
+    fn last_pack(&self, prefix: &[u8], key: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, StoreError> {
+        // The least key that is behind it.
+        let behind = [prefix, key, &[0]].concat();
+        Ok(self.db.get_lt(behind)?.filter(|(found, _)| found.starts_with(prefix)))
     }
 }
 
 impl HashReader for Store {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog::Error> {
+        let read = |index: u64| -> Result<Option<Hash>, StoreError> {
+            let Some((key, pack)) = self.last_pack(&[Kind::Hash as u8], &index.to_be_bytes())? else {
+                return Ok(None);
+            };
+            let at = usize::try_from(index - number(&key[1..])?).unwrap_or(usize::MAX);
+            let hash = pack.as_chunks().0.get(at).copied();
+            Ok(hash.map(Hash))
+        };
         indexes
             .iter()
             .map(|&index| {
-                let hash = self
-                    .db
-                    .get(numbered(Kind::Hash, index))
-                    .map_err(|error| tlog::Error::InvalidInput(error.to_string()))?
-                    .ok_or(tlog::Error::IndexesNotInTree)?;
-                Ok(Hash(hash.as_ref().try_into().map_err(|_| tlog::Error::MalformedHash)?))
+                let found = read(index).map_err(|problem| tlog::Error::InvalidInput(problem.to_string()))?;
+                found.ok_or(tlog::Error::IndexesNotInTree)
             })
             .collect()
     }
@@ -285,31 +327,51 @@ fn wait_for_last_user(store: &Path) -> Result<(), StoreError> {
     Err(StoreError::InUse(store.to_owned()))
 }
 
-fn numbered(kind: Kind, number: u64) -> Vec<u8> {
-    [&[kind as u8][..], &number.to_be_bytes()].concat()
-}
-
 fn number(key: &[u8]) -> Result<u64, StoreError> {
     Ok(u64::from_be_bytes(key.try_into().map_err(|_| StoreError::Malformed("a key is not a number"))?))
 }
 
-fn row_key(index: u8, key: &[u8]) -> Vec<u8> {
-    [&[Kind::Row as u8, index], key].concat()
+fn page_prefix(index: u8, page: &[u8]) -> Vec<u8> {
+    [&[Kind::Row as u8, index], page].concat()
 }
 
-/// Returns a key behind all rows of an index.
-fn row_key_end(index: u8) -> Vec<u8> {
-    index.checked_add(1).map_or(vec![Kind::Row as u8 + 1], |next| row_key(next, &[]))
+/// Packs rows of one page, in order of keys.
+fn pack_page(rows: &[IndexRow]) -> Packer {
+    let IndexRow { index, page, .. } = &rows[0];
+    let mut packer = Packer::new(page_prefix(*index, page));
+    for row in rows {
+        packer.push(&row.key, &row.value);
+    }
+    packer
 }
 
-/// Cuts the kind, and for a row the index, off a key.
-fn split_entry(
-    entry: sled::Result<(sled::IVec, sled::IVec)>,
-    prefix_len: usize,
-) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
-    let (key, value) = entry?;
-    let key = key.get(prefix_len..).ok_or(StoreError::Malformed("a key is too short"))?;
-    Ok((key.to_vec(), value.to_vec()))
+/// What the database has under a key, or why it has not.
+type Pack = Result<(sled::IVec, sled::IVec), StoreError>;
+type Item = Result<(Vec<u8>, Vec<u8>), StoreError>;
+
+fn found(pack: sled::Result<(sled::IVec, sled::IVec)>) -> Pack {
+    Ok(pack?)
+}
+
+/// Returns the items of a pack; of one that is none, the error.
+fn items_of(pack: Pack) -> std::vec::IntoIter<Item> {
+    let items = pack.and_then(|(_, pack)| unpack(&pack));
+    let items: Vec<Item> =
+        items.map_or_else(|why| vec![Err(why)], |items| items.into_iter().map(Ok).collect());
+    items.into_iter()
+}
+
+/// Returns the hashes of a pack, each with its stored index.
+fn hashes_of(pack: Pack) -> std::vec::IntoIter<Result<(u64, Vec<u8>), StoreError>> {
+    let numbered = pack.and_then(|(key, pack)| {
+        let (hashes, rest) = pack.as_chunks::<32>();
+        let first = number(key.get(1..).unwrap_or_default())?;
+        if !rest.is_empty() {
+            return Err(StoreError::Malformed("a pack ends within a hash"));
+        }
+        Ok((first..).zip(hashes).map(|(index, hash)| Ok((index, hash.to_vec()))).collect())
+    });
+    numbered.unwrap_or_else(|why| vec![Err(why)]).into_iter()
 }
 
 fn parse_checkpoint(note: &[u8]) -> Result<SignedCheckpoint, StoreError> {

@@ -24,7 +24,8 @@ const BY_HASH: u8 = 1;
 fn rows(group: &Group) -> Vec<IndexRow> {
     let row = |(index, leaf): (u64, &[u8])| IndexRow {
         index: BY_HASH,
-        key: [&leaf_hash(leaf).0[..], &index.to_be_bytes()].concat(),
+        page: leaf_hash(leaf).0[..1].to_vec(),
+        key: [&index.to_be_bytes()[..], &leaf_hash(leaf).0[1..]].concat(),
         value: index.to_be_bytes().to_vec(),
     };
     group.indexed_leaves().map(row).collect()
@@ -116,7 +117,7 @@ fn a_store_with_another_row_is_moved_aside() {
     for group in &groups {
         let mut rows = rows(group);
         rows[0].value = b"elsewhere".to_vec();
-        store.apply(group, &rows).unwrap();
+        store.apply(std::slice::from_ref(group), rows).unwrap();
     }
     drop(store);
     assert!(matches!(check_reopened(dir.path()), Reopened::Rebuilt { .. }));
@@ -129,8 +130,9 @@ fn a_store_with_a_row_too_many_is_moved_aside() {
     let store = Store::open(dir.path()).unwrap();
     for group in &groups {
         let mut rows = rows(group);
-        rows.push(IndexRow { index: 9, key: group.first_index.to_be_bytes().to_vec(), value: Vec::new() });
-        store.apply(group, &rows).unwrap();
+        let key = group.first_index.to_be_bytes().to_vec();
+        rows.push(IndexRow { index: 9, page: Vec::new(), key, value: Vec::new() });
+        store.apply(std::slice::from_ref(group), rows).unwrap();
     }
     drop(store);
     assert!(matches!(check_reopened(dir.path()), Reopened::Rebuilt { .. }));
@@ -211,14 +213,20 @@ fn the_store_answers_what_was_applied() {
     assert_eq!(store.checkpoint_at_least(4).unwrap().as_ref(), Some(&groups[1].checkpoint));
     assert_eq!(store.checkpoint_at_least(46).unwrap(), None);
 
+    for size in 0..=45 {
+        let first = groups.iter().find(|group| group.end_index() >= size).unwrap();
+        assert_eq!(store.checkpoint_at_least(size).unwrap().as_ref(), Some(&first.checkpoint), "{size}");
+    }
     let all: Vec<_> =
         groups.iter().flat_map(Group::indexed_leaves).map(|(n, leaf)| (n, leaf.to_vec())).collect();
     assert_eq!(store.leaves(0).map(Result::unwrap).collect::<Vec<_>>(), all);
     assert_eq!(store.leaves(44).map(Result::unwrap).collect::<Vec<_>>(), all[44..]);
-    assert_eq!(store.leaf(7).unwrap().as_ref(), Some(&all[7].1));
+    for (index, leaf) in &all {
+        assert_eq!(store.leaf(*index).unwrap().as_ref(), Some(leaf));
+    }
     assert_eq!(store.leaf(45).unwrap(), None);
 
-    let again = store.apply(&groups[0], &[]);
+    let again = store.apply(&groups[..1], Vec::new());
     assert!(matches!(again, Err(StoreError::OutOfOrder { size: 45, first_index: 0 })));
 }
 
@@ -244,20 +252,36 @@ fn rows_are_found_by_key_and_in_order_of_keys() {
     make(dir.path(), &[leaves(0, 1, 10)]);
     let group = &audit(dir.path()).unwrap().0[0];
     let store = Store::open(dir.path()).unwrap();
-    let row = |index, key: &str| IndexRow { index, key: key.into(), value: key.to_uppercase().into_bytes() };
-    let rows =
-        [row(255, "b"), row(1, "ann/2"), row(0, "ann/1"), row(1, "bob/1"), row(1, "ann/1"), row(1, "ann/3")];
-    store.apply(group, &rows).unwrap();
+    let row = |index, page: &str, key: &str| IndexRow {
+        index,
+        page: page.into(),
+        key: key.into(),
+        value: key.to_uppercase().into_bytes(),
+    };
+    let rows = [
+        row(255, "b", "x"),
+        row(1, "ann", "b"),
+        row(0, "ann", "a"),
+        row(1, "bob", "a"),
+        row(1, "ann", "a"),
+        row(1, "ann", "c"),
+    ];
+    store.apply(std::slice::from_ref(group), rows.to_vec()).unwrap();
 
     let keys = |rows: &mut dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>>| {
         rows.map(|row| String::from_utf8(row.unwrap().0).unwrap()).collect::<Vec<_>>()
     };
-    assert_eq!(keys(&mut store.scan_index(1, b"ann/")), ["ann/1", "ann/2", "ann/3"]);
-    assert_eq!(keys(&mut store.scan_index(1, b"").rev()), ["bob/1", "ann/3", "ann/2", "ann/1"]);
-    assert_eq!(keys(&mut store.scan_index_from(1, b"ann/", b"ann/2")), ["ann/2", "ann/3"]);
-    assert_eq!(keys(&mut store.scan_index_from(255, b"", b"")), ["b"]);
-    assert_eq!(store.get_index(1, b"bob/1").unwrap(), Some(b"BOB/1".to_vec()));
-    assert_eq!(store.get_index(1, b"b").unwrap(), None);
+    assert_eq!(keys(&mut store.scan_index(1, b"ann")), ["a", "b", "c"]);
+    assert_eq!(keys(&mut store.scan_index(1, b"ann").rev()), ["c", "b", "a"]);
+    assert_eq!(keys(&mut store.scan_index(0, b"ann")), ["a"]);
+    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"b")), ["b", "c"]);
+    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"bb")), ["c"]);
+    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"d")), [""; 0]);
+    assert_eq!(keys(&mut store.scan_index_from(255, b"b", b"")), ["x"]);
+    assert_eq!(store.get_index(1, b"bob", b"a").unwrap(), Some(b"A".to_vec()));
+    for (index, page, key) in [(1, "bob", "b"), (1, "bob", ""), (1, "cat", "a"), (2, "bob", "a")] {
+        assert_eq!(store.get_index(index, page.as_bytes(), key.as_bytes()).unwrap(), None, "{page}/{key}");
+    }
     assert_eq!(store.size().unwrap(), 1);
 }
 

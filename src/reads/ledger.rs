@@ -161,8 +161,8 @@ fn check_may_see(market: &Market, who: Reader, about: Option<&About>) -> Result<
 
 fn check_may_see_leaf(market: &Market, who: Reader, store: &Store, leaf_index: u64) -> Result<(), Refused> {
     let Some(id) = who.sees_only(market) else { return Ok(()) };
-    let (by, prefix) = index::place(&About::Participant(id.0));
-    let row = store.get_index(by, &[&prefix[..], &leaf_index.to_be_bytes()].concat())?;
+    let place = index::place(&About::Participant(id.0));
+    let row = store.get_index(place.index, &place.page, &place.key(leaf_index))?;
     row.map(drop).ok_or(Refused::NotPermitted(NOT_HIS))
 }
 
@@ -174,9 +174,10 @@ pub(super) type Found<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Refus
 
 /// Returns the leaves about something, from leaf `from` on.
 pub(super) fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
-    let (by, prefix) = index::place(about);
-    let first = [&prefix[..], &from.to_be_bytes()].concat();
-    Box::new(store.scan_index_from(by, &prefix, &first).map(|row| {
+    let place = index::place(about);
+    let rows = store.scan_index_from(place.index, &place.page, &from.to_be_bytes());
+    let rows = rows.filter(move |row| row.as_ref().map_or(true, |(key, _)| place.has(key)));
+    Box::new(rows.map(|row| {
         let index = index::leaf_of(&row?.0);
         let index = index.ok_or_else(|| Refused::Unreadable("a row of an index names no leaf".into()))?;
         Ok((index, leaf(store, index)?))

@@ -180,7 +180,8 @@ impl Day {
             }
             let group = ledger.append(leaves.clone()).unwrap();
             if let Some(opened) = opened.as_ref().filter(|_| n < store) {
-                opened.apply(&group, &index_rows(&group)).unwrap();
+                let rows = index_rows(&group);
+                opened.apply(&[group], rows).unwrap();
             }
         }
         drop(ledger);

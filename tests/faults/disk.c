@@ -1,10 +1,12 @@
 /* A disk on which one call fails: loaded into a node before the C library, whose calls it stands before.
  *
- * PARKWATT_FAULT says which: the call's name, which one of them, the error's number, what the file's path ends with,
- * and of a write, how many bytes reach the file all the same. */
+ * PARKWATT_FAULT says which: the call's name, which one of them, the error's number (0: none), what the file's path ends
+ * with, of a write how many bytes reach the file all the same, and a folder if the call is to be held up: it makes the
+ * file `held` there, and goes on when there is a file `go`. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,17 +19,30 @@
 
 int open64(const char *, int, ...);
 
+/* Holds a call up. */
+static void hold(const char *folder) {
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "%s/held", folder);
+  int made = creat(path, 0600);
+  if (made >= 0) close(made);
+  snprintf(path, sizeof path, "%s/go", folder);
+  while (access(path, F_OK)) usleep(1000);
+}
+
 /* Returns the error with which this call fails, or 0. */
 static int fault(const char *call, const char *path, long *short_len) {
   static int calls;
   const char *said = getenv("PARKWATT_FAULT");
-  char name[16], end[64];
+  char name[16], end[64], folder[PATH_MAX - 8];
   int nth, error;
   *short_len = 0;
-  if (!said || sscanf(said, "%15s %d %d %63s %ld", name, &nth, &error, end, short_len) < 4) return 0;
+  *folder = 0;
+  if (!said || sscanf(said, "%15s %d %d %63s %ld %4087s", name, &nth, &error, end, short_len, folder) < 4) return 0;
   size_t path_len = strlen(path), end_len = strlen(end);
   if (strcmp(name, call) || path_len < end_len || strcmp(path + path_len - end_len, end)) return 0;
-  return __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST) == nth ? error : 0;
+  if (__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST) != nth) return 0;
+  if (*folder) hold(folder);
+  return error;
 }
 
 static int fault_of(const char *call, int fd, long *short_len) {

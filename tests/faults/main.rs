@@ -8,6 +8,7 @@
 mod cuts;
 mod disk;
 mod flips;
+mod held;
 mod journals;
 mod ledger;
 #[expect(dead_code, reason = "the tests of the service use the rest")]

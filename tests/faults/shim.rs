@@ -21,12 +21,41 @@ pub struct Fault {
     pub short_bytes: u32,
 }
 
+/// A call that is held up, and then fails or does not.
+pub struct Gate(tempfile::TempDir);
+
+impl Gate {
+    /// Returns one that nothing has come to.
+    pub fn new() -> Gate {
+        Gate(tempfile::tempdir().unwrap())
+    }
+
+    /// Returns whether the call has come to it.
+    pub fn is_reached(&self) -> bool {
+        self.0.path().join("held").exists()
+    }
+
+    /// Lets the call go on.
+    pub fn open(&self) {
+        std::fs::write(self.0.path().join("go"), "").unwrap();
+    }
+}
+
 impl Fault {
     /// Returns what a node is run by so that the call fails: its name and its arguments follow.
     pub fn command(self) -> Command {
+        self.said("")
+    }
+
+    /// The same with a call that first waits for a gate.
+    pub fn command_behind(self, gate: &Gate) -> Command {
+        self.said(&gate.0.path().display().to_string())
+    }
+
+    fn said(self, gate: &str) -> Command {
         let Fault { call, nth, error, file, short_bytes } = self;
         let mut command = Command::new("env");
-        let said = format!("PARKWATT_FAULT={call} {nth} {error} {file} {short_bytes}");
+        let said = format!("PARKWATT_FAULT={call} {nth} {error} {file} {short_bytes} {gate}");
         command.arg(format!("LD_PRELOAD={}", library().display())).arg(said);
         command
     }

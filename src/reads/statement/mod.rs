@@ -127,12 +127,13 @@ fn stated_before(
     subject: Subject,
     first: u64,
 ) -> Result<Option<Fact>, Refused> {
-    let (by, prefix) = match subject {
+    let place = match subject {
         Subject::Delivery { trade } => index::place(&About::Trade(trade)),
         Subject::Metered { slot } => index::metered(participant, slot),
     };
-    for row in store.scan_index(by, &prefix).rev() {
-        let leaf_index = index::leaf_of(&row?.0).filter(|leaf_index| *leaf_index < first);
+    for row in store.scan_index(place.index, &place.page).rev() {
+        let (key, _) = row?;
+        let leaf_index = index::leaf_of(&key).filter(|leaf_index| place.has(&key) && *leaf_index < first);
         let Some(leaf_index) = leaf_index else { continue };
         let fact = read(store, leaf_index)?.fact;
         if let Some(Fact::TradeDelivered(_) | Fact::Metered(_)) = fact {

@@ -71,6 +71,7 @@ struct Following {
 impl Following {
     async fn run(mut self, mut outbox: Outbox<v1::Execution>) -> Result<(), End> {
         outbox.go_on_from = Some(self.from);
+        let _follower = self.market.shared.backlog.follow();
         // From before anything is read, so that nothing is missed.
         let mut concerned = self.market.shared.concerned.listen(self.id.0);
         let mut stored = self.market.shared.stored.clone();

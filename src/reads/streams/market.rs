@@ -61,6 +61,7 @@ struct Following {
 
 impl Following {
     async fn run(mut self, after: Option<u64>, mut outbox: Outbox<v1::MarketUpdate>) -> Result<(), End> {
+        let _follower = self.market.shared.backlog.follow();
         match after.filter(|after| self.market.shared.recent.has(*after)) {
             Some(after) => {
                 self.told = after;
