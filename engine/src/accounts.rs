@@ -68,13 +68,20 @@ impl Accounts {
     /// Returns what a participant may still spend: balance and credit, less what is reserved.
     ///
     /// Negative where deliveries that did not come, or tariffs, cost more than there was.
-    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
-    #[inline(always)]
     pub fn available(&self, participant: ParticipantId, credit_limit_fen: u64) -> Worth {
-        // OK because 64 bits times 24 bits are 88 bits.
-        let credit = Worth(i128::from(credit_limit_fen).wrapping_mul(NANOS_PER_FEN));
-        let Purse { balance, reserved, .. } = self.purse(participant);
-        balance.plus(credit).minus(reserved)
+        available(&self.purse(participant), credit_limit_fen)
+    }
+
+    /// Returns what is reserved of a participant, if he may spend `need`; nothing also where he has no purse yet.
+    #[inline]
+    pub(crate) fn covering(
+        &mut self,
+        need: Worth,
+        participant: ParticipantId,
+        credit_limit_fen: u64,
+    ) -> Option<&mut Worth> {
+        let purse = self.purses.get_mut(participant.0 as usize)?;
+        (need <= available(purse, credit_limit_fen)).then_some(&mut purse.reserved)
     }
 
     /// Moves money between two accounts, and says so in `events`; an amount of zero moves nothing and says
@@ -158,6 +165,13 @@ impl Accounts {
     fn add_purses(&mut self, last: usize) {
         self.purses.resize(last + 1, Purse::default());
     }
+}
+
+#[inline]
+fn available(purse: &Purse, credit_limit_fen: u64) -> Worth {
+    // OK because 64 bits times 24 bits are 88 bits.
+    let credit = Worth(i128::from(credit_limit_fen).wrapping_mul(NANOS_PER_FEN));
+    purse.balance.plus(credit).minus(purse.reserved)
 }
 
 /// Returns where an account stands among those that are no participant's.

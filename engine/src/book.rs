@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::grid::Grid;
 use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
 pub(crate) use crossing::Crossing;
-pub(crate) use keys::unpack;
-use keys::{Scale, limit, pack, rank};
+use keys::{Scale, limit, rank};
+pub(crate) use keys::{pack, unpack};
 pub(crate) use ladder::Place;
 use ladder::{Ladder, NONE, Pages};
 pub(crate) use leaving::Left;
@@ -106,23 +106,20 @@ struct Entry {
     level: Place,
 }
 
-/// A free place behind which there is no other.
-const FREE: Entry =
-    Entry { id: u64::MAX, remaining: 0, owner: NONE, next: NONE, previous: NONE, level: Place::NOWHERE };
-
 impl Book {
     /// Returns an empty book of a market, for slots in which the grid has these charges.
     pub(crate) fn new(config: &MarketConfig, grid: &Grid) -> Book {
         let zones = config.zones.len();
         let of_side = |side| (0..).map(ZoneId).take(zones).map(move |zone| grid.least_way(side, zone).0);
+        let scale = Scale::new(config);
         Book {
-            scale: Scale::new(config),
+            scale,
             zones,
             least: [FAR; 2],
             bests: alloc::vec![NOBODY; 2 * zones],
             least_ways: of_side(Side::Bid).chain(of_side(Side::Offer)).collect(),
             ladders: alloc::vec![Ladder::default(); 2 * zones],
-            pages: Pages::new(),
+            pages: Pages::new(scale.levels),
             entries: Vec::new(),
             free: NONE,
         }
@@ -136,7 +133,8 @@ impl Book {
         let rank = rank(side, limit);
         let key = self.scale.key(side, rank)?;
         let number = self.number(side, zone);
-        let reach = -rank - self.least_ways[number];
+        // OK because ranks and ways are far from the ends of 63 bits.
+        let reach = rank.wrapping_neg().wrapping_sub(self.least_ways[number]);
         Some(Incoming { rank, reach, energy: remaining, id: pack(id), number, owner, key, zone, side })
     }
 
@@ -146,16 +144,9 @@ impl Book {
         self.least[incoming.side.opposite() as usize] <= incoming.reach
     }
 
-    /// Returns whether the order of a packed id stands at `handle`.
-    #[inline]
-    fn holds(&self, handle: Handle, id: u64) -> bool {
-        self.entries.get(handle.0 as usize).is_some_and(|entry| entry.id == id)
-    }
-
     /// Returns whether an order stands at `handle`.
-    #[inline]
     pub(crate) fn is_open(&self, handle: Handle, id: OrderId) -> bool {
-        self.holds(handle, pack(id))
+        self.entries.get(handle.0 as usize).is_some_and(|entry| entry.id == pack(id))
     }
 
     /// Returns the open order that stands at `handle`.
@@ -199,30 +190,27 @@ impl Book {
     #[inline(always)]
     pub(crate) fn insert(&mut self, order: &Incoming, remaining: Energy) -> Handle {
         assert!(!remaining.is_zero(), "an empty order never rests");
-        let ladder = &mut self.ladders[order.number];
-        let place = ladder.place_for(&mut self.pages, order.number, order.key, self.scale.levels);
-        let level = self.pages.at(place);
+        let place = self.ladders[order.number].place_or_nowhere(order.key);
+        let Some(level) = self.pages.get(place) else { return self.insert_in_new_page(*order, remaining) };
         let previous = level.tail;
-        if self.free as usize >= self.entries.len() {
-            self.free = push_sparingly(&mut self.entries, FREE);
+        let mut handle = self.free;
+        let Incoming { id, owner: ParticipantId(owner), .. } = *order;
+        let (remaining, next) = (remaining.0, NONE);
+        if let Some(entry) = self.entries.get_mut(handle as usize) {
+            self.free = entry.next;
+            *entry = Entry { id, remaining, owner, next, previous, level: place };
+        } else {
+            let entry = Entry { id, remaining, owner, next, previous, level: place };
+            handle = push_sparingly(&mut self.entries, entry);
         }
-        let handle = self.free;
-        let entry = &mut self.entries[handle as usize];
-        self.free = entry.next;
-        *entry = Entry {
-            id: order.id,
-            remaining: remaining.0,
-            owner: order.owner.0,
-            next: NONE,
-            previous,
-            level: place,
-        };
         level.tail = handle;
         if let Some(previous) = self.entries.get_mut(previous as usize) {
             previous.next = handle;
         } else {
             level.head = handle;
-            self.pages.occupy(place);
+            if self.pages.occupy(place) {
+                self.ladders[order.number].mark(order.key);
+            }
             let best = &mut self.bests[order.number];
             if order.rank < best.rank {
                 *best = Best { rank: order.rank, id: order.id, head: handle, level: place };
@@ -231,6 +219,15 @@ impl Book {
             }
         }
         Handle(handle)
+    }
+
+    /// Adds what is left of an order whose level has no page yet.
+    // It takes a copy, so that any other order can stay in the registers.
+    #[cold]
+    #[inline(never)]
+    fn insert_in_new_page(&mut self, order: Incoming, remaining: Energy) -> Handle {
+        self.ladders[order.number].add_page(&mut self.pages, order.number, order.key);
+        self.insert(&order, remaining)
     }
 
     /// Makes an open order smaller, at its place in the queue.
@@ -250,7 +247,7 @@ impl Book {
         self.least = [FAR; 2];
         self.bests.fill(NOBODY);
         self.ladders.fill(Ladder::default());
-        (self.pages, self.entries, self.free) = (Pages::new(), Vec::new(), NONE);
+        (self.pages, self.entries, self.free) = (Pages::new(self.scale.levels), Vec::new(), NONE);
         orders
     }
 
@@ -265,7 +262,8 @@ impl Book {
     fn number(&self, side: Side, zone: ZoneId) -> usize {
         match side {
             Side::Bid => usize::from(zone.0),
-            Side::Offer => self.zones + usize::from(zone.0),
+            // OK because zones are at most 1,024.
+            Side::Offer => self.zones.wrapping_add(usize::from(zone.0)),
         }
     }
 

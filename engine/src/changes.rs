@@ -17,15 +17,10 @@ use crate::{
 
 impl Market {
     /// Withdraws what is left of an own order.
-    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
-    #[inline(always)]
-    pub(crate) fn cancel_order(&mut self, owner: ParticipantId, order: OrderId) -> Result<Energy, Rejection> {
-        let (placed, state) = self.slots.open_order(owner, order)?;
-
-        // Every check is above; from here the cancellation is accepted.
-        let withdrawn = state.withdraw(placed.handle, &mut self.accounts);
-        self.slots.forget_expiry(order);
-        Ok(withdrawn.remaining)
+    #[inline(never)]
+    pub(crate) fn cancel_order(&mut self, owner: ParticipantId, order: OrderId) -> Outcome {
+        let withdrawn = self.slots.withdraw_own(owner, order, &mut self.accounts);
+        withdrawn.map_or_else(Outcome::Rejected, Outcome::Cancelled)
     }
 
     /// Changes limit and energy of an own order.
@@ -73,7 +68,7 @@ impl Market {
         }
         let state = self.slots.get_mut(slot);
         state.book.reduce(handle, less);
-        state.standings.get_mut(open.owner).close(open.side, less, false);
+        state.standings.get_mut(open.owner).take_back(open.side, less);
         self.accounts.release(open.owner, need(open.side, open.limit, less));
     }
 

@@ -87,8 +87,7 @@ impl Market {
             }
         }
         if order.side == Side::Offer {
-            let offers = standing.offers.0.saturating_add_signed(besides.offers_wh);
-            let taken = Energy(offers).plus(standing.sold);
+            let taken = Energy(standing.taken.0.saturating_add_signed(besides.offers_wh));
             let free = deliverable(participant).saturating_minus(taken);
             if order.energy > free {
                 return Err(Rejection::OfferMustBeDeliverable { energy: order.energy, free });

@@ -34,17 +34,19 @@ impl<T> Chunks<T> {
     #[inline]
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
         let place = place.checked_add(self.gone)?;
-        let at = place_in_chunk(place, self.full.len());
-        self.full.get(place / LEN).unwrap_or(&self.last).get(at)
+        match self.full.get(place / LEN) {
+            Some(chunk) => chunk.get(place % LEN),
+            None => self.last.get(place - self.full.len() * LEN),
+        }
     }
 
     /// Returns the element at a place, to change it.
     pub(crate) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
         let place = place.checked_add(self.gone)?;
-        let at = place_in_chunk(place, self.full.len());
+        let full = self.full.len();
         match self.full.get_mut(place / LEN) {
-            Some(chunk) => chunk.get_mut(at),
-            None => self.last.get_mut(at),
+            Some(chunk) => chunk.get_mut(place % LEN),
+            None => self.last.get_mut(place - full * LEN),
         }
     }
 
@@ -54,16 +56,14 @@ impl<T> Chunks<T> {
         self.last.last_mut()
     }
 
-    /// Adds an element behind the others, and returns it.
+    /// Adds an element behind the others.
     #[expect(clippy::inline_always, reason = "it is on the path of every order and trade")]
     #[inline(always)]
-    pub(crate) fn push(&mut self, item: T) -> &T {
+    pub(crate) fn push(&mut self, item: T) {
         if self.last.len() == self.last.capacity() {
             self.make_room();
         }
-        let place = self.last.len();
         self.last.push(item);
-        &self.last[place]
     }
 
     /// Lets the last chunk have room for one more, or begins another.
@@ -100,13 +100,6 @@ impl<T> Chunks<T> {
         self.full.drain(..whole);
         self.gone -= whole * LEN;
     }
-}
-
-/// Returns where in its chunk an element is, of so many full ones before the last.
-#[inline]
-fn place_in_chunk(place: usize, full: usize) -> usize {
-    // OK because what lies behind the last chunk lies behind its end.
-    if place / LEN < full { place % LEN } else { place - full * LEN }
 }
 
 impl<T> Default for Chunks<T> {

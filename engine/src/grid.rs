@@ -154,8 +154,27 @@ impl Grid {
             Side::Bid => (other, zone),
             Side::Offer => (zone, other),
         };
-        let mut wh = i64::try_from(energy.0).expect("limits on orders keep a slot's energy below 2^63 Wh");
-        self.walk(seller, buyer, |edge, is_up| wh = wh.min(edge.room(flows.0[edge.zone], is_up)));
+        let wh = i64::try_from(energy.0).expect("limits on orders keep a slot's energy below 2^63 Wh");
+        // Sent at once, since it nearly always has room.
+        let (mut has_room, mut makes_room) = (true, false);
+        self.walk(seller, buyer, |edge, is_up| {
+            let flow = &mut flows.0[edge.zone];
+            has_room &= wh <= edge.room(*flow, is_up);
+            makes_room |= edge.carry(flow, wh, is_up);
+        });
+        if has_room { Sent { energy, makes_room } } else { self.send_less(flows, seller, buyer, wh) }
+    }
+
+    /// Takes back what was sent along a path that has no room for it, and sends as much of it as has room.
+    #[cold]
+    #[inline(never)]
+    fn send_less(&self, flows: &mut Flows, seller: ZoneId, buyer: ZoneId, sent_wh: i64) -> Sent {
+        let mut wh = sent_wh;
+        self.walk(seller, buyer, |edge, is_up| {
+            let flow = &mut flows.0[edge.zone];
+            edge.carry(flow, -sent_wh, is_up);
+            wh = wh.min(edge.room(*flow, is_up));
+        });
         let mut makes_room = false;
         self.walk(seller, buyer, |edge, is_up| {
             makes_room |= edge.carry(&mut flows.0[edge.zone], wh, is_up);

@@ -6,22 +6,22 @@
 
 use alloc::vec::Vec;
 
-use crate::accounts::{Accounts, need};
-use crate::book::{ALLOWED, Handle, Incoming, OpenOrder, Plan};
-use crate::checks::{Besides, deliverable};
+use crate::accounts::Accounts;
+use crate::book::{ALLOWED, Book, Handle, Incoming, OpenOrder, Plan};
+use crate::checks::Besides;
 use crate::matching::Records;
 use crate::orders::{Arrival, never_rests};
 use crate::placements::{Placement, Placements};
 use crate::slots::SlotState;
+use crate::standings::{Powers, Standing, Standings};
 use crate::{
     Energy, Event, Lapse, Market, MarketConfig, NewOrder, NewParticipant, OrderId, ParticipantId, Phase,
-    Side, Slot, Stamp, Tariffs, TimeInForce, Worth,
+    Side, Slot, Stamp, Tariffs, TimeInForce, Worth, ZoneId,
 };
 
 /// What the placing of an order touches, found once.
 pub(crate) struct Lane<'a> {
     config: &'a MarketConfig,
-    participant: &'a NewParticipant,
     accounts: &'a mut Accounts,
     pub(crate) tariffs: &'a Tariffs,
     pub(crate) state: &'a mut SlotState,
@@ -41,16 +41,48 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> bool {
         debug_assert!(self.plainly_fine_is_fine(id, owner, order), "what is plainly fine breaks no rule");
-        let Some(lane) = self.lane(owner, order.slot) else { return false };
-        let Some((incoming, standing)) = lane.plainly_fine(id, owner, order) else { return false };
+        let Some(lane) = self.lane(order.slot) else { return false };
+        let Lane { config, accounts, state, placements, .. } = lane;
+        let SlotState { slot, phase, ref mut book, ref mut standings, .. } = *state;
+        let Some(plain) = plainly_fine(config, accounts, (phase, book, standings), id, owner, order) else {
+            return false;
+        };
 
         // Every check is above; from here the order is accepted.
+        let Plain { incoming, place, standing, need, reserved } = plain;
+        if book.may_meet(&incoming) {
+            self.place_meeting(id, owner, order, place, events);
+            return true;
+        }
+        let energy = incoming.energy;
+        standing.open(incoming.side, energy);
+        if let Some(reserved) = reserved {
+            *reserved = reserved.plus(need);
+        }
+        let handle = book.insert(&incoming, energy);
+        placements.remember(id, Placement { slot, owner, handle, energy });
+        true
+    }
+
+    /// Places an order that is plainly fine and may meet another; its owner's standing is at `standing`.
+    // It finds anew what it touches: for its sake an order that meets nobody keeps nothing in the memory.
+    #[inline(never)]
+    fn place_meeting(
+        &mut self,
+        id: OrderId,
+        owner: ParticipantId,
+        order: &NewOrder,
+        standing: usize,
+        events: &mut Vec<Event>,
+    ) {
+        let lane = self.lane(order.slot).expect("the slot is held");
+        let zone = lane.state.standings.at_mut(standing).powers.zone;
+        let incoming = lane.incoming(id, owner, zone, order).expect(ALLOWED);
         let first = events.len();
         let makes_room = lane.accept(&incoming, standing, TimeInForce::GoodUntilGate, events);
         if makes_room || self.slots.can_expire() {
             self.follow_up(id, order.slot, first, makes_room, events);
         }
-        true
     }
 
     /// Accepts an order that was checked, and returns its id.
@@ -58,9 +90,9 @@ impl Market {
     pub(crate) fn accept(&mut self, arrival: &Arrival, events: &mut Vec<Event>) -> OrderId {
         let Arrival { stamp, id, owner, order } = *arrival;
         self.slots.hold(order.slot, stamp.at, &self.config, &self.tariffs);
-        let lane = self.lane(owner, order.slot).expect("the slot is held");
-        let incoming = lane.incoming(id, owner, order).expect(ALLOWED);
-        let standing = lane.state.standings.place_for(owner);
+        let (lane, participant) = self.lane_of(owner, order.slot).expect("the slot is held");
+        let incoming = lane.incoming(id, owner, participant.zone, order).expect(ALLOWED);
+        let standing = lane.state.standings.place_for(owner, participant);
         let first = events.len();
         let makes_room = lane.accept(&incoming, standing, order.time_in_force, events);
         self.let_expire(arrival);
@@ -99,24 +131,33 @@ impl Market {
 
     /// Returns whether an order, if it is plainly fine, also passes the checks that name what is wrong.
     fn plainly_fine_is_fine(&mut self, id: OrderId, owner: ParticipantId, order: &NewOrder) -> bool {
-        let plainly = self.lane(owner, order.slot).and_then(|lane| lane.plainly_fine(id, owner, order));
         let stamp = Stamp { at: self.now(), index: id.index };
-        plainly.is_none() || self.check(&Arrival { stamp, id, owner, order }, Besides::default()).is_ok()
+        let is_plainly_fine = self.lane(order.slot).is_some_and(|lane| {
+            let Lane { config, accounts, state, .. } = lane;
+            let of_slot = (state.phase, &mut state.book, &mut state.standings);
+            plainly_fine(config, accounts, of_slot, id, owner, order).is_some()
+        });
+        !is_plainly_fine || self.check(&Arrival { stamp, id, owner, order }, Besides::default()).is_ok()
     }
 
     /// Finds what an order's placing touches; nothing where its slot is not held.
     #[inline]
-    pub(crate) fn lane(&mut self, owner: ParticipantId, slot: Slot) -> Option<Lane<'_>> {
-        let (state, placements) = self.slots.lane(slot)?;
-        Some(Lane {
-            config: &self.config,
-            participant: &self.participants.get(owner).new,
-            accounts: &mut self.accounts,
-            tariffs: &self.tariffs,
-            state,
-            placements,
-            plan: &mut self.plan,
-        })
+    fn lane(&mut self, slot: Slot) -> Option<Lane<'_>> {
+        let Market { config, accounts, tariffs, plan, slots, .. } = self;
+        let (state, placements) = slots.lane(slot)?;
+        Some(Lane { config, accounts, tariffs, state, placements, plan })
+    }
+
+    /// Finds what an order's placing touches, and its owner; nothing where its slot is not held.
+    pub(crate) fn lane_of(
+        &mut self,
+        owner: ParticipantId,
+        slot: Slot,
+    ) -> Option<(Lane<'_>, &NewParticipant)> {
+        let Market { config, accounts, tariffs, plan, slots, participants, .. } = self;
+        let (state, placements) = slots.lane(slot)?;
+        let lane = Lane { config, accounts, tariffs, state, placements, plan };
+        Some((lane, &participants.get(owner).new))
     }
 }
 
@@ -126,58 +167,78 @@ fn is_on_lot(energy: Energy, lot: Energy) -> bool {
     lot.0 == 1 || energy.0.is_multiple_of(lot.0)
 }
 
-impl Lane<'_> {
-    /// Returns an order as it meets the book, and where its owner's standing is, if it is plainly fine: of the
-    /// kind that nearly every order is, and within every rule. What is wrong with the others [`Market::check`]
-    /// names.
-    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
-    #[inline(always)]
-    fn plainly_fine(&self, id: OrderId, owner: ParticipantId, order: &NewOrder) -> Option<(Incoming, usize)> {
-        let NewOrder { side, energy, time_in_force, post_only, minimum_fill, .. } = *order;
-        let (config, participant) = (self.config, self.participant);
-        let is_plain = self.state.phase == Phase::Continuous
-            && time_in_force == TimeInForce::GoodUntilGate
-            && !post_only
-            && minimum_fill.is_zero();
-        if !is_plain
-            || energy.0.wrapping_sub(1) >= config.order_energy_max.0
-            || !is_on_lot(energy, config.lot)
-        {
-            return None;
-        }
-        let incoming = self.incoming(id, owner, order)?;
-        let place = self.state.standings.place(owner)?;
-        let standing = self.state.standings.at(place);
-        if standing.open >= config.open_orders_max {
-            return None;
-        }
-        let is_allowed = match side {
-            Side::Bid => participant.roles.consumer,
-            Side::Offer => {
-                let taken = standing.offers.plus(standing.sold);
-                participant.roles.producer && energy <= deliverable(participant).saturating_minus(taken)
-            }
-        };
-        if !is_allowed {
-            return None;
-        }
-        let need = need(side, incoming.limit(), energy);
-        let is_covered =
-            need == Worth::ZERO || need <= self.accounts.available(owner, participant.credit_limit_fen);
-        is_covered.then_some((incoming, place))
-    }
+/// An order that is plainly fine, with what its owner has and reserves.
+struct Plain<'a> {
+    incoming: Incoming,
+    /// Where his standing is.
+    place: usize,
+    standing: &'a mut Standing,
+    /// What is to be reserved.
+    need: Worth,
+    /// What he has reserved; nothing where nothing is to be.
+    reserved: Option<&'a mut Worth>,
+}
 
+/// Returns an order that is plainly fine: of the kind that nearly every order is, and within every rule. What is
+/// wrong with the others [`Market::check`] names.
+#[expect(clippy::inline_always, reason = "it is on the path of every order")]
+#[inline(always)]
+fn plainly_fine<'a>(
+    config: &MarketConfig,
+    accounts: &'a mut Accounts,
+    (phase, book, standings): (Phase, &mut Book, &'a mut Standings),
+    id: OrderId,
+    owner: ParticipantId,
+    order: &NewOrder,
+) -> Option<Plain<'a>> {
+    let NewOrder { side, limit, energy, time_in_force, post_only, minimum_fill, .. } = *order;
+    let (place, standing) = standings.find_mut(owner)?;
+    let is_plain = phase == Phase::Continuous
+        && time_in_force == TimeInForce::GoodUntilGate
+        && !post_only
+        && minimum_fill.is_zero();
+    if !is_plain
+        || energy.0.wrapping_sub(1) >= config.order_energy_max.0
+        || !is_on_lot(energy, config.lot)
+        || standing.open >= config.open_orders_max
+    {
+        return None;
+    }
+    let Powers { zone, bids, delivers, credit_limit_fen } = standing.powers;
+    let is_allowed = match side {
+        Side::Bid => bids,
+        Side::Offer => energy <= delivers.saturating_minus(standing.taken),
+    };
+    if !is_allowed {
+        return None;
+    }
+    let incoming = book.incoming(&OpenOrder { id, owner, zone, side, limit, remaining: energy })?;
+    let need = incoming.need(energy);
+    let reserved = match need {
+        // OK because an order that can cost nothing needs nothing, whatever is available.
+        Worth::ZERO => None,
+        need => Some(accounts.covering(need, owner, credit_limit_fen)?),
+    };
+    Some(Plain { incoming, place, standing, need, reserved })
+}
+
+impl Lane<'_> {
     /// Returns an order as it meets the book; nothing if its limit is none that the market allows.
     #[inline]
-    pub(crate) fn incoming(&self, id: OrderId, owner: ParticipantId, order: &NewOrder) -> Option<Incoming> {
+    pub(crate) fn incoming(
+        &self,
+        id: OrderId,
+        owner: ParticipantId,
+        zone: ZoneId,
+        order: &NewOrder,
+    ) -> Option<Incoming> {
         let NewOrder { side, limit, energy, .. } = *order;
-        let zone = self.participant.zone;
         let whole = OpenOrder { id, owner, zone, side, limit, remaining: energy };
         self.state.book.incoming(&whole)
     }
 
     /// Accepts an order that was checked, and returns whether its trades made room where there was none.
-    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
+    #[expect(clippy::inline_always, reason = "it is on the path of every order that trades")]
     #[inline(always)]
     fn accept(
         self,
@@ -188,21 +249,25 @@ impl Lane<'_> {
     ) -> bool {
         let Incoming { owner, side, energy, .. } = *incoming;
         let (id, slot) = (incoming.id(), self.state.slot);
-        let (mut remaining, mut makes_room, mut handle) = (energy, false, Handle::NOWHERE);
+        let (mut remaining, mut makes_room) = (energy, false);
         if self.state.phase == Phase::Continuous && self.state.book.may_meet(incoming) {
             (remaining, makes_room) =
                 self.state.meet(self.accounts, self.tariffs, self.plan, *incoming, events);
         }
+        let (mut handle, mut promised) = (Handle::NOWHERE, energy);
+        let standing = self.state.standings.at_mut(standing);
         if !remaining.is_zero() {
             if never_rests(time_in_force) {
                 let cause = Lapse::Immediate;
                 events.push(Event::OrderLapsed { order: id, owner, slot, energy: remaining, cause });
+                promised = energy.minus(remaining);
             } else {
+                standing.open += 1;
                 handle = self.state.book.insert(incoming, remaining);
-                self.state.standings.at_mut(standing).open(side, remaining);
-                self.accounts.reserve(owner, need(side, incoming.limit(), remaining));
+                self.accounts.reserve(owner, incoming.need(remaining));
             }
         }
+        standing.promise(side, promised);
         self.placements.remember(id, Placement { slot, owner, handle, energy });
         makes_room
     }
@@ -221,26 +286,27 @@ impl SlotState {
         events: &mut Vec<Event>,
     ) -> (Energy, bool) {
         let tariffs = tariffs.get(self.tariffs);
-        let SlotState { slot, book, flows, trades, standings, may_be_blocked, .. } = self;
+        let SlotState { slot, book, flows, deals, standings, may_be_blocked, .. } = self;
         let at = (incoming.id().index, *slot, &incoming);
-        let mut records = Records::new(at, tariffs, trades, standings, events);
-        let mut meeting = book.meet(&tariffs.grid, flows, &incoming, |fill| records.see(fill));
+        let mut records = Records::new(at, tariffs, deals, standings, events);
+        // Each kind of book has a loop of its own, which the records become a part of.
+        let mut meeting = if book.is_of_one_zone() {
+            book.meet_at_home(&incoming, |fill| records.see(fill))
+        } else {
+            let ways = records.ways;
+            book.meet((&tariffs.grid, ways, flows), &incoming, |fill| records.see(fill))
+        };
         let mut needed = records.needed;
         if meeting.is_stuck {
             let left = incoming.of(meeting.left);
             meeting.makes_room |= book.meet_rest(&tariffs.grid, flows, &left, plan);
-            let mut records = Records::new(at, tariffs, trades, standings, events);
+            let mut records = Records::new(at, tariffs, deals, standings, events);
             plan.fills().iter().for_each(|fill| records.see(fill));
             needed = needed.plus(records.needed);
             meeting.left = meeting.left.minus(plan.filled());
             *may_be_blocked |= plan.is_blocked();
         }
         accounts.reserve(incoming.owner, needed);
-        let traded = incoming.energy.minus(meeting.left);
-        if incoming.side == Side::Offer && !traded.is_zero() {
-            let standing = standings.get_mut(incoming.owner);
-            standing.sold = standing.sold.plus(traded);
-        }
         (meeting.left, meeting.makes_room)
     }
 }

@@ -34,6 +34,7 @@ mod placements;
 mod standings;
 // trades along the grid, as it comes or in the auction,
 mod clearing;
+mod deals;
 mod grid;
 mod matching;
 // and is changed, or leaves.

@@ -13,6 +13,7 @@ use crate::accounts::need;
 use crate::book::{ALLOWED, Crossing, Fill, Handle, Incoming, OpenOrder, unpack};
 use crate::chunks::Chunks;
 use crate::clearing::{self, Cleared};
+use crate::deals::Deal;
 use crate::slots::SlotState;
 use crate::standings::Standings;
 use crate::{
@@ -29,13 +30,13 @@ pub(crate) struct Records<'a> {
     /// The order's id, packed, and whose it is.
     own: (u64, ParticipantId),
     /// What a buyer pays besides the seller's price, by the zone of the resting order.
-    ways: &'a [Price],
+    pub(crate) ways: &'a [Price],
     fee: Price,
     tariff_version: u32,
     /// The index of the leaf of the first of `events`.
     first_leaf: u64,
     events: &'a mut Vec<Event>,
-    trades: &'a mut Chunks<Trade>,
+    deals: &'a mut Chunks<Deal>,
     standings: &'a mut Standings,
     /// What the order's owner owes for them.
     pub(crate) needed: Worth,
@@ -46,7 +47,7 @@ impl<'a> Records<'a> {
     pub(crate) fn new(
         at: (LeafIndex, Slot, &Incoming),
         tariffs: &'a TariffVersion,
-        trades: &'a mut Chunks<Trade>,
+        deals: &'a mut Chunks<Deal>,
         standings: &'a mut Standings,
         events: &'a mut Vec<Event>,
     ) -> Records<'a> {
@@ -61,7 +62,7 @@ impl<'a> Records<'a> {
             tariff_version: tariffs.config.tariff_version,
             first_leaf: command.0 + 1,
             events,
-            trades,
+            deals,
             standings,
             needed: Worth::ZERO,
         }
@@ -101,10 +102,11 @@ impl Records<'_> {
         if fill.effective > 0 {
             self.needed = self.needed.plus(Price(fill.effective).times(fill.energy));
         }
-        self.standings.get_mut(fill.owner).trade(side.opposite(), fill.energy, fill.is_whole);
-        // Written once, and copied from there.
-        let trade = self.trades.push(trade);
-        self.events.push(Event::TradeMade(*trade));
+        if fill.is_whole {
+            self.standings.get_mut(fill.owner).open -= 1;
+        }
+        self.deals.push(Deal::of(&trade));
+        self.events.push(Event::TradeMade(trade));
     }
 }
 
@@ -155,9 +157,9 @@ impl Market {
             return false;
         }
         let makes_room = state.book.execute(&tariffs.grid, &mut state.flows, &incoming, self.plan.fills());
-        let SlotState { trades, standings, .. } = state;
+        let SlotState { deals, standings, .. } = state;
         let first = events.len();
-        let mut records = Records::new((command, slot, &incoming), tariffs, trades, standings, events);
+        let mut records = Records::new((command, slot, &incoming), tariffs, deals, standings, events);
         self.plan.fills().iter().for_each(|fill| records.see(fill));
         let (needed, filled) = (records.needed, self.plan.filled());
         self.slots.forget_expiries_of_traded(slot, &events[first..]);
@@ -170,10 +172,10 @@ impl Market {
     /// Takes what has traded of a resting order out of its book, and counts it as closed, and as sold.
     fn close_traded(&mut self, slot: Slot, handle: Handle, energy: Energy) {
         let state = self.slots.get_mut(slot);
-        let OpenOrder { id, owner, side, remaining, .. } = state.book.at(handle);
+        let OpenOrder { id, owner, remaining, .. } = state.book.at(handle);
         let is_whole = energy == remaining;
-        state.standings.get_mut(owner).trade(side, energy, is_whole);
         if is_whole {
+            state.standings.get_mut(owner).open -= 1;
             state.book.remove(handle);
             self.slots.forget_expiry(id);
         } else {
@@ -247,7 +249,7 @@ impl Market {
         assert!(keeps(Side::Offer, offer.limit, trade.price), "a seller's price is at least his limit");
         assert!(trade.congestion >= Price::ZERO, "trades go along the flows");
         assert_ne!(trade.buyer, trade.seller, "own orders never trade with each other");
-        state.trades.push(trade);
+        state.deals.push(Deal::of(&trade));
         events.push(Event::TradeMade(trade));
 
         self.accounts.release(trade.buyer, need(Side::Bid, bid.limit, energy));

@@ -10,8 +10,8 @@ use crate::accounts::need;
 use crate::book::ALLOWED;
 use crate::checks::Besides;
 use crate::{
-    Answers, Energy, Event, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection, Schedule,
-    Side, Slot, Stamp, TimeInForce, Worth,
+    Answers, Energy, Event, LeafIndex, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection,
+    Schedule, Side, Slot, Stamp, TimeInForce, Worth,
 };
 
 /// An order that is being placed.
@@ -25,21 +25,21 @@ pub(crate) struct Arrival<'a> {
 
 impl Market {
     /// Places a schedule of orders. A single one that is plainly fine, as nearly every one is, goes straight.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn place_orders(
         &mut self,
-        stamp: Stamp,
+        index: LeafIndex,
         owner: ParticipantId,
         schedule: &Schedule,
         events: &mut Vec<Event>,
     ) -> Outcome {
         if let [order] = &schedule.orders[..] {
-            let id = OrderId { index: stamp.index, position: 0 };
+            let id = OrderId { index, position: 0 };
             if self.place_plain(id, owner, order, events) {
                 return Outcome::Placed(Answers::from_buf([Ok(id)]));
             }
         }
-        self.place_schedule(stamp, owner, schedule, events)
+        self.place_schedule(Stamp { at: self.now, index }, owner, schedule, events)
     }
 
     /// Places a schedule, order by order or whole.
@@ -176,9 +176,10 @@ impl Market {
 
     /// Plans what an order would do as it comes: nothing in an auction.
     fn plan(&mut self, arrival: &Arrival) {
-        match self.lane(arrival.owner, arrival.order.slot) {
-            Some(lane) if lane.state.phase == Phase::Continuous => {
-                let incoming = lane.incoming(arrival.id, arrival.owner, arrival.order).expect(ALLOWED);
+        match self.lane_of(arrival.owner, arrival.order.slot) {
+            Some((lane, owner)) if lane.state.phase == Phase::Continuous => {
+                let incoming = lane.incoming(arrival.id, arrival.owner, owner.zone, arrival.order);
+                let incoming = incoming.expect(ALLOWED);
                 let grid = &lane.tariffs.get(lane.state.tariffs).grid;
                 lane.plan.make(&lane.state.book, grid, &lane.state.flows, &incoming);
             }

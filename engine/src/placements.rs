@@ -14,8 +14,11 @@ const NONE: u32 = u32::MAX;
 /// In a row's slot: the command placed more than its first order, and each has a part.
 const MANY: u32 = u32::MAX - 1;
 
-/// Leaves of the ledger in a block, and bits in its word.
-const WIDTH: u64 = 64;
+/// Leaves of the ledger in a block.
+const LEAVES: usize = 64;
+const WIDTH: u64 = LEAVES as u64;
+/// Among a block's rows: the leaf is of no command that placed orders.
+const NO_ROW: u8 = u8::MAX;
 
 /// Every order of the slots that are not settled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,13 +38,16 @@ pub(crate) struct Placements {
     first_part: Number,
 }
 
-/// Which of 64 leaves are of commands that placed orders: 16 bytes.
+/// Which of 64 leaves are of commands that placed orders: 72 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Block {
-    /// One bit for each leaf.
-    placed: u64,
     /// The number of the first one's row.
     first: Number,
+    /// How many there are.
+    len: u8,
+    /// For each leaf, how far its row is behind the first, or [`NO_ROW`]: counted ahead, so that nothing is counted
+    /// to find one.
+    rows: [u8; LEAVES],
 }
 
 /// What a command placed: 24 bytes.
@@ -102,7 +108,10 @@ impl Placements {
         if index / WIDTH >= self.next_block {
             self.add_blocks(index / WIDTH);
         }
-        self.blocks.last_mut().expect("it was added").placed |= 1 << (index % WIDTH);
+        let block = self.blocks.last_mut().expect("it was added");
+        block.rows[(index % WIDTH) as usize] = block.len;
+        // OK because a leaf is of one command, so that there are at most 64.
+        block.len = block.len.wrapping_add(1);
         self.rows.push(row);
     }
 
@@ -115,15 +124,15 @@ impl Placements {
         }
         let first = self.first_row.plus(self.rows.len());
         while self.next_block <= block {
-            self.blocks.push(Block { placed: 0, first });
+            self.blocks.push(Block { first, len: 0, rows: [NO_ROW; LEAVES] });
             self.next_block += 1;
         }
     }
 
     /// Returns the ledger index of the last command that placed orders.
     fn last_index(&self) -> Option<u64> {
-        let last = self.blocks.last()?;
-        Some(self.next_block * WIDTH - 1 - u64::from(last.placed.leading_zeros()))
+        let last = self.blocks.last()?.placed().next_back()?;
+        Some((self.next_block - 1) * WIDTH + last)
     }
 
     /// Remembers an order that is not its command's first, and fills in parts for those before that were refused.
@@ -162,11 +171,8 @@ impl Placements {
     /// Returns every order that is remembered, in order of their ids.
     pub(crate) fn all(&self) -> impl Iterator<Item = (OrderId, Placement)> {
         let blocks = (self.first_block..).zip(&self.blocks);
-        let indices = blocks.flat_map(|(block, it)| {
-            (0..WIDTH)
-                .filter(|bit| it.placed & (1 << bit) != 0)
-                .map(move |bit| LeafIndex(block * WIDTH + bit))
-        });
+        let indices =
+            blocks.flat_map(|(block, it)| it.placed().map(move |leaf| LeafIndex(block * WIDTH + leaf)));
         let ids = indices.zip(self.rows.iter()).flat_map(|(index, row)| {
             let orders = if row.slot == MANY { row.energy } else { 1 };
             (0..=u16::MAX).zip(0..orders).map(move |(position, _)| OrderId { index, position })
@@ -190,10 +196,9 @@ impl Placements {
     #[inline]
     fn place_of(&self, index: u64) -> Option<usize> {
         let block = (index / WIDTH).checked_sub(self.first_block)?;
-        let Block { placed, first } = *self.blocks.get(usize::try_from(block).ok()?)?;
-        let bit = 1 << (index % WIDTH);
-        let before = placed & (bit - 1);
-        (placed & bit != 0).then(|| first.minus(self.first_row) + before.count_ones() as usize)
+        let Block { first, ref rows, .. } = *self.blocks.get(usize::try_from(block).ok()?)?;
+        let row = rows[(index % WIDTH) as usize];
+        (row != NO_ROW).then(|| first.minus(self.first_row).wrapping_add(usize::from(row)))
     }
 
     /// Returns where the part of an order is, whose command has a row that says so.
@@ -244,11 +249,20 @@ impl Placements {
         self.blocks.drain(..whole);
         self.first_block += whole as u64;
         let block = self.blocks.first_mut().expect("the first row's leaf lies in a block");
-        while block.first.is_before(self.first_row) {
-            // The lowest bit is the earliest leaf's.
-            block.placed &= block.placed - 1;
-            block.first = block.first.plus(1);
+        let gone = u8::try_from(self.first_row.minus(block.first)).expect("fewer than the block's leaves");
+        block.first = self.first_row;
+        block.len -= gone;
+        for row in block.rows.iter_mut().filter(|row| **row != NO_ROW) {
+            *row = row.checked_sub(gone).unwrap_or(NO_ROW);
         }
+    }
+}
+
+impl Block {
+    /// Returns which of the leaves are of commands that placed orders, rising.
+    fn placed(&self) -> impl DoubleEndedIterator<Item = u64> + use<> {
+        let rows = self.rows;
+        (0..WIDTH).filter(move |leaf| rows[(leaf % WIDTH) as usize] != NO_ROW)
     }
 }
 

@@ -62,7 +62,7 @@ impl Market {
 
     /// Settles a held slot, for the first time.
     pub(crate) fn settle(&mut self, slot: Slot, events: &mut Vec<Event>) {
-        let trades = self.slots.settle(slot, &self.config.timeline);
+        let trades = self.slots.settle(slot, &self.config.timeline, &self.tariffs);
         let deliveries = self.settlement_of(slot, events).settle(&trades);
         self.settled.keep(slot, deliveries);
         for (producer, metered) in (0..).map(ParticipantId).zip(self.meters.metered_in(slot)) {

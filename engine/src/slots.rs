@@ -16,12 +16,13 @@ use crate::accounts::{Accounts, need};
 use crate::book::{Book, Handle, Left};
 use crate::checks::check_phase;
 use crate::chunks::Chunks;
+use crate::deals::Deal;
 use crate::grid::Flows;
 use crate::placements::{Placement, Placements};
 use crate::standings::Standings;
 use crate::{
-    Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, ParticipantId, Phase, Rejection, Slot, Tariffs,
-    Timeline, Timestamp, Trade,
+    Energy, Event, MICROS_PER_SECOND, MarketConfig, OrderId, ParticipantId, Phase, Price, Rejection, Slot,
+    Tariffs, Timeline, Timestamp, Trade,
 };
 pub(crate) use form::SlotsForm;
 use held::Held;
@@ -118,8 +119,8 @@ pub(crate) struct SlotState {
     pub(crate) flows: Flows,
     /// Whether orders may stand that their limits allow to trade, and the grid or an auction kept apart (R5).
     pub(crate) may_be_blocked: bool,
-    /// The trades, in order of their ids.
-    pub(crate) trades: Chunks<Trade>,
+    /// What is kept of its trades, in order of their ids.
+    pub(crate) deals: Chunks<Deal>,
     /// What each owner has standing.
     pub(crate) standings: Standings,
 }
@@ -144,19 +145,34 @@ impl SlotState {
             book: Book::new(config, grid),
             flows: grid.no_flows(),
             may_be_blocked: false,
-            trades: Chunks::default(),
+            deals: Chunks::default(),
             standings: Standings::default(),
         }
     }
 
+    /// Returns the trades, in order of their ids.
+    pub(crate) fn trades(&self, tariffs: &Tariffs) -> impl Iterator<Item = Trade> {
+        let config = &tariffs.get(self.tariffs).config;
+        self.deals.iter().map(|deal| deal.trade(self.slot, config))
+    }
+
     /// Takes what is left of an open order out of the book, and releases what it reserved.
+    fn withdraw(&mut self, handle: Handle, accounts: &mut Accounts) -> Left {
+        let order = self.book.take(handle);
+        self.close(&order, accounts);
+        order
+    }
+
+    /// Releases what an order reserved that has left the book.
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
-    pub(crate) fn withdraw(&mut self, handle: Handle, accounts: &mut Accounts) -> Left {
-        let order = self.book.take(handle);
-        self.standings.get_mut(order.owner).close(order.side, order.remaining, true);
-        accounts.release(order.owner, need(order.side, order.limit, order.remaining));
-        order
+    fn close(&mut self, order: &Left, accounts: &mut Accounts) {
+        let standing = self.standings.get_mut(order.owner);
+        standing.open -= 1;
+        standing.take_back(order.side, order.remaining);
+        if order.pays > Price::ZERO {
+            accounts.release(order.owner, order.pays.times(order.remaining));
+        }
     }
 }
 
@@ -297,9 +313,41 @@ impl Slots {
     }
 
     /// Returns where an owner's open order was placed, and what stands in its slot.
+    pub(crate) fn open_order(
+        &mut self,
+        owner: ParticipantId,
+        order: OrderId,
+    ) -> Result<(Placement, &mut SlotState), Rejection> {
+        let (placed, state) = self.own_order(owner, order)?;
+        if !state.book.is_open(placed.handle, order) {
+            return Err(Rejection::OrderMustBeOpen { order });
+        }
+        Ok((placed, state))
+    }
+
+    /// Withdraws an owner's open order, as far as it is one.
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
-    pub(crate) fn open_order(
+    pub(crate) fn withdraw_own(
+        &mut self,
+        owner: ParticipantId,
+        order: OrderId,
+        accounts: &mut Accounts,
+    ) -> Result<Energy, Rejection> {
+        let (placed, state) = self.own_order(owner, order)?;
+        let withdrawn = state.book.take_if(placed.handle, order);
+        let withdrawn = withdrawn.ok_or(Rejection::OrderMustBeOpen { order })?;
+
+        // Every check is above; from here the cancellation is accepted.
+        state.close(&withdrawn, accounts);
+        self.forget_expiry(order);
+        Ok(withdrawn.remaining)
+    }
+
+    /// Returns where an owner's order was placed, whose slot is open, and what stands there.
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
+    fn own_order(
         &mut self,
         owner: ParticipantId,
         order: OrderId,
@@ -311,9 +359,6 @@ impl Slots {
         }
         if !matches!(state.phase, Phase::Auction | Phase::Continuous) {
             check_phase(placed.slot, state.phase)?;
-        }
-        if !state.book.is_open(placed.handle, order) {
-            return Err(Rejection::OrderMustBeOpen { order });
         }
         Ok((placed, state))
     }
@@ -347,14 +392,14 @@ impl Slots {
     }
 
     /// Lets go of a slot that is settled from now on, and returns its trades.
-    pub(crate) fn settle(&mut self, slot: Slot, timeline: &Timeline) -> Vec<Trade> {
+    pub(crate) fn settle(&mut self, slot: Slot, timeline: &Timeline, tariffs: &Tariffs) -> Vec<Trade> {
         let state = self.held.remove(slot).expect("only a held slot is settled");
         assert_eq!(state.phase, Phase::Closed, "a slot is settled after gate closure");
         self.due.remove(&(timeline.end_of(state.phase, slot), slot));
         let held = &self.held;
         self.placements.forget(|slot| held.get(slot).is_none());
         self.settle_empty(slot, timeline);
-        state.trades.iter().copied().collect()
+        state.trades(tariffs).collect()
     }
 
     /// Remembers a slot that is settled and not held.

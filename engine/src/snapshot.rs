@@ -52,7 +52,7 @@ impl Market {
             tariffs: Cow::Borrowed(&self.tariffs),
             participants: Cow::Borrowed(&self.participants),
             accounts: Cow::Borrowed(&self.accounts),
-            slots: self.slots.form(),
+            slots: self.slots.form(&self.tariffs),
             settled: Cow::Borrowed(&self.settled),
             meters: Cow::Borrowed(&self.meters),
             certificates: Cow::Borrowed(&self.certificates),

@@ -1,11 +1,15 @@
-//! Standings: what each owner has open in one slot, and has sold there (R8).
+//! Standings: what each owner has open in one slot and has promised there, and what he may (R8).
 //!
-//! Knows counts and energies; does not know prices or why they change. An owner's standing is found by his
+//! Knows counts, energies and powers; does not know prices or why they change. An owner's standing is found by his
 //! number, without searching, and takes memory from his first order on.
+//!
+//! What he may is copied from his enrolment, where it never changes, as an order of his is accepted the long way.
+//! Until then, also behind a snapshot, his standing says that he may nothing, so that his next order goes that way.
 
 use alloc::vec::Vec;
 
-use crate::{Energy, ParticipantId, Side};
+use crate::checks::deliverable;
+use crate::{Energy, NewParticipant, ParticipantId, Side, ZoneId};
 
 /// No standing.
 const NONE: u32 = u32::MAX;
@@ -19,39 +23,58 @@ pub(crate) struct Standings {
 }
 
 /// What one owner has standing in one slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Standing {
     /// How many of his orders are open.
     pub(crate) open: u32,
-    /// What his open offers offer.
-    pub(crate) offers: Energy,
-    /// What he sold.
-    pub(crate) sold: Energy,
+    /// What his open offers offer, and what he sold.
+    pub(crate) taken: Energy,
+    /// What he may there.
+    pub(crate) powers: Powers,
+}
+
+/// What an owner may: nothing, as long as it is not known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Powers {
+    /// Where he is connected.
+    pub(crate) zone: ZoneId,
+    /// Whether he may bid.
+    pub(crate) bids: bool,
+    /// The most that he may offer.
+    pub(crate) delivers: Energy,
+    /// What he may owe.
+    pub(crate) credit_limit_fen: u64,
 }
 
 impl Standings {
-    /// Returns where an owner's standing is, if he ever placed an order.
+    /// Returns what an owner has standing, and where that is, if he ever placed an order.
     #[inline]
-    pub(crate) fn place(&self, owner: ParticipantId) -> Option<usize> {
-        self.places.get(owner.0 as usize).filter(|place| **place != NONE).map(|place| *place as usize)
+    pub(crate) fn find(&self, owner: ParticipantId) -> Option<(usize, &Standing)> {
+        let place = *self.places.get(owner.0 as usize)? as usize;
+        // OK because there is no standing where none is.
+        Some((place, self.list.get(place)?))
     }
 
-    /// Returns where an owner's standing is from now on.
+    /// Returns what an owner has standing, to change it, and where that is, if he ever placed an order.
     #[inline]
-    pub(crate) fn place_for(&mut self, owner: ParticipantId) -> usize {
-        self.place(owner).unwrap_or_else(|| self.begin(owner))
+    pub(crate) fn find_mut(&mut self, owner: ParticipantId) -> Option<(usize, &mut Standing)> {
+        let place = *self.places.get(owner.0 as usize)? as usize;
+        // OK because there is no standing where none is.
+        Some((place, self.list.get_mut(place)?))
+    }
+
+    /// Returns where an owner's standing is from now on, which also says what he may.
+    pub(crate) fn place_for(&mut self, owner: ParticipantId, participant: &NewParticipant) -> usize {
+        let place = self.find(owner).map(|(place, _)| place);
+        let place = place.unwrap_or_else(|| self.begin(owner));
+        self.list[place].powers = Powers::of(participant);
+        place
     }
 
     /// Returns what an owner has standing; nothing where he never placed an order.
     #[inline]
     pub(crate) fn get(&self, owner: ParticipantId) -> Standing {
-        self.place(owner).map_or_else(Standing::default, |place| self.list[place])
-    }
-
-    /// Returns the standing at a place.
-    #[inline]
-    pub(crate) fn at(&self, place: usize) -> &Standing {
-        &self.list[place]
+        self.find(owner).map(|(_, standing)| *standing).unwrap_or_default()
     }
 
     /// Returns the standing at a place, to change it.
@@ -63,7 +86,8 @@ impl Standings {
     /// Returns what an owner has standing, to change it.
     #[inline]
     pub(crate) fn get_mut(&mut self, owner: ParticipantId) -> &mut Standing {
-        let place = self.place_for(owner);
+        let place = self.find(owner).map(|(place, _)| place);
+        let place = place.unwrap_or_else(|| self.begin(owner));
         self.at_mut(place)
     }
 
@@ -84,26 +108,45 @@ impl Standing {
     #[inline]
     pub(crate) fn open(&mut self, side: Side, energy: Energy) {
         self.open += 1;
+        self.promise(side, energy);
+    }
+
+    /// Counts what is offered or sold from now on.
+    #[inline]
+    pub(crate) fn promise(&mut self, side: Side, energy: Energy) {
         if side == Side::Offer {
-            self.offers = self.offers.plus(energy);
+            self.taken = self.taken.plus(energy);
         }
     }
 
-    /// Counts what is not open any more: of an order that stays, or all that was left of it.
+    /// Counts what is not offered any more and was not sold.
     #[inline]
-    pub(crate) fn close(&mut self, side: Side, energy: Energy, is_gone: bool) {
-        self.open -= u32::from(is_gone);
+    pub(crate) fn take_back(&mut self, side: Side, energy: Energy) {
         if side == Side::Offer {
-            self.offers = self.offers.minus(energy);
+            self.taken = self.taken.minus(energy);
         }
     }
+}
 
-    /// Counts what an open order has traded: part of it, or all that was left.
-    #[inline]
-    pub(crate) fn trade(&mut self, side: Side, energy: Energy, is_gone: bool) {
-        self.close(side, energy, is_gone);
-        if side == Side::Offer {
-            self.sold = self.sold.plus(energy);
-        }
+/// Two are alike if as much stands: what an owner may is said elsewhere.
+impl PartialEq for Standing {
+    fn eq(&self, other: &Standing) -> bool {
+        (self.open, self.taken) == (other.open, other.taken)
+    }
+}
+
+impl Eq for Standing {}
+
+impl Powers {
+    fn of(participant: &NewParticipant) -> Powers {
+        let NewParticipant { zone, roles, credit_limit_fen, .. } = *participant;
+        let delivers = if roles.producer { deliverable(participant) } else { Energy::ZERO };
+        Powers { zone, bids: roles.consumer, delivers, credit_limit_fen }
+    }
+}
+
+impl Default for Powers {
+    fn default() -> Powers {
+        Powers { zone: ZoneId(0), bids: false, delivers: Energy::ZERO, credit_limit_fen: 0 }
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn limit(side: Side, rank: i64) -> Price {
 /// # Panics
 /// From the leaf 2^48 on.
 #[inline]
-pub(super) fn pack(id: OrderId) -> u64 {
+pub(crate) fn pack(id: OrderId) -> u64 {
     assert!(id.index.0 < 1 << 48, "a ledger has less than 2^48 leaves");
     id.index.0 << 16 | u64::from(id.position)
 }

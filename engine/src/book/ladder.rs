@@ -5,8 +5,8 @@
 //!
 //! Levels stand in pages of 64, each with a word that has a bit for every occupied level; in each ladder two
 //! more tiers of words above its pages find the next one in a few steps, however far it is. A page whose last
-//! level is vacated is used again, by whichever ladder. An order remembers its level's place, so that most of
-//! them go without looking at their ladder at all.
+//! level is vacated is used again, by whichever ladder; a ladder keeps the one that it left last, as prices often
+//! come back. An order remembers its level's place, so that most of them go without looking at their ladder at all.
 
 use alloc::vec::Vec;
 
@@ -49,13 +49,15 @@ impl Place {
 }
 
 /// The levels of all ladders of a book.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pages {
     list: Vec<Page>,
     /// Those of page 0, and then those of page 1: a place is an index.
     levels: Vec<Level>,
     /// The first free page; each names the next one in its `first_key`.
     free: u32,
+    /// How many parts of [`WIDTH`] keys a ladder can have.
+    parts: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -71,11 +73,13 @@ struct Page {
 /// One ladder: where its levels are. Makes nothing before its first use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ladder {
-    /// The number of each page, by the keys' upper bits; [`NONE`] where no level is occupied. It is a window
-    /// over the parts that were ever used, as prices lie close together.
+    /// The number of each page, by the keys' upper bits; [`NONE`] where there is none. It is a window over the
+    /// parts that were ever used, as prices lie close together.
     directory: Vec<u32>,
     /// The part of the first of `directory`.
     first_part: u32,
+    /// The page that was left empty last, if it still is.
+    spare: Option<u32>,
     /// Which words of `middle` are not zero.
     top: u64,
     /// Which pages have an occupied level, one bit each, for every part that there can be.
@@ -85,14 +89,22 @@ pub(crate) struct Ladder {
 const VACANT: Level = Level { head: NONE, tail: NONE };
 
 impl Pages {
-    /// Returns no pages.
-    pub(crate) fn new() -> Pages {
-        Pages { list: Vec::new(), levels: Vec::new(), free: NONE }
+    /// Returns no pages, for ladders that have so many levels.
+    pub(crate) fn new(levels: u32) -> Pages {
+        let parts = levels.div_ceil(WIDTH);
+        assert!(parts <= WIDTH * WIDTH, "the market's prices are checked to fit a ladder");
+        Pages { list: Vec::new(), levels: Vec::new(), free: NONE, parts }
     }
 
     /// Returns how many places there are.
     pub(crate) fn place_count(&self) -> usize {
         self.levels.len()
+    }
+
+    /// Returns the level at a place, if it is any.
+    #[inline]
+    pub(crate) fn get(&mut self, place: Place) -> Option<&mut Level> {
+        self.levels.get_mut(place.0 as usize)
     }
 
     /// Returns the level at a place.
@@ -101,10 +113,14 @@ impl Pages {
         &mut self.levels[place.0 as usize]
     }
 
-    /// Marks the level at a place as occupied.
+    /// Marks the level at a place as occupied, and returns whether it is the first in its page: then its ladder must
+    /// mark that.
     #[inline]
-    pub(crate) fn occupy(&mut self, place: Place) {
-        self.list[(place.0 / WIDTH) as usize].occupied |= 1 << (place.0 % WIDTH);
+    pub(crate) fn occupy(&mut self, place: Place) -> bool {
+        let occupied = &mut self.list[(place.0 / WIDTH) as usize].occupied;
+        let is_first = *occupied == 0;
+        *occupied |= 1 << (place.0 % WIDTH);
+        is_first
     }
 
     /// Returns the number of the ladder that the level at a place is of, and its key.
@@ -116,7 +132,7 @@ impl Pages {
     }
 
     /// Lets a level be vacant that has no order left, and returns whether its page is empty now: then its ladder
-    /// must drop that.
+    /// must leave that.
     #[inline]
     pub(crate) fn vacate(&mut self, place: Place) -> bool {
         self.levels[place.0 as usize] = VACANT;
@@ -168,14 +184,20 @@ impl Ladder {
         (level.head != NONE).then_some(level)
     }
 
-    /// Returns where the level of `key` is, in a page that is made if there is none; `own` is this ladder's
-    /// number, and it has so many levels. The level must be occupied now.
+    /// Returns where the level of `key` is, and nowhere, where [`Pages::get`] finds nothing, if its page is not there.
     #[inline]
-    pub(crate) fn place_for(&mut self, pages: &mut Pages, own: usize, key: u32, levels: u32) -> Place {
-        match self.place(key) {
-            Some(place) => place,
-            None => self.add_page(pages, own, key, levels),
-        }
+    pub(crate) fn place_or_nowhere(&self, key: u32) -> Place {
+        let page = self.directory.get((key / WIDTH).wrapping_sub(self.first_part) as usize);
+        // OK because no page has a number of which these are the lower bits: there are less than 2^32 levels.
+        page.map_or(Place::NOWHERE, |page| Place::new(*page, key))
+    }
+
+    /// Marks the page of `key` as one that has an occupied level.
+    #[inline]
+    pub(crate) fn mark(&mut self, key: u32) {
+        let part = key / WIDTH;
+        self.middle[(part / WIDTH) as usize] |= 1 << (part % WIDTH);
+        self.top |= 1 << (part / WIDTH % WIDTH);
     }
 
     /// Returns the first occupied key that is not below `key`.
@@ -224,22 +246,18 @@ impl Ladder {
         Some(part * WIDTH + pages.list[page as usize].occupied.trailing_zeros())
     }
 
+    /// Makes the page of `key`, in which a level must be occupied now; `own` is this ladder's number.
     #[cold]
     #[inline(never)]
-    fn add_page(&mut self, pages: &mut Pages, own: usize, key: u32, levels: u32) -> Place {
-        let (part, parts) = (key / WIDTH, levels.div_ceil(WIDTH));
-        self.widen(part, parts);
-        let number = pages.make(own, part * WIDTH);
-        self.directory[(part - self.first_part) as usize] = number;
-        self.middle[(part / WIDTH) as usize] |= 1 << (part % WIDTH);
-        self.top |= 1 << (part / WIDTH);
-        Place::new(number, key)
+    pub(crate) fn add_page(&mut self, pages: &mut Pages, own: usize, key: u32) {
+        let part = key / WIDTH;
+        self.widen(part, pages.parts);
+        self.directory[(part - self.first_part) as usize] = pages.make(own, part * WIDTH);
     }
 
     /// Widens the window so that it holds a part, of so many: at least twofold, so that it is done seldom.
     fn widen(&mut self, part: u32, parts: u32) {
         if self.directory.is_empty() {
-            assert!(parts <= WIDTH * WIDTH, "the market's prices are checked to fit a ladder");
             self.first_part = part - part % WINDOW;
             self.directory = alloc::vec![NONE; WINDOW.min(parts - self.first_part) as usize];
             self.middle = alloc::vec![0; parts.div_ceil(WIDTH) as usize];
@@ -256,18 +274,22 @@ impl Ladder {
         }
     }
 
-    /// Drops the page of a place, which is left empty.
+    /// Leaves the page of a place, which is empty now, and drops the one before it that still is.
     #[cold]
     #[inline(never)]
-    pub(crate) fn drop_page(&mut self, pages: &mut Pages, place: Place) {
+    pub(crate) fn leave_page(&mut self, pages: &mut Pages, place: Place) {
         let number = place.0 / WIDTH;
         let part = pages.list[number as usize].first_key / WIDTH;
-        self.directory[(part - self.first_part) as usize] = NONE;
-        pages.free(number);
         let word = &mut self.middle[(part / WIDTH) as usize];
         *word &= !(1 << (part % WIDTH));
         if *word == 0 {
             self.top &= !(1 << (part / WIDTH));
+        }
+        let before = self.spare.replace(number).filter(|before| *before != number);
+        if let Some(before) = before.filter(|before| pages.list[*before as usize].occupied == 0) {
+            let part = pages.list[before as usize].first_key / WIDTH;
+            self.directory[(part - self.first_part) as usize] = NONE;
+            pages.free(before);
         }
     }
 }
@@ -288,14 +310,19 @@ mod tests {
             ),
             from in 0..LEVELS,
         ) {
-            let mut pages = Pages::new();
+            let mut pages = Pages::new(LEVELS);
             let mut ladders = [Ladder::default(), Ladder::default()];
             let mut sets = [BTreeSet::new(), BTreeSet::new()];
             for (number, occupies, key) in steps {
                 let (ladder, set) = (&mut ladders[number], &mut sets[number]);
                 if occupies {
-                    let place = ladder.place_for(&mut pages, number, key, LEVELS);
-                    pages.occupy(place);
+                    if pages.get(ladder.place_or_nowhere(key)).is_none() {
+                        ladder.add_page(&mut pages, number, key);
+                    }
+                    let place = ladder.place_or_nowhere(key);
+                    if pages.occupy(place) {
+                        ladder.mark(key);
+                    }
                     pages.at(place).head = key;
                     prop_assert_eq!(pages.whose(place), (number, key));
                     set.insert(key);
@@ -304,7 +331,7 @@ mod tests {
                     let page = key / WIDTH * WIDTH;
                     if pages.vacate(place) {
                         prop_assert_eq!(set.range(page..page + WIDTH).next(), None);
-                        ladder.drop_page(&mut pages, place);
+                        ladder.leave_page(&mut pages, place);
                     } else {
                         let (beside, first, head) = pages.first_beside(place);
                         prop_assert_eq!(Some(&first), set.range(page..page + WIDTH).next());
@@ -322,7 +349,9 @@ mod tests {
             });
             let pages_of = |set: &BTreeSet<u32>| set.iter().map(|key| key / WIDTH).collect::<BTreeSet<_>>();
             let used: usize = sets.iter().map(|set| pages_of(set).len()).sum();
-            prop_assert_eq!(pages.list.len() - (free.count() - 1), used, "empty pages are free");
+            let is_empty = |number: &u32| pages.list[*number as usize].occupied == 0;
+            let spare = ladders.iter().filter_map(|ladder| ladder.spare).filter(is_empty).count();
+            prop_assert_eq!(pages.list.len() - (free.count() - 1), used + spare, "empty pages are free");
         }
     }
 

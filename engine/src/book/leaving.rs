@@ -3,7 +3,7 @@
 //! Knows queues and levels; does not know why an order leaves. Keeps: what is left behind it is as if it had never
 //! been there.
 
-use super::{Best, Book, Entry, FAR, Handle, NOBODY, Place, limit, unpack};
+use super::{Best, Book, Entry, FAR, Handle, NOBODY, Place, pack, unpack};
 use crate::{Energy, OrderId, ParticipantId, Price, Side};
 
 /// What is known of an order as it leaves its book.
@@ -12,34 +12,66 @@ pub(crate) struct Left {
     pub(crate) id: OrderId,
     pub(crate) owner: ParticipantId,
     pub(crate) side: Side,
-    pub(crate) limit: Price,
+    /// What a kWh costs its owner; less than nothing where he is paid.
+    pub(crate) pays: Price,
     /// What had not traded.
     pub(crate) remaining: Energy,
 }
 
 impl Book {
     /// Removes an open order, and returns what is known of it.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) fn take(&mut self, handle: Handle) -> Left {
+        let id = self.entries[handle.0 as usize].id;
+        assert!(id != u64::MAX, "only open orders are removed");
+        self.take_if(handle, unpack(id)).expect("it is there")
+    }
+
+    /// Removes an order, and returns what is known of it; nothing if it does not stand at `handle`.
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
-    pub(crate) fn take(&mut self, handle: Handle) -> Left {
-        let Entry { id, remaining, owner, level, .. } = self.entries[handle.0 as usize];
-        let (number, key) = self.pages.whose(level);
+    pub(crate) fn take_if(&mut self, handle: Handle, id: OrderId) -> Option<Left> {
+        let entry = *self.entries.get(handle.0 as usize).filter(|entry| entry.id == pack(id))?;
+        let (number, key) = self.pages.whose(entry.level);
         let side = self.side(number);
-        let limit = limit(side, self.scale.rank(side, key));
-        self.remove(handle);
-        Left { id: unpack(id), owner: ParticipantId(owner), side, limit, remaining: Energy(remaining) }
+        // OK because ranks are far from the ends of 63 bits.
+        let pays = Price(self.scale.rank(side, key).wrapping_neg());
+        self.remove_entry(handle, entry);
+        let (owner, remaining) = (ParticipantId(entry.owner), Energy(entry.remaining));
+        Some(Left { id, owner, side, pays, remaining })
+    }
+
+    /// Removes an order, and returns whether it stood at `handle`; its id is packed.
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
+    pub(crate) fn remove_if(&mut self, handle: Handle, id: u64) -> bool {
+        let entry = self.entries.get(handle.0 as usize).filter(|entry| entry.id == id).copied();
+        if let Some(entry) = entry {
+            self.remove_entry(handle, entry);
+        }
+        entry.is_some()
     }
 
     /// Removes an open order.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) fn remove(&mut self, handle: Handle) {
+        let entry = self.entries[handle.0 as usize];
+        assert!(entry.id != u64::MAX, "only open orders are removed");
+        self.remove_entry(handle, entry);
+    }
+
+    /// Removes an open order, whose entry it is.
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
-    pub(crate) fn remove(&mut self, handle: Handle) {
-        let entry = &mut self.entries[handle.0 as usize];
-        let Entry { id, next, previous, level: place, .. } = *entry;
-        assert!(id != u64::MAX, "only open orders are removed");
-        entry.id = u64::MAX;
-        entry.next = self.free;
-        self.free = handle.0;
+    fn remove_entry(&mut self, handle: Handle, entry: Entry) {
+        let Entry { next, previous, level: place, .. } = entry;
+        let freed = &mut self.entries[handle.0 as usize];
+        freed.id = u64::MAX;
+        freed.next = core::mem::replace(&mut self.free, handle.0);
         if let Some(next) = self.entries.get_mut(next as usize) {
             next.previous = previous;
         } else {
@@ -72,7 +104,7 @@ impl Book {
         if self.bests[number].level == place {
             self.leave_best(number, place);
         } else if self.pages.vacate(place) {
-            self.ladders[number].drop_page(&mut self.pages, place);
+            self.ladders[number].leave_page(&mut self.pages, place);
         }
     }
 
@@ -92,13 +124,13 @@ impl Book {
         self.let_lead(number, Best { rank, id, head, level });
     }
 
-    /// Drops a ladder's first page, which is left empty, and returns the first level of the next one.
+    /// Leaves a ladder's first page, which is empty now, and returns the first level of the next one.
     #[cold]
     #[inline(never)]
     fn first_of_next_page(&mut self, number: usize, place: Place) -> Option<(Place, u32, u32)> {
         let (_, key) = self.pages.whose(place);
         let ladder = &mut self.ladders[number];
-        ladder.drop_page(&mut self.pages, place);
+        ladder.leave_page(&mut self.pages, place);
         ladder.first_behind(&self.pages, key)
     }
 

@@ -9,6 +9,9 @@ use super::{Best, Book, Fill, Handle, Incoming, Plan};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, ParticipantId, Price, ZoneId};
 
+/// No zone: there are at most 1,024.
+const NOWHERE: u16 = u16::MAX;
+
 /// What became of an order that met a book.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meeting {
@@ -21,39 +24,58 @@ pub(crate) struct Meeting {
 }
 
 impl Book {
-    /// Lets an order trade as it comes, along the edges whose flows are given, and lets `see` see each trade. If it
-    /// is stuck, [`Book::meet_rest`] sees to what is left of it.
+    /// Returns whether there is one zone, and so one way, that has room for everything.
+    #[inline]
+    pub(crate) fn is_of_one_zone(&self) -> bool {
+        self.zones == 1
+    }
+
+    /// Lets an order trade as it comes, in a book of one zone, and lets `see` see each trade. If it is stuck,
+    /// [`Book::meet_rest`] sees to what is left of it.
+    #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
+    #[inline(always)]
+    pub(crate) fn meet_at_home(&mut self, incoming: &Incoming, mut see: impl FnMut(&Fill)) -> Meeting {
+        let &Incoming { side, zone, owner, rank, reach, energy: Energy(mut left), .. } = incoming;
+        let number = self.number(side.opposite(), zone);
+        let mut is_stuck = false;
+        while left > 0 {
+            let best = self.bests[number];
+            if best.rank > reach {
+                break;
+            }
+            let entry = &self.entries[best.head as usize];
+            if entry.owner == owner.0 {
+                is_stuck = true;
+                break;
+            }
+            let energy = left.min(entry.remaining);
+            left -= energy;
+            // OK because ranks and ways are far from the ends of 63 bits.
+            let way = rank.wrapping_add(reach).wrapping_neg();
+            see(&self.fill_best(number, best, zone, way, energy));
+        }
+        Meeting { left: Energy(left), makes_room: false, is_stuck }
+    }
+
+    /// Does the same in a book of many zones, along the edges whose flows are given; `ways` are the order's.
     #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
     #[inline(always)]
     pub(crate) fn meet(
         &mut self,
-        grid: &Grid,
-        flows: &mut Flows,
+        (grid, ways, flows): (&Grid, &[Price], &mut Flows),
         incoming: &Incoming,
         mut see: impl FnMut(&Fill),
     ) -> Meeting {
-        let &Incoming { side, zone: own_zone, owner, rank, reach, energy: Energy(whole), .. } = incoming;
-        let is_alone = self.zones == 1;
-        let ways = if is_alone { &[] } else { grid.ways(side, own_zone) };
-        let first = self.number(side.opposite(), ZoneId(0));
-        let (mut left, mut makes_room, mut is_stuck) = (whole, false, false);
+        let &Incoming { side, zone: own_zone, owner, rank, energy: Energy(mut left), .. } = incoming;
+        let (mut makes_room, mut is_stuck) = (false, false);
         while left > 0 {
-            let (mut zone, mut number) = (own_zone, first);
-            let best = if is_alone {
-                let best = self.bests[first];
-                if best.rank > reach {
-                    break;
-                }
-                best
-            } else {
-                let Some(place) = first_zone(&self.bests[first..][..ways.len()], ways, -rank) else { break };
-                (zone, number) = (ZoneId(place), first + usize::from(place));
-                self.bests[number]
+            let Some(place) = first_zone(self.bests(side.opposite()), ways, rank.wrapping_neg()) else {
+                break;
             };
-            // OK because ranks and ways are far from the ends of 63 bits.
-            let way =
-                if is_alone { rank.wrapping_add(reach).wrapping_neg() } else { ways[usize::from(zone.0)].0 };
-            let entry = &mut self.entries[best.head as usize];
+            let zone = ZoneId(place);
+            let number = self.number(side.opposite(), zone);
+            let best = self.bests[number];
+            let entry = &self.entries[best.head as usize];
             if entry.owner == owner.0 {
                 is_stuck = true;
                 break;
@@ -69,33 +91,42 @@ impl Book {
                 energy = sent.energy.0;
             }
             left -= energy;
-            entry.remaining -= energy;
-            let (owner, is_whole) = (ParticipantId(entry.owner), entry.remaining == 0);
-            if is_whole {
-                let next = entry.next;
-                entry.id = u64::MAX;
-                entry.next = self.free;
-                self.free = best.head;
-                if let Some(following) = self.entries.get_mut(next as usize) {
-                    following.previous = NONE;
-                    self.bests[number] = Best { id: following.id, head: next, ..best };
-                    self.pages.at(best.level).head = next;
-                } else {
-                    self.leave_best(number, best.level);
-                }
-            }
-            let (id, effective) = (best.id, best.rank.wrapping_add(way));
-            see(&Fill {
-                id,
-                energy: Energy(energy),
-                effective,
-                handle: Handle(best.head),
-                owner,
-                zone,
-                is_whole,
-            });
+            see(&self.fill_best(number, best, zone, ways[usize::from(place)].0, energy));
         }
         Meeting { left: Energy(left), makes_room, is_stuck }
+    }
+
+    /// Lets the best order of a ladder trade so much, by a way, and returns the trade.
+    #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
+    #[inline(always)]
+    fn fill_best(&mut self, number: usize, best: Best, zone: ZoneId, way: i64, energy: u64) -> Fill {
+        let entry = &mut self.entries[best.head as usize];
+        entry.remaining -= energy;
+        let (owner, is_whole) = (ParticipantId(entry.owner), entry.remaining == 0);
+        if is_whole {
+            let next = entry.next;
+            entry.id = u64::MAX;
+            entry.next = self.free;
+            self.free = best.head;
+            if let Some(following) = self.entries.get_mut(next as usize) {
+                following.previous = NONE;
+                let best_now = &mut self.bests[number];
+                (best_now.id, best_now.head) = (following.id, next);
+                self.pages.at(best.level).head = next;
+            } else {
+                self.leave_best(number, best.level);
+            }
+        }
+        Fill {
+            id: best.id,
+            energy: Energy(energy),
+            // OK because ranks and ways are far from the ends of 63 bits.
+            effective: best.rank.wrapping_add(way),
+            handle: Handle(best.head),
+            owner,
+            zone,
+            is_whole,
+        }
     }
 
     /// Lets what is left of an order that is stuck trade by a plan, whose fills say with whom. Returns whether its
@@ -137,19 +168,17 @@ impl Book {
 
 /// Returns in which zone the best order stands for one that may pay as much as `worst`, if there is any; `ways` are
 /// those to each zone. Of equal ranks the earlier order is the better.
-#[inline(never)]
+#[inline]
 fn first_zone(bests: &[Best], ways: &[Price], worst: i64) -> Option<u16> {
-    let ways = &ways[..bests.len()];
-    let (mut rank, mut id, mut found) = (worst, u64::MAX, usize::MAX);
-    for place in 0..bests.len() {
-        // OK because ranks and ways are far from the ends of 63 bits.
-        let effective = bests[place].rank.wrapping_add(ways[place].0);
-        if effective > rank {
-            continue;
+    let (mut rank, mut id, mut found) = (worst, u64::MAX, NOWHERE);
+    let mut zone = 0_u16;
+    for (best, way) in bests.iter().zip(ways) {
+        // OK because ranks and ways are far from the ends of 63 bits, and zones are at most 1,024.
+        let effective = best.rank.wrapping_add(way.0);
+        if effective <= rank && (effective < rank || best.id < id) {
+            (rank, id, found) = (effective, best.id, zone);
         }
-        if effective < rank || bests[place].id < id {
-            (rank, id, found) = (effective, bests[place].id, place);
-        }
+        zone = zone.wrapping_add(1);
     }
-    u16::try_from(found).ok()
+    (found != NOWHERE).then_some(found)
 }

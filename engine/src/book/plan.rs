@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::{Best, Book, Handle, NONE, limit, unpack};
 use crate::grid::{Flows, Grid};
-use crate::{Energy, OrderId, ParticipantId, Price, Side, ZoneId};
+use crate::{Energy, OrderId, ParticipantId, Price, Side, Worth, ZoneId};
 
 /// An order that meets a book.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +29,13 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    /// Returns its limit.
+    /// Returns what so much of it costs its owner: nothing where he is paid (R8).
     #[inline]
-    pub(crate) fn limit(&self) -> Price {
-        limit(self.side, self.rank)
+    pub(crate) fn need(&self, energy: Energy) -> Worth {
+        // OK because what an order pays is its rank with the sign turned, on both sides, and far from the ends of
+        // 63 bits.
+        let pays = Price(self.rank.wrapping_neg());
+        if pays.0 > 0 { pays.times(energy) } else { Worth::ZERO }
     }
 
     /// Returns the order's id.
@@ -42,6 +45,7 @@ impl Incoming {
     }
 
     /// Returns the order for so much.
+    #[inline]
     pub(crate) fn of(&self, energy: Energy) -> Incoming {
         Incoming { energy, ..*self }
     }

@@ -82,7 +82,12 @@ impl StandaloneBook {
             let side = incoming.side;
             let met =
                 |fill: &Fill| Met { resting: fill.id(), price: fill.own_price(side), energy: fill.energy };
-            let meeting = self.book.meet(&self.grid, &mut self.flows, incoming, |fill| meets(met(fill)));
+            let meeting = if self.book.is_of_one_zone() {
+                self.book.meet_at_home(incoming, |fill| meets(met(fill)))
+            } else {
+                let ways = self.grid.ways(side, incoming.zone);
+                self.book.meet((&self.grid, ways, &mut self.flows), incoming, |fill| meets(met(fill)))
+            };
             rest = meeting.left;
             if meeting.is_stuck {
                 let left = incoming.of(rest);
@@ -98,11 +103,7 @@ impl StandaloneBook {
     /// Takes an order out, and returns whether it was still open.
     #[inline]
     pub fn cancel(&mut self, placed: Placed) -> bool {
-        let is_open = self.book.holds(placed.handle, placed.id);
-        if is_open {
-            self.book.remove(placed.handle);
-        }
-        is_open
+        self.book.remove_if(placed.handle, placed.id)
     }
 
     /// Returns the zones' prices that the call auction of these orders has; none where nothing trades.

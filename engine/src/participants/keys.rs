@@ -12,18 +12,16 @@ use alloc::vec::Vec;
 use super::EnrolledKey;
 use crate::PublicKey;
 
-/// No key.
-const NONE: u32 = u32::MAX;
 /// How many places there are at first, as a power of two.
 const BITS_MIN: u32 = 4;
 
 /// All enrolled keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
-    /// In order of enrolment.
-    list: Vec<(PublicKey, EnrolledKey)>,
-    /// Which of `list` stands where; a power of two of them.
-    places: Vec<u32>,
+    /// A power of two of places, in which keys stand.
+    places: Vec<Option<(PublicKey, EnrolledKey)>>,
+    /// How many keys there are.
+    len: usize,
     /// How many of a number's 64 bits do not say a place.
     shift: u32,
 }
@@ -31,7 +29,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// Returns no keys.
     pub(super) fn new() -> Keys {
-        Keys { list: Vec::new(), places: alloc::vec![NONE; 1 << BITS_MIN], shift: 64 - BITS_MIN }
+        Keys { places: alloc::vec![None; 1 << BITS_MIN], len: 0, shift: 64 - BITS_MIN }
     }
 
     /// Returns whether a key is enrolled.
@@ -40,21 +38,24 @@ impl Keys {
     }
 
     /// Returns what an enrolled key is.
-    #[inline]
     pub(super) fn get(&self, key: &PublicKey) -> Option<&EnrolledKey> {
-        Some(&self.list[self.find(key)?].1)
+        self.places[self.find(key)].as_ref().map(|(_, enrolled)| enrolled)
     }
 
     /// Returns what an enrolled key is, to change it.
     #[inline]
     pub(super) fn get_mut(&mut self, key: &PublicKey) -> Option<&mut EnrolledKey> {
-        let number = self.find(key)?;
-        Some(&mut self.list[number].1)
+        let place = self.find(key);
+        self.places[place].as_mut().map(|(_, enrolled)| enrolled)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &(PublicKey, EnrolledKey)> {
+        self.places.iter().flatten()
     }
 
     /// Returns every key, in their own order.
     pub(super) fn sorted(&self) -> Vec<&(PublicKey, EnrolledKey)> {
-        let mut keys: Vec<_> = self.list.iter().collect();
+        let mut keys: Vec<_> = self.all().collect();
         keys.sort_unstable_by_key(|(key, _)| *key);
         keys
     }
@@ -65,36 +66,33 @@ impl Keys {
     /// If it is enrolled already.
     pub(super) fn insert(&mut self, key: PublicKey, enrolled: EnrolledKey) {
         assert!(!self.contains(&key), "a key is enrolled once");
-        self.list.push((key, enrolled));
-        if self.list.len() * 2 > self.places.len() {
-            self.places = alloc::vec![NONE; 2 * self.places.len()];
+        self.len += 1;
+        if self.len * 2 > self.places.len() {
+            let more = alloc::vec![None; 2 * self.places.len()];
+            let before = core::mem::replace(&mut self.places, more);
             self.shift -= 1;
-            (0..self.list.len()).for_each(|number| self.take_place(number));
-        } else {
-            self.take_place(self.list.len() - 1);
+            before.into_iter().flatten().for_each(|it| self.take_place(it));
         }
+        self.take_place((key, enrolled));
     }
 
-    fn take_place(&mut self, number: usize) {
-        let mut place = self.first_place(&self.list[number].0);
-        while self.places[place] != NONE {
-            place = (place + 1) % self.places.len();
-        }
-        self.places[place] =
-            u32::try_from(number).expect("the configured maximum of participants fits 31 bits");
+    fn take_place(&mut self, it: (PublicKey, EnrolledKey)) {
+        let place = self.find(&it.0);
+        self.places[place] = Some(it);
     }
 
-    /// Returns which of the list a key is.
+    /// Returns where a key stands, or would stand.
     #[inline]
-    fn find(&self, key: &PublicKey) -> Option<usize> {
+    fn find(&self, key: &PublicKey) -> usize {
         let mut place = self.first_place(key);
-        loop {
-            let number = self.places[place] as usize;
-            if self.list.get(number)?.0 == *key {
-                return Some(number);
-            }
-            place = (place + 1) & (self.places.len() - 1);
+        while self.places[place].as_ref().is_some_and(|(other, _)| other != key) {
+            place = (place + 1) & self.last_place();
         }
+        place
+    }
+
+    fn last_place(&self) -> usize {
+        self.places.len() - 1
     }
 
     /// Returns where the search for a key begins.
@@ -110,7 +108,7 @@ impl Keys {
 impl PartialEq for Keys {
     fn eq(&self, other: &Keys) -> bool {
         let is_there = |(key, enrolled): &(PublicKey, EnrolledKey)| other.get(key) == Some(enrolled);
-        self.list.len() == other.list.len() && self.list.iter().all(is_there)
+        self.len == other.len && self.all().all(is_there)
     }
 }
 

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::held::Held;
 use super::{SlotState, Slots};
 use crate::book::{Handle, OpenOrder};
+use crate::deals::Deal;
 use crate::grid::Flows;
 use crate::placements::{Placement, Placements};
-use crate::{Energy, MarketConfig, OrderId, ParticipantId, Phase, Slot, Tariffs, Timestamp, Trade};
+use crate::{Energy, MarketConfig, OrderId, ParticipantId, Phase, Side, Slot, Tariffs, Timestamp, Trade};
 
 /// What is written of all slots.
 #[derive(Serialize, Deserialize)]
@@ -47,11 +48,11 @@ struct PlacedForm {
 
 impl Slots {
     /// Returns what a snapshot has of the slots.
-    pub(crate) fn form(&self) -> SlotsForm<'_> {
+    pub(crate) fn form(&self, tariffs: &Tariffs) -> SlotsForm<'_> {
         let held = self.held.slots().filter_map(|slot| self.held.get(slot));
         let placed = self.placements.all().filter(|(_, it)| self.held.get(it.slot).is_some());
         SlotsForm {
-            held: held.map(SlotState::form).collect(),
+            held: held.map(|state| state.form(tariffs)).collect(),
             placed: placed
                 .map(|(id, Placement { slot, owner, energy, .. })| PlacedForm { id, slot, owner, energy })
                 .collect(),
@@ -91,14 +92,14 @@ impl Slots {
 }
 
 impl SlotState {
-    fn form(&self) -> SlotForm<'_> {
+    fn form(&self, tariffs: &Tariffs) -> SlotForm<'_> {
         SlotForm {
             slot: self.slot,
             phase: self.phase,
             open: self.book.orders(),
             flows: Cow::Borrowed(&self.flows),
             may_be_blocked: self.may_be_blocked,
-            trades: self.trades.iter().copied().collect(),
+            trades: self.trades(tariffs).collect(),
         }
     }
 
@@ -117,14 +118,13 @@ impl SlotState {
         }
         if form.phase < Phase::Closed {
             for trade in &form.trades {
-                let seller = state.standings.get_mut(trade.seller);
-                seller.sold = seller.sold.plus(trade.energy);
+                state.standings.get_mut(trade.seller).promise(Side::Offer, trade.energy);
             }
         }
         state.flows = form.flows.into_owned();
         state.may_be_blocked = form.may_be_blocked;
         for trade in form.trades {
-            state.trades.push(trade);
+            state.deals.push(Deal::of(&trade));
         }
         Some(state)
     }
