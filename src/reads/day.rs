@@ -38,8 +38,8 @@ pub fn day(market: &Market, zone: &TimeZone, request: &v1::GetDayRequest) -> Res
         sums.add(view, views.sums(slot));
     }
     let is_over = slots.end.start() <= now;
-    let certificates = (is_over && sums.is_settled && sums.producers.len() >= PRODUCERS_MIN)
-        .then(|| sums.certificates.clone());
+    let certificates =
+        (is_over && sums.is_settled && sums.producers.len() >= PRODUCERS_MIN).then_some(sums.certificates);
     let mean = |paid: Worth| mean(paid, sums.traded_wh);
     Ok(v1::Day {
         date: date.to_string(),

@@ -94,7 +94,7 @@ impl Caller {
     /// Returns the call as gRPC would bring it.
     pub fn request<M: Message + Default>(self, form: &MethodDescriptor) -> Result<Request<M>, Status> {
         let message =
-            json::request(&self.fields, form.input()).map_err(|it| Status::from(Refused::from(it)))?;
+            json::request(&self.fields, &form.input()).map_err(|it| Status::from(Refused::from(it)))?;
         let mut request = Request::new(message);
         if let Some(session) = self.session {
             carry(request.metadata_mut(), &session)?;

@@ -27,9 +27,9 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 /// # Panics
 /// If there is none: the names stand in this program.
 pub fn method(service: &str, name: &str) -> MethodDescriptor {
-    let service = POOL.get_service_by_name(&format!("{PACKAGE}.{service}"));
-    let found = service.and_then(|service| service.methods().find(|method| method.name() == name));
-    found.unwrap_or_else(|| panic!("the contract has no method {name} in {service:?}", service = name))
+    let found = POOL.get_service_by_name(&format!("{PACKAGE}.{service}"));
+    let found = found.and_then(|service| service.methods().find(|method| method.name() == name));
+    found.unwrap_or_else(|| panic!("the contract has no method {service}/{name}"))
 }
 
 /// Returns a message as JSON.
@@ -48,7 +48,7 @@ pub fn of<M: Message>(message: &M, form: MessageDescriptor) -> serde_json::Value
 /// Names the field that the message has not, or whose value is none.
 pub fn request<M: Message + Default>(
     fields: &[(String, String)],
-    form: MessageDescriptor,
+    form: &MessageDescriptor,
 ) -> Result<M, Malformed> {
     let mut message = DynamicMessage::new(form.clone());
     for (name, value) in fields {
@@ -114,7 +114,7 @@ mod tests {
 
     fn read<M: Message + Default>(name: &str, query: &[(&str, &str)]) -> Result<M, String> {
         let fields: Vec<_> = query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        request(&fields, method("MarketData", name).input()).map_err(|problem| problem.to_string())
+        request(&fields, &method("MarketData", name).input()).map_err(|problem| problem.to_string())
     }
 
     #[test]

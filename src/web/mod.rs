@@ -102,15 +102,12 @@ pub fn site(markets: impl IntoIterator<Item = (String, Router)>) -> Router {
         names.push(name);
         site = site.merge(page);
     }
-    let site = match names.as_slice() {
-        [only] => {
-            let home = format!("{}/", base(only));
-            site.route("/", get(move || async move { Redirect::temporary(&home) }))
-        }
-        _ => {
-            let list = list(&names);
-            site.route("/", get(move || async move { Html(list) }))
-        }
+    let site = if let [only] = names.as_slice() {
+        let home = format!("{}/", base(only));
+        site.route("/", get(move || async move { Redirect::temporary(&home) }))
+    } else {
+        let list = list(&names);
+        site.route("/", get(move || async move { Html(list) }))
     };
     site.layer(middleware::map_response(secured))
 }

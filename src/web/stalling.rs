@@ -101,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn who_takes_nothing_is_cut_off_and_who_takes_a_little_is_not() {
         let (ours, mut theirs) = duplex(10);
-        let mut ours = Stalling::new(ours, Duration::from_secs(3600));
+        let mut ours = Stalling::new(ours, Duration::from_hours(1));
         let writing = tokio::spawn(async move { ours.write_all(&[1; 100]).await });
         theirs.read_exact(&mut [0; 100]).await.unwrap();
         assert!(writing.await.unwrap().is_ok());

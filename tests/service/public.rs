@@ -149,7 +149,7 @@ async fn everybody_sees_proved_what_is_about_nobody_and_nothing_by_which_others_
                 shown.push(leaf_index);
             }
             Err(status) => {
-                check_refusal(&status, Code::Unauthenticated, "SESSION_REQUIRED", "", &["no session"])
+                check_refusal(&status, Code::Unauthenticated, "SESSION_REQUIRED", "", &["no session"]);
             }
         }
     }
@@ -158,7 +158,7 @@ async fn everybody_sees_proved_what_is_about_nobody_and_nothing_by_which_others_
         let (mut from, mut until) = (0, size);
         let mut parts = Vec::new();
         while until - from > 1 {
-            let half = (1..).map(|it| 1 << (it - 1)).take_while(|it| *it < until - from).last().unwrap();
+            let half = (0..63).map(|it| 1_u64 << it).take_while(|it| *it < until - from).last().unwrap();
             if index < from + half {
                 parts.push(from + half..until);
                 until = from + half;

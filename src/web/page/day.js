@@ -31,13 +31,13 @@ export function drawFigures(day) {
   const unit = (text) => h('span', { class: 'unit' }, ` ${text}`);
   const mean = (name) => (traded ? price(day[`mean_${name}_micros_per_kwh`]) : '–');
   show(byId('figures'),
-    figure('price', t('Sellers were paid'), [mean('price'), unit('yuan/kWh')],
+    figure('price', t('Sellers were paid'), [mean('price'), unit(t('yuan/kWh'))],
       t('Feed-in alone pays {feedIn}. Buyers paid {allIn} with all charges; retail alone costs {retail}.',
         { feedIn: mean('feed_in'), allIn: mean('all_in'), retail: mean('retail') }), day.mean_price_micros_per_kwh),
-    figure('traded', t('Traded over the wall'), [kwh(day.traded_wh), unit('kWh')],
+    figure('traded', t('Traded over the wall'), [kwh(day.traded_wh), unit(t('kWh'))],
       t(day.slots_settled === day.slots ? 'in {trades} trades; {delivered} of it delivered.' : 'in {trades} trades; {delivered} of it delivered so far.',
         { trades: count(day.trades), delivered: percent(day.delivered_wh, day.traded_wh) }), day.traded_wh),
-    figure('saved', t('Neighbours saved'), [yuan(saved, 0), unit('yuan')],
+    figure('saved', t('Neighbours saved'), [yuan(saved, 0), unit(t('yuan'))],
       t('Sellers got {sellers} more, buyers paid {buyers} less than without the market; {deviation} went for what was not delivered.',
         { sellers: yuan(day.sellers_gain_yuan, 0), buyers: yuan(day.buyers_gain_yuan, 0), deviation: yuan(day.deviation_yuan, 0) }), saved));
 }
@@ -104,10 +104,10 @@ function drawPlot(host, rows, chosen, choose) {
     ],
     series: [
       { label: t('Quarter hour'), value: (_, slot) => (slot === null ? '–' : span(slot)) },
-      { label: t('Traded'), scale: 'energy', paths: bars(), points: { show: false }, fill: colour('bars'), stroke: colour('bars'), width: 0, value: shown('kWh') },
-      { label: t('Retail'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('quiet'), dash: [2, 4], width: 1.5, value: shown('yuan/kWh') },
-      { label: t('Feed-in'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('quiet'), dash: [8, 4], width: 1.5, value: shown('yuan/kWh') },
-      { label: t('Price'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('accent'), width: 2.5, value: shown('yuan/kWh') },
+      { label: t('Traded'), scale: 'energy', paths: bars(), points: { show: false }, fill: colour('bars'), stroke: colour('bars'), width: 0, value: shown(t('kWh')) },
+      { label: t('Retail'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('quiet'), dash: [2, 4], width: 1.5, value: shown(t('yuan/kWh')) },
+      { label: t('Feed-in'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('quiet'), dash: [8, 4], width: 1.5, value: shown(t('yuan/kWh')) },
+      { label: t('Price'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('accent'), width: 2.5, value: shown(t('yuan/kWh')) },
     ],
     cursor: { y: false },
     hooks: { draw: [(self) => mark(self, chosen())] },
@@ -132,7 +132,7 @@ function mark(drawn, slot) {
 export function drawChooser(day, slots, chosen, choose) {
   const words = (slot) => {
     const summary = slots.find((it) => it.slot === slot);
-    return `${span(slot)}, ${priceOf(summary)} yuan/kWh, ${kwh(summary?.traded_wh ?? 0)} kWh`;
+    return `${span(slot)}, ${priceOf(summary)} ${t('yuan/kWh')}, ${kwh(summary?.traded_wh ?? 0)} ${t('kWh')}`;
   };
   const title = h('h2', { id: 'slot-title', tabindex: '-1' }, t('Quarter hour {span}', { span: span(chosen) }));
   const range = h('input', {

@@ -1,6 +1,7 @@
 // The ledger: any entry that the reader may see, with its proof, which this browser checks by itself, step by step.
 
 import { Refused, read } from './api.js';
+import { phaseInWords } from './book.js';
 import { byId, h, say, show } from './dom.js';
 import { count } from './money.js';
 import { isSigned, parseNote, parseVkey } from './note.js';
@@ -11,6 +12,16 @@ import { decode, loadContract } from './wire.js';
 import { t } from './words.js';
 
 const LISTED = 40;
+/** What an entry records, by the name of its field in the contract. */
+const KINDS = {
+  genesis: 'The market’s constitution', command: 'A signed command', tick: 'Time passed', phase_began: 'A phase began',
+  auction_cleared: 'An auction', trade_made: 'A trade', metered: 'A meter’s reading', trade_delivered: 'A delivery',
+  posted: 'Money moved', certificate_issued: 'A certificate', certificate_sliced: 'Part of a certificate went to a buyer',
+  certificate_retired: 'A claim', order_lapsed: 'An order lapsed', certificate_transferred: 'Part of a certificate was passed on',
+  gec_issued: 'A national certificate', certificate_bundled: 'Part of a certificate was bundled', certificate_expired: 'Part of a certificate expired',
+  certificate_withdrawn: 'A certificate was withdrawn', certificate_voided: 'Part of a certificate is void', gec_voided: 'A national certificate is void',
+  certificate_released: 'Part of a certificate is held again', state_recorded: 'The market’s state was recorded',
+};
 let shownProof = null;
 
 /** Draws the ledger's part, for a chosen quarter hour. */
@@ -60,9 +71,9 @@ async function listEntries(list, { slot, participant, seesAll }) {
 
 /** Returns what kind of thing an entry records. */
 function nameOf(leaf) {
-  const kind = Object.keys(leaf).find((name) => name !== 'at_micros') ?? '?';
-  const detail = leaf.phase_began ? ` · ${leaf.phase_began.phase.replace('PHASE_', '').toLowerCase()}` : '';
-  return `${kind.replaceAll('_', ' ')}${detail}`;
+  const kind = Object.keys(leaf).find((name) => name !== 'at_micros');
+  const words = t(KINDS[kind] ?? 'Something that this page does not know');
+  return leaf.phase_began ? `${words}: ${phaseInWords(leaf.phase_began.phase)}` : words;
 }
 
 function submitted(event) {

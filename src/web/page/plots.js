@@ -21,7 +21,7 @@ export function axis(options) {
 /** Draws a plot in `host`, as wide as it, and again when its width changes. Returns the plot. */
 export function plot(host, height, options, data) {
   const size = () => ({ width: Math.max(240, Math.floor(host.clientWidth)), height });
-  const drawn = new uPlot({ ...size(), legend: { live: true }, ...options }, data, host);
+  const drawn = new uPlot({ ...size(), legend: { live: true, markers: { dash } }, ...options }, data, host);
   let width = host.clientWidth;
   const watch = new ResizeObserver(() => {
     if (!host.isConnected) {
@@ -33,6 +33,12 @@ export function plot(host, height, options, data) {
   });
   watch.observe(host);
   return drawn;
+}
+
+/** Returns how a line's sign in the legend is drawn: as the line is. */
+function dash(drawn, index) {
+  const [long, gap] = drawn.series[index].dash ?? [1, 0];
+  return gap === 0 ? 'solid' : long < gap ? 'dotted' : 'dashed';
 }
 
 export const bars = (size = 0.8, most = 40) => uPlot.paths.bars({ size: [size, most], align: 1 });
