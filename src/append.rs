@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     apply::Applied,
-    behind::{self, Backlog, len_of},
+    behind::{self, Backlog, Broken, len_of},
     metrics::MarketMetrics,
     receipt::receipt,
     recent::{Concerned, Happened, Recent},
@@ -89,7 +89,7 @@ impl Appender {
             self.store(durable);
         }
         for repeat in group.repeats {
-            self.shared.backlog.look_up(repeat);
+            self.shared.backlog.look_up(repeat).unwrap_or_else(|Broken| store_has_ended());
         }
     }
 
@@ -145,11 +145,13 @@ impl Appender {
     /// Gives the store what was appended, once those who wait for it have heard: its thread would take a core
     /// from them.
     fn store(&mut self, group: Group) {
-        if self.shared.backlog.put(group).is_err() {
-            error!("the store's thread has ended; the node ends here, and rebuilds the store when it starts");
-            std::process::exit(crate::EXIT_DISK.into());
-        }
+        self.shared.backlog.put(group).unwrap_or_else(|Broken| store_has_ended());
     }
+}
+
+fn store_has_ended() {
+    error!("the store's thread has ended; the node ends here, and rebuilds the store when it starts");
+    std::process::exit(crate::EXIT_DISK.into());
 }
 
 impl Drop for Appender {

@@ -5,6 +5,7 @@
 //! behind everything that was put before it; what waits is bounded, in bytes.
 
 use std::{
+    collections::VecDeque,
     mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
@@ -29,6 +30,12 @@ const BYTES_ENOUGH: usize = 2 << 20;
 /// How many bytes of leaves may wait for the store before the sequencer waits for it.
 const BYTES_MAX: usize = 64 << 20;
 
+/// How many commands may wait to be looked up before callers are told to come later, and how many bytes of them.
+const REPEATS_MAX: usize = 4_096;
+const REPEATS_BYTES_MAX: usize = 16 << 20;
+/// How many are looked up at once: groups that came meanwhile are written before the next ones.
+const REPEATS_AT_ONCE: usize = 64;
+
 /// A command whose nonce was used: perhaps the same bytes again.
 pub struct Repeat(pub PendingCommand);
 
@@ -44,7 +51,8 @@ pub struct Backlog {
 struct Waiting {
     groups: Vec<Group>,
     bytes: usize,
-    repeats: Vec<Repeat>,
+    repeats: VecDeque<Repeat>,
+    repeats_bytes: usize,
     /// When the first of the groups came.
     since: Option<Instant>,
     /// How many leaves the store has.
@@ -115,10 +123,23 @@ impl Backlog {
         Ok(())
     }
 
-    /// Looks a command up behind everything that was put, and gives its first receipt.
-    pub fn look_up(&self, repeat: Repeat) {
-        self.waiting().repeats.push(repeat);
+    /// Looks a command up behind everything that was put, and gives its first receipt; where too many wait already, its
+    /// caller is told to come later.
+    pub fn look_up(&self, repeat: Repeat) -> Result<(), Broken> {
+        let mut waiting = self.waiting();
+        if waiting.state == State::Broken {
+            return Err(Broken);
+        }
+        let bytes = waiting.repeats_bytes + repeat.len();
+        if waiting.repeats.len() == REPEATS_MAX || bytes > REPEATS_BYTES_MAX {
+            drop(waiting);
+            repeat.0.answer(Err(Refused::Busy));
+            return Ok(());
+        }
+        waiting.repeats_bytes = bytes;
+        waiting.repeats.push_back(repeat);
         self.changed.notify_all();
+        Ok(())
     }
 
     /// Has everything written, and then the thread end.
@@ -131,11 +152,14 @@ impl Backlog {
     }
 
     fn break_off(&self) {
-        self.waiting().state = State::Broken;
+        let mut waiting = self.waiting();
+        waiting.state = State::Broken;
+        // Whoever waits for one of them hears that the market has stopped.
+        waiting.repeats.clear();
         self.changed.notify_all();
     }
 
-    /// Waits until there is something to do, and takes all of it; nothing once it is closed and empty.
+    /// Waits until there is something to do, and takes all groups and some repeats; nothing once it is closed and empty.
     fn take(&self) -> Option<(Vec<Group>, Vec<Repeat>)> {
         let mut waiting = self.waiting();
         loop {
@@ -147,7 +171,10 @@ impl Backlog {
                 waiting.bytes = 0;
                 waiting.since = None;
                 self.changed.notify_all();
-                return Some((mem::take(&mut waiting.groups), mem::take(&mut waiting.repeats)));
+                let some = waiting.repeats.len().min(REPEATS_AT_ONCE);
+                let repeats: Vec<Repeat> = waiting.repeats.drain(..some).collect();
+                waiting.repeats_bytes -= repeats.iter().map(Repeat::len).sum::<usize>();
+                return Some((mem::take(&mut waiting.groups), repeats));
             }
             if left.is_none() && waiting.state == State::Closed {
                 return None;
@@ -163,6 +190,12 @@ impl Backlog {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Repeat {
+    fn len(&self) -> usize {
+        self.0.signed.payload.len()
     }
 }
 
@@ -256,7 +289,10 @@ fn first_receipt(
 
 #[cfg(test)]
 mod tests {
+    use parkwatt_engine::{Command, LeafIndex, OrderId, Request, Timestamp};
     use parkwatt_ledger::{CheckpointSigner, Hash, Origin, SigningKey};
+
+    use tokio::sync::oneshot::{self, error::TryRecvError};
 
     use super::*;
 
@@ -323,6 +359,38 @@ mod tests {
         assert_eq!(taken_after(&backlog, || ()), 4);
         backlog.break_off();
         assert!(backlog.put(group(9)).is_err());
+    }
+
+    #[test]
+    fn so_many_repeats_wait_and_are_looked_up_a_few_at_a_time() {
+        let backlog = Backlog::new(LONG, 0);
+        let repeat = |payload_len| {
+            let (receipt, waiting) = oneshot::channel();
+            let signed = v1::SignedCommand { payload: vec![0; payload_len], ..v1::SignedCommand::default() };
+            let request = Request {
+                key: [0; 32],
+                nonce: 1,
+                expires_at: Timestamp(1),
+                command: Command::CancelOrder(OrderId { index: LeafIndex(1), position: 0 }),
+            };
+            (Repeat(PendingCommand { signed, request, receipt, new_as_of: None }), waiting)
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..REPEATS_MAX {
+            let (repeat, receipt) = repeat(1);
+            waiting.push(receipt);
+            assert!(backlog.look_up(repeat).is_ok());
+        }
+        let (one_more, mut refused) = repeat(1);
+        assert!(backlog.look_up(one_more).is_ok());
+        assert!(matches!(refused.try_recv(), Ok(Err(Refused::Busy))));
+        assert_eq!(backlog.take().unwrap().1.len(), REPEATS_AT_ONCE);
+        let (long, mut refused) = repeat(REPEATS_BYTES_MAX);
+        assert!(backlog.look_up(long).is_ok());
+        assert!(matches!(refused.try_recv(), Ok(Err(Refused::Busy))));
+        backlog.break_off();
+        assert!(waiting.iter_mut().all(|receipt| matches!(receipt.try_recv(), Err(TryRecvError::Closed))));
+        assert!(backlog.look_up(repeat(1).0).is_err());
     }
 
     #[test]

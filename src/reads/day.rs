@@ -13,7 +13,7 @@ use super::decimal;
 use crate::{
     host::Market,
     refusal::Refused,
-    views::{PRODUCERS_MIN, SlotSums, SlotView, Views},
+    views::{PARTICIPANTS_MIN, SlotSums, SlotView, SumOfSome, Views},
     wire::Malformed,
 };
 
@@ -38,8 +38,7 @@ pub fn day(market: &Market, zone: &TimeZone, request: &v1::GetDayRequest) -> Res
         sums.add(view, views.sums(slot));
     }
     let is_over = slots.end.start() <= now;
-    let certificates =
-        (is_over && sums.is_settled && sums.producers.len() >= PRODUCERS_MIN).then_some(sums.certificates);
+    let certificates = (is_over && sums.is_settled).then(|| sums.certificates.shown()).flatten();
     let mean = |paid: Worth| mean(paid, sums.traded_wh);
     Ok(v1::Day {
         date: date.to_string(),
@@ -74,8 +73,25 @@ struct Sums {
     sellers_gain: Worth,
     buyers_gain: Worth,
     deviation: Worth,
-    certificates: v1::DayCertificates,
-    producers: BTreeSet<u32>,
+    certificates: Certificates,
+}
+
+/// What became of the day's certificates, and of whom.
+#[derive(Default)]
+struct Certificates {
+    issued: Of,
+    self_consumed: Of,
+    retired: Of,
+    bundled: Of,
+    expired: Of,
+    voided: Of,
+}
+
+/// A sum, and the participants whose it is, as far as they are known.
+#[derive(Default)]
+struct Of {
+    wh: u64,
+    whose: BTreeSet<u32>,
 }
 
 impl Default for Sums {
@@ -95,8 +111,7 @@ impl Default for Sums {
             sellers_gain,
             buyers_gain,
             deviation,
-            certificates: v1::DayCertificates::default(),
-            producers: BTreeSet::new(),
+            certificates: Certificates::default(),
         }
     }
 }
@@ -118,13 +133,38 @@ impl Sums {
         self.buyers_gain = self.buyers_gain.plus(sums.buyers_gain);
         self.deviation = self.deviation.plus(sums.deviation);
         let (all, its) = (&mut self.certificates, &sums.certificates);
-        all.issued_wh += its.issued;
-        all.self_consumed_wh += its.self_consumed;
-        all.retired_wh += its.retired;
-        all.bundled_wh += its.bundled;
-        all.expired_wh += its.expired;
-        all.voided_wh += its.voided;
-        self.producers.extend(its.producers.iter().map(|id| id.0));
+        all.issued.add(&its.issued);
+        all.self_consumed.add(&its.self_consumed);
+        all.retired.add(&its.retired);
+        all.bundled.add(&its.bundled);
+        all.expired.add(&its.expired);
+        all.voided.add(&its.voided);
+    }
+}
+
+impl Certificates {
+    /// Returns those sums that are of enough participants; nothing where what was issued is not.
+    fn shown(&self) -> Option<v1::DayCertificates> {
+        Some(v1::DayCertificates {
+            issued_wh: self.issued.shown().filter(|_| !self.issued.whose.is_empty())?,
+            self_consumed_wh: self.self_consumed.shown(),
+            retired_wh: self.retired.shown(),
+            bundled_wh: self.bundled.shown(),
+            expired_wh: self.expired.shown(),
+            voided_wh: self.voided.shown(),
+        })
+    }
+}
+
+impl Of {
+    fn add(&mut self, sum: &SumOfSome) {
+        self.wh += sum.wh;
+        self.whose.extend(sum.whose.iter().map(|id| id.0));
+    }
+
+    /// Returns the sum if it is nobody's or that of enough.
+    fn shown(&self) -> Option<u64> {
+        (self.whose.is_empty() || self.whose.len() >= PARTICIPANTS_MIN).then_some(self.wh)
     }
 }
 

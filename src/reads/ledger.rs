@@ -90,8 +90,11 @@ impl Ledger for LedgerReads {
         let market = self.0.named(&request.get_ref().market)?;
         let who = reader(market, request.metadata())?;
         let request = request.into_inner();
+        check_was_signed(market, who, "tree_size", request.tree_size).await?;
         let store = store_with(market, "tree_size", request.tree_size).await?;
-        check_may_see_leaf(market, who, store, request.leaf_index)?;
+        if !may_see_leaf(market, who, store, request.leaf_index)? {
+            return Err(Refused::NotPermitted(NOT_HIS).into());
+        }
         Ok(Response::new(proof("leaf_index", prove_inclusion(store, request.tree_size, request.leaf_index))?))
     }
 
@@ -105,8 +108,9 @@ impl Ledger for LedgerReads {
         let checkpoint = market.checkpoint();
         let store = market.store_with(checkpoint.size()).await?;
         match who {
-            Some(who) => check_may_see_leaf(market, who, store, request.leaf_index)?,
-            None if public::may_be_shown(store, checkpoint.size(), request.leaf_index)? => {}
+            Some(who) if may_see_leaf(market, who, store, request.leaf_index)? => {}
+            _ if public::may_be_shown(store, checkpoint.size(), request.leaf_index)? => {}
+            Some(_) => return Err(Refused::NotPermitted(NOT_HIS).into()),
             None => return Err(NO_SESSION.into()),
         }
         let proved = proved_leaf(store, &checkpoint, request.leaf_index)?;
@@ -118,8 +122,10 @@ impl Ledger for LedgerReads {
         request: Request<v1::GetConsistencyProofRequest>,
     ) -> Result<Response<v1::Proof>, Status> {
         let market = self.0.named(&request.get_ref().market)?;
-        reader(market, request.metadata())?;
+        let who = reader(market, request.metadata())?;
         let request = request.into_inner();
+        check_was_signed(market, who, "new_size", request.new_size).await?;
+        check_was_signed(market, who, "old_size", request.old_size).await?;
         let store = store_with(market, "new_size", request.new_size).await?;
         Ok(Response::new(proof("old_size", prove_consistency(store, request.new_size, request.old_size))?))
     }
@@ -142,6 +148,20 @@ impl Ledger for LedgerReads {
     }
 }
 
+/// Checks that a tree is one of which a checkpoint was signed, unless `who` may see all entries: between trees of every
+/// size, hashes of single entries could be told, at which one can guess.
+async fn check_was_signed(market: &Market, who: Reader, field: &str, size: u64) -> Result<(), Refused> {
+    if who.sees_only(market).is_none() || size == 0 {
+        return Ok(());
+    }
+    let signed = store_with(market, field, size).await?.checkpoint_at_least(size)?;
+    if signed.is_some_and(|it| it.size() == size) {
+        return Ok(());
+    }
+    let problem = format!("{size} is not the size of a checkpoint; GetCheckpoint says which are");
+    Err(Malformed::new(field, problem).into())
+}
+
 /// Returns the ledger with its first `size` leaves, as `field` asks for.
 async fn store_with<'a>(market: &'a Market, field: &str, size: u64) -> Result<&'a Store, Refused> {
     let newest = market.checkpoint().size();
@@ -159,11 +179,10 @@ fn check_may_see(market: &Market, who: Reader, about: Option<&About>) -> Result<
     }
 }
 
-fn check_may_see_leaf(market: &Market, who: Reader, store: &Store, leaf_index: u64) -> Result<(), Refused> {
-    let Some(id) = who.sees_only(market) else { return Ok(()) };
+fn may_see_leaf(market: &Market, who: Reader, store: &Store, leaf_index: u64) -> Result<bool, Refused> {
+    let Some(id) = who.sees_only(market) else { return Ok(true) };
     let place = index::place(&About::Participant(id.0));
-    let row = store.get_index(place.index, &place.page, &place.key(leaf_index))?;
-    row.map(drop).ok_or(Refused::NotPermitted(NOT_HIS))
+    Ok(store.get_index(place.index, &place.page, &place.key(leaf_index))?.is_some())
 }
 
 /// Why a participant does not see what is not about him.

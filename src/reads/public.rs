@@ -3,8 +3,9 @@
 //! A proof shows its leaf, and a hash of each neighbouring part of the tree. A hash hides nothing that can be guessed:
 //! who trades with whom is one of a few thousand guesses. So a leaf is shown only where it says nothing about anybody,
 //! and where each of the hashes is over public leaves alone, or over at least one signed command, whose signature
-//! nobody guesses, or over so many private leaves that nobody guesses all of them at once, as that of a checkpoint is.
-//! Knows leaves; does not know who asks.
+//! nobody guesses. What an earlier checkpoint showed the half of must hold for the other half too: one hash can be
+//! taken off the other. Private leaves alone hide nothing, however many: a settlement's follow from a few figures.
+//! Knows leaves and checkpoints; does not know who asks.
 
 use std::ops::Range;
 
@@ -19,8 +20,6 @@ use crate::refusal::Refused;
 /// enough.
 const LOOK_LEAVES_MAX: u64 = 512;
 
-/// How many private leaves nobody guesses at once: two possibilities of each make 2^64 of all.
-const UNGUESSABLE_LEAVES: u64 = 64;
 /// How many leaves about a slot are looked through for public ones.
 const PASS_OVER_LEAVES_MAX: usize = 10_000;
 
@@ -87,19 +86,27 @@ fn publishes_tariffs(it: &v1::CommandLeaf) -> bool {
         && matches!(became, Some(outcome::Kind::TariffsPublished(_)))
 }
 
-/// Returns whether the hash over some leaves shows nothing that is not public.
+/// Returns whether the hash over some leaves shows nothing that is not public, also to who saw earlier checkpoints.
 fn is_hidden(store: &Store, leaves: Range<u64>) -> Result<bool, Refused> {
+    if !hides(store, leaves.clone())? {
+        return Ok(false);
+    }
+    let Some(middle) = middle(&leaves) else { return Ok(true) };
+    // When the tree ended there, the proof of the same leaf held the hash of the first half.
+    let ended_there = store.checkpoint_at_least(middle)?.is_some_and(|it| it.size() == middle);
+    if ended_there { is_hidden(store, middle..leaves.end) } else { Ok(true) }
+}
+
+/// Returns whether a hash over some leaves, by itself, shows nothing that is not public.
+fn hides(store: &Store, leaves: Range<u64>) -> Result<bool, Refused> {
     // Spread over all of them: behind a settlement there can be thousands of postings in a row.
     let step = (leaves.end - leaves.start).div_ceil(LOOK_LEAVES_MAX);
-    let (mut are_all_public, mut private) = (step == 1, 0);
+    let mut are_all_public = step == 1;
     for index in leaves.step_by(usize::try_from(step).expect("a part of a tree is smaller than memory")) {
         match shown(&leaf(store, index)?) {
             Shown::Sealed => return Ok(true),
-            Shown::Guessable => (are_all_public, private) = (false, private + 1),
+            Shown::Guessable => are_all_public = false,
             Shown::Public => {}
-        }
-        if private == UNGUESSABLE_LEAVES {
-            return Ok(true);
         }
     }
     Ok(are_all_public)
@@ -109,11 +116,7 @@ fn is_hidden(store: &Store, leaves: Range<u64>) -> Result<bool, Refused> {
 fn neighbours(size: u64, index: u64) -> Vec<Range<u64>> {
     let mut parts = Vec::new();
     let mut tree = 0..size;
-    while tree.end - tree.start > 1 {
-        let len = tree.end - tree.start;
-        // The largest power of two below the size.
-        let half = 1 << (u64::BITS - 1 - (len - 1).leading_zeros());
-        let middle = tree.start + half;
+    while let Some(middle) = middle(&tree) {
         let (own, other) = if index < middle {
             (tree.start..middle, middle..tree.end)
         } else {
@@ -123,6 +126,12 @@ fn neighbours(size: u64, index: u64) -> Vec<Range<u64>> {
         tree = own;
     }
     parts
+}
+
+/// Returns where a part of a tree is divided: behind the largest power of two below its size; nothing for a leaf.
+fn middle(part: &Range<u64>) -> Option<u64> {
+    let len = part.end - part.start;
+    (len > 1).then(|| part.start + (1 << (u64::BITS - 1 - (len - 1).leading_zeros())))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use certificates::{Certificates, Holding, NationalView};
 pub use orders::{Delivered, DeliveryView, OrderState, OrderView, Orders, TradeView};
 pub use slots::{SlotView, Slots};
-pub use sums::{BookLevel, PRODUCERS_MIN, SlotSums};
+pub use sums::{BookLevel, PARTICIPANTS_MIN, SlotSums, SumOfSome};
 
 use crate::apply::{Applied, Cause};
 use orders::OrderChange;

@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 
 use parkwatt_engine::{
-    CertificateClass, CertificateUse, Event, ParticipantId, Phase, Posting, Price, Purpose, Side, Slot,
-    Trade, Worth, ZoneId,
+    CertificateClass, CertificateUse, Energy, Event, ParticipantId, Phase, Posting, Price, Purpose, Side,
+    Slot, Trade, Worth, ZoneId,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Views;
 
-/// How many producers must have certificates before what they have together is shown.
-pub const PRODUCERS_MIN: usize = 3;
+/// Of how many participants a sum must be before it is shown: of two, each knows the other's part.
+pub const PARTICIPANTS_MIN: usize = 3;
 
 /// The sums of one slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,23 +41,43 @@ pub struct SlotSums {
     pub auction_book: Vec<BookLevel>,
 }
 
-/// What became of the certificates of a slot's generation, in Wh.
+/// What became of the certificates of a slot's generation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateSums {
-    /// Issued for energy that was fed in.
-    pub issued: u64,
-    /// Issued for what producers consumed themselves.
-    pub self_consumed: u64,
-    /// Claimed.
-    pub retired: u64,
+    /// Issued for energy that was fed in, by producer.
+    pub issued: SumOfSome,
+    /// Issued for what producers consumed themselves, by producer.
+    pub self_consumed: SumOfSome,
+    /// Claimed, by holder, as the rest.
+    pub retired: SumOfSome,
     /// In national certificates.
-    pub bundled: u64,
+    pub bundled: SumOfSome,
     /// Expired.
-    pub expired: u64,
+    pub expired: SumOfSome,
     /// Withdrawn, whatever had become of them.
-    pub voided: u64,
-    /// The first producers that have any, at most [`PRODUCERS_MIN`].
-    pub producers: Vec<ParticipantId>,
+    pub voided: SumOfSome,
+}
+
+/// A sum of what some participants have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SumOfSome {
+    /// How much, in Wh.
+    pub wh: u64,
+    /// The first of those whose it is or was, at most [`PARTICIPANTS_MIN`].
+    pub whose: Vec<ParticipantId>,
+}
+
+impl SumOfSome {
+    fn add(&mut self, energy: Energy, whose: ParticipantId) {
+        self.wh += energy.0;
+        if self.whose.len() < PARTICIPANTS_MIN && !self.whose.contains(&whose) {
+            self.whose.push(whose);
+        }
+    }
+
+    fn take(&mut self, energy: Energy) {
+        self.wh -= energy.0;
+    }
 }
 
 /// All open orders of one side at one limit in one zone.
@@ -169,34 +189,32 @@ impl Views {
         match *event {
             Event::CertificateIssued { certificate, energy, class } => {
                 let sums = &mut self.sums_of(certificate.slot).certificates;
-                match class {
-                    CertificateClass::Exported => sums.issued += energy.0,
-                    CertificateClass::SelfConsumed => sums.self_consumed += energy.0,
-                }
-                if sums.producers.len() < PRODUCERS_MIN && !sums.producers.contains(&certificate.producer) {
-                    sums.producers.push(certificate.producer);
-                }
+                let sum = match class {
+                    CertificateClass::Exported => &mut sums.issued,
+                    CertificateClass::SelfConsumed => &mut sums.self_consumed,
+                };
+                sum.add(energy, certificate.producer);
             }
-            Event::CertificateRetired { certificate, energy, .. } => {
-                self.sums_of(certificate.slot).certificates.retired += energy.0;
+            Event::CertificateRetired { certificate, holder, energy, .. } => {
+                self.sums_of(certificate.slot).certificates.retired.add(energy, holder);
             }
-            Event::CertificateBundled { certificate, energy, .. } => {
-                self.sums_of(certificate.slot).certificates.bundled += energy.0;
+            Event::CertificateBundled { certificate, holder, energy, .. } => {
+                self.sums_of(certificate.slot).certificates.bundled.add(energy, holder);
             }
             Event::CertificateReleased { certificate, energy, .. } => {
-                self.sums_of(certificate.slot).certificates.bundled -= energy.0;
+                self.sums_of(certificate.slot).certificates.bundled.take(energy);
             }
-            Event::CertificateExpired { certificate, energy, .. } => {
-                self.sums_of(certificate.slot).certificates.expired += energy.0;
+            Event::CertificateExpired { certificate, holder, energy } => {
+                self.sums_of(certificate.slot).certificates.expired.add(energy, holder);
             }
-            Event::CertificateVoided { certificate, energy, was, .. } => {
+            Event::CertificateVoided { certificate, holder, energy, was } => {
                 let sums = &mut self.sums_of(certificate.slot).certificates;
-                sums.voided += energy.0;
+                sums.voided.add(energy, holder);
                 match was {
                     CertificateUse::Held => {}
-                    CertificateUse::Retired(_) => sums.retired -= energy.0,
-                    CertificateUse::Bundled(_) => sums.bundled -= energy.0,
-                    CertificateUse::Expired => sums.expired -= energy.0,
+                    CertificateUse::Retired(_) => sums.retired.take(energy),
+                    CertificateUse::Bundled(_) => sums.bundled.take(energy),
+                    CertificateUse::Expired => sums.expired.take(energy),
                 }
             }
             _ => {}
