@@ -1,10 +1,12 @@
 //! The page while the market moves: what is ordered and traded is there without anybody asking for it.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use parkwatt_proto::v1::{NewOrder, Side};
+use prost::Message;
 
 use super::{
     devtools::{Browser, Look, installed},
-    market::{LIMIT, Market, SLOT, order, place},
+    market::{LIMIT, Market, NOW_MICROS, SLOT, order, place},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,8 +47,16 @@ async fn the_book_moves_as_orders_come_and_a_trade_is_told() {
     assert!(browser.text("document.getElementById('said').innerText").contains(&limit));
     assert_eq!(browser.troubles(), [""; 0]);
 
-    // A node that goes and comes back is followed again.
-    let size = market.size().await;
-    market.kill_and_start_again().await;
-    assert_eq!(market.size().await, size);
+    // Bob signs in, and what he may see ends with his session.
+    let session = URL_SAFE_NO_PAD.encode(bob.session("park", 600).encode_to_vec());
+    browser.open(&format!("{url}#session={session}"));
+    browser.until("document.getElementById('mine-title').innerText.includes('bob')");
+    browser.until("document.body.dataset.ready");
+    assert_eq!(browser.text("document.getElementById('mine-sold').innerText.trim()"), "0.0 kWh");
+    market.connection.advance_to(NOW_MICROS + 660_000_000).await.unwrap();
+    browser.value("document.querySelector('#chooser button').click()");
+    browser.until("document.getElementById('trouble').innerText.includes('Your session is over')");
+    browser.until("document.getElementById('mine').hidden");
+    assert_eq!(browser.value("sessionStorage.length"), serde_json::Value::from(0));
+    assert!(browser.troubles().iter().all(|it| it.contains("401")), "only what is private is refused");
 }

@@ -28,10 +28,20 @@ async function attempt(what) {
     await what();
     byId('trouble').hidden = true;
   } catch (problem) {
-    show(byId('trouble'), problem instanceof Refused ? problem.message : t('The node does not answer. The page tries again by itself.'));
+    const isOver = problem instanceof Refused && problem.status === 401 && (state.account || state.seesAll);
+    if (isOver) await becomePublic();
+    show(byId('trouble'), isOver ? t('Your session is over. Run parkwatt page again to sign in.')
+      : problem instanceof Refused ? problem.message : t('The node does not answer. The page tries again by itself.'));
     byId('trouble').hidden = false;
     if (!(problem instanceof Refused || problem instanceof TypeError)) throw problem;
   }
+}
+
+/** Goes on without the session, which has ended. */
+async function becomePublic() {
+  signOut();
+  Object.assign(state, { account: null, seesAll: false });
+  await drawAll();
 }
 
 async function readDay(date) {
@@ -55,8 +65,7 @@ function drawPublic() {
   const { market, day, slots } = state;
   byId('market-name').textContent = market.genesis.market;
   document.title = `${market.genesis.market} · Parkwatt`;
-  drawHead(day, goTo);
-  drawFigures(day);
+  drawFigures(day, slots, slotAt(market.now_micros));
   drawDay(market, day, slots, () => state.slot, choose);
   drawCertificates(day);
   show(byId('foot'),
@@ -188,6 +197,7 @@ async function drawAll() {
     if (!session()) await readOwner();
     await drawAll();
   }));
+  drawHead(state.day, goTo);
   drawPublic();
   state.slot ??= firstChoice();
   drawChooser(state.day, state.slots, state.slot, choose);

@@ -10,6 +10,7 @@ export const CHINESE = {
   'Colours: dark': '配色：深色',
   'Sign out': '退出',
   'The node does not answer. The page tries again by itself.': '节点没有回应，页面会自行重试。',
+  'Your session is over. Run parkwatt page again to sign in.': '会话已结束。请再次运行 parkwatt page 登录。',
   'Market time {now} ({zone}). {participants} participants, {size} entries in the ledger.':
     '市场时间 {now}（{zone}）。参与者 {participants} 个，账本共 {size} 条。',
   'All figures come from the node’s own reads; what they are is in its contract, parkwatt.v1.':
@@ -23,6 +24,7 @@ export const CHINESE = {
   'Sellers were paid': '卖方所得电价',
   'Feed-in alone pays {feedIn}. Buyers paid {allIn} with all charges; retail alone costs {retail}.':
     '只上网可得 {feedIn}。买方连同各项费用付 {allIn}，只向电网购电付 {retail}。',
+  'Now, {span}: {price} yuan/kWh.': '此刻 {span}：{price} 元/千瓦时。',
   'Traded over the wall': '隔墙成交',
   'in {trades} trades; {delivered} of it delivered so far.': '共 {trades} 笔，至今交付 {delivered}。',
   'in {trades} trades; {delivered} of it delivered.': '共 {trades} 笔，交付 {delivered}。',

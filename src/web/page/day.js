@@ -24,16 +24,18 @@ export function drawHead(day, goTo) {
   show(byId('day-nav'), step(-1, '‹', 'The day before'), pick, step(1, '›', 'The day after'));
 }
 
-/** Draws what the day came to. */
-export function drawFigures(day) {
+/** Draws what the day came to, and of today also how it stands in this quarter hour. */
+export function drawFigures(day, slots, nowSlot) {
   const traded = BigInt(day.traded_wh) > 0n;
   const saved = sum(day.sellers_gain_yuan, day.buyers_gain_yuan, minus(day.deviation_yuan));
   const unit = (text) => h('span', { class: 'unit' }, ` ${text}`);
   const mean = (name) => (traded ? price(day[`mean_${name}_micros_per_kwh`]) : '–');
+  const current = slots.find((it) => it.slot === nowSlot);
+  const now = current ? ` ${t('Now, {span}: {price} yuan/kWh.', { span: span(nowSlot), price: priceOf(current) })}` : '';
   show(byId('figures'),
     figure('price', t('Sellers were paid'), [mean('price'), unit(t('yuan/kWh'))],
       t('Feed-in alone pays {feedIn}. Buyers paid {allIn} with all charges; retail alone costs {retail}.',
-        { feedIn: mean('feed_in'), allIn: mean('all_in'), retail: mean('retail') }), day.mean_price_micros_per_kwh),
+        { feedIn: mean('feed_in'), allIn: mean('all_in'), retail: mean('retail') }) + now, day.mean_price_micros_per_kwh),
     figure('traded', t('Traded over the wall'), [kwh(day.traded_wh), unit(t('kWh'))],
       t(day.slots_settled === day.slots ? 'in {trades} trades; {delivered} of it delivered.' : 'in {trades} trades; {delivered} of it delivered so far.',
         { trades: count(day.trades), delivered: percent(day.delivered_wh, day.traded_wh) }), day.traded_wh),

@@ -12,9 +12,16 @@ export function svg(tag, props = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), props, children);
 }
 
-/** Puts these children in the place of all that an element has. */
+/** Puts these children in the place of all that an element has. What the reader has opened stays open, and his focus where
+ * it was. */
 export function show(element, ...children) {
+  const open = [...element.querySelectorAll('details')].map((it) => it.open);
+  const focused = element.contains(document.activeElement) ? document.activeElement.id : '';
   element.replaceChildren(...children.flat(Infinity).filter(isThere));
+  element.querySelectorAll('details').forEach((it, place) => {
+    it.open = open[place] ?? it.open;
+  });
+  if (focused) byId(focused)?.focus({ preventScroll: true });
 }
 
 export const byId = (id) => document.getElementById(id);

@@ -42,7 +42,7 @@ export async function drawLedger({ slot, participant, seesAll, checkpoint }) {
     h('details', {}, h('summary', {}, t('The key that signs')),
       h('label', { for: 'vkey' }, t('The ledger’s verifier key. This one came from the node itself: compare it with the one that you were given another way, or put yours here.')),
       h('input', { type: 'text', id: 'vkey', class: 'wide', value: kept ?? checkpoint.vkey, spellcheck: 'false', autocomplete: 'off' })),
-    h('div', { id: 'proof', 'aria-live': 'polite' }, h('p', { class: 'empty' }, t('Nothing is verified yet: entry 0 is the market’s constitution.'))),
+    h('div', { id: 'proof' }, h('p', { class: 'empty' }, t('Nothing is verified yet: entry 0 is the market’s constitution.'))),
     h('h3', {}, listTitle({ slot, participant, seesAll })), list);
   if (shownProof) await judge();
   await listEntries(list, { slot, participant, seesAll });

@@ -90,7 +90,7 @@ function draw(host, zones, edges) {
   function line(index, zone) {
     const edge = edges.get(zone.name);
     const thick = 1.5 + (Number((edge.energy * 1000n) / greatest) / 1000) * (THICKEST - 1.5);
-    const bend = x(zone.parent) + Math.min(28, step / 3);
+    const bend = x(zone.parent) + Math.min(64, step / 3);
     const path = `M${x(zone.parent)},${y(zone.parent)} L${bend},${y(zone.parent)} L${bend},${y(index)} L${x(index)},${y(index)}`;
     const amount = edge.capacity === undefined
       ? t('{flow} kWh', { flow: kwh(edge.energy) })
