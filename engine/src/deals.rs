@@ -4,7 +4,7 @@
 //! is not kept with each. Keeps: a trade comes back exactly as it was made.
 
 use crate::book::{pack, unpack};
-use crate::{Energy, LeafIndex, MarketConfig, Matching, ParticipantId, Price, Slot, Trade, TradeId};
+use crate::{Energy, LeafIndex, Matching, ParticipantId, Price, Slot, Trade, TradeId};
 
 /// The bit of a number of a trade that was made in an auction; leaves are less than 2^48.
 const IN_AUCTION: u64 = 1 << 63;
@@ -39,8 +39,8 @@ impl Deal {
         Deal { number, bid, offer, buyer, seller, energy, price, wheeling, congestion }
     }
 
-    /// Returns the trade, which is one of `slot`, where `config` holds.
-    pub(crate) fn trade(&self, slot: Slot, config: &MarketConfig) -> Trade {
+    /// Returns the trade, which is one of `slot`, in which this fee and version of the tariffs hold.
+    pub(crate) fn trade(&self, slot: Slot, fee: Price, tariff_version: u32) -> Trade {
         let Deal { buyer, seller, energy, price, wheeling, congestion, .. } = *self;
         let is_in_auction = self.number & IN_AUCTION != 0;
         Trade {
@@ -54,8 +54,8 @@ impl Deal {
             price,
             wheeling,
             congestion,
-            fee: config.market_fee,
-            tariff_version: config.tariff_version,
+            fee,
+            tariff_version,
             matching: if is_in_auction { Matching::Auction } else { Matching::Continuous },
         }
     }
@@ -64,6 +64,30 @@ impl Deal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::OrderId;
+
+    #[test]
+    fn a_trade_comes_back_as_it_was_made() {
+        let order = |index, position| OrderId { index: LeafIndex(index), position };
+        for matching in [Matching::Auction, Matching::Continuous] {
+            let trade = Trade {
+                id: TradeId(LeafIndex((1 << 48) - 1)),
+                slot: Slot(2),
+                bid: order(3, u16::MAX),
+                offer: order((1 << 48) - 4, 5),
+                buyer: ParticipantId(6),
+                seller: ParticipantId(7),
+                energy: Energy(8),
+                price: Price(-9),
+                wheeling: Price(10),
+                congestion: Price(11),
+                fee: Price(12),
+                tariff_version: 13,
+                matching,
+            };
+            assert_eq!(Deal::of(&trade).trade(Slot(2), Price(12), 13), trade);
+        }
+    }
 
     #[test]
     fn a_deal_takes_64_bytes() {

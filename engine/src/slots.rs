@@ -153,7 +153,7 @@ impl SlotState {
     /// Returns the trades, in order of their ids.
     pub(crate) fn trades(&self, tariffs: &Tariffs) -> impl Iterator<Item = Trade> {
         let config = &tariffs.get(self.tariffs).config;
-        self.deals.iter().map(|deal| deal.trade(self.slot, config))
+        self.deals.iter().map(|deal| deal.trade(self.slot, config.market_fee, config.tariff_version))
     }
 
     /// Takes what is left of an open order out of the book, and releases what it reserved.
