@@ -6,7 +6,10 @@ use parkwatt_ledger::{
     Hash, ProofError, ProvedLeaf, SignedCheckpoint, Store, prove_consistency, prove_inclusion,
 };
 use parkwatt_proto::v1::{self, ledger_server::Ledger, list_entries_request::About};
-use tokio::task::spawn_blocking;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::{block_in_place, spawn_blocking},
+};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -61,25 +64,19 @@ impl Ledger for LedgerReads {
         let count = rows(request.count)?;
         let size = market.checkpoint().size();
         let store = market.store_with(size).await?;
-        let found: Found<'_> = match &request.about {
-            None => Box::new(store.leaves(request.from_index).map(|found| Ok(found?))),
-            Some(about) => found_about(store, about, request.from_index),
-        };
-        let found: Found<'_> = match who {
-            Some(_) => found,
-            None => Box::new(public::shown_of(store, size, found)),
-        };
-        let mut response = v1::ListEntriesResponse::default();
-        let mut bytes = 0;
-        for found in found.take(count) {
-            let (index, leaf) = found?;
-            bytes += leaf.len();
-            if bytes > ENTRIES_BYTES_MAX && !response.entries.is_empty() {
-                break;
-            }
-            response.leaf_indices.push(index);
-            response.entries.push(leaf);
-        }
+        let _turn = turn(who).await;
+        // Its leaves may be thousands, and this thread's other calls shall go on.
+        let response = block_in_place(|| {
+            let found: Found<'_> = match &request.about {
+                None => Box::new(store.leaves(request.from_index).map(|found| Ok(found?))),
+                Some(about) => found_about(store, about, request.from_index),
+            };
+            let found: Found<'_> = match who {
+                Some(_) => found,
+                None => Box::new(public::shown_of(store, size, found)),
+            };
+            listed(found.take(count))
+        })?;
         Ok(Response::new(response))
     }
 
@@ -107,9 +104,10 @@ impl Ledger for LedgerReads {
         let request = request.into_inner();
         let checkpoint = market.checkpoint();
         let store = market.store_with(checkpoint.size()).await?;
+        let _turn = turn(who).await;
         match who {
             Some(who) if may_see_leaf(market, who, store, request.leaf_index)? => {}
-            _ if public::may_be_shown(store, checkpoint.size(), request.leaf_index)? => {}
+            _ if block_in_place(|| public::may_be_shown(store, checkpoint.size(), request.leaf_index))? => {}
             Some(_) => return Err(Refused::NotPermitted(NOT_HIS).into()),
             None => return Err(NO_SESSION.into()),
         }
@@ -146,6 +144,34 @@ impl Ledger for LedgerReads {
         let cosigned_notes = added.await.map_err(|_| Refused::Stopped)??;
         Ok(Response::new(v1::AddCosignatureResponse { cosigned_notes }))
     }
+}
+
+/// Returns the turn of a caller whom nobody knows; others need none. However many there are, they take at most so much
+/// of the node.
+async fn turn(who: Option<Reader>) -> Option<SemaphorePermit<'static>> {
+    static STRANGERS: Semaphore = Semaphore::const_new(2);
+    match who {
+        Some(_) => None,
+        None => STRANGERS.acquire().await.ok(),
+    }
+}
+
+/// Returns entries as an answer, which ends early once it is long.
+fn listed(
+    found: impl Iterator<Item = Result<(u64, Vec<u8>), Refused>>,
+) -> Result<v1::ListEntriesResponse, Refused> {
+    let mut response = v1::ListEntriesResponse::default();
+    let mut bytes = 0;
+    for found in found {
+        let (index, leaf) = found?;
+        bytes += leaf.len();
+        if bytes > ENTRIES_BYTES_MAX && !response.entries.is_empty() {
+            break;
+        }
+        response.leaf_indices.push(index);
+        response.entries.push(leaf);
+    }
+    Ok(response)
 }
 
 /// Checks that a tree is one of which a checkpoint was signed, unless `who` may see all entries: between trees of every

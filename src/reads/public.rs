@@ -16,9 +16,10 @@ use prost::Message;
 use super::ledger::{Found, leaf};
 use crate::refusal::Refused;
 
-/// How many leaves are looked at, at most, until a part of the tree is known to be hidden; nearly always the first is
-/// enough.
+/// How many leaves are looked at, at most, until a part of the tree is known to be hidden, spread over it and then one
+/// after another; nearly always the first is enough.
 const LOOK_LEAVES_MAX: u64 = 512;
+const SEARCH_LEAVES_MAX: u64 = 1 << 15;
 
 /// How many leaves about a slot are looked through for public ones.
 const PASS_OVER_LEAVES_MAX: usize = 10_000;
@@ -99,10 +100,19 @@ fn is_hidden(store: &Store, leaves: Range<u64>) -> Result<bool, Refused> {
 
 /// Returns whether a hash over some leaves, by itself, shows nothing that is not public.
 fn hides(store: &Store, leaves: Range<u64>) -> Result<bool, Refused> {
-    // Spread over all of them: behind a settlement there can be thousands of postings in a row.
+    // Spread over all of them first: behind a settlement there can be thousands of postings in a row.
     let step = (leaves.end - leaves.start).div_ceil(LOOK_LEAVES_MAX);
-    let mut are_all_public = step == 1;
-    for index in leaves.step_by(usize::try_from(step).expect("a part of a tree is smaller than memory")) {
+    if step > 1 {
+        let spread = leaves.clone();
+        for index in spread.step_by(usize::try_from(step).expect("a part of a tree is smaller than memory")) {
+            if shown(&leaf(store, index)?) == Shown::Sealed {
+                return Ok(true);
+            }
+        }
+    }
+    let searched = leaves.start..leaves.end.min(leaves.start + SEARCH_LEAVES_MAX);
+    let mut are_all_public = searched == leaves;
+    for index in searched {
         match shown(&leaf(store, index)?) {
             Shown::Sealed => return Ok(true),
             Shown::Guessable => are_all_public = false,

@@ -20,6 +20,7 @@ use parkwatt_proto::{
 use prost::Message;
 use prost_reflect::MethodDescriptor;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio_stream::StreamExt;
 use tonic::{
     Code, Request, Status,
@@ -139,8 +140,11 @@ async fn answer<M: Message>(
 
 /// Returns a statement, whose parts are a stream in gRPC, as one list.
 async fn statement(State(page): State<Arc<Page>>, caller: Caller) -> Response {
+    // As one document it takes far more memory than as a stream.
+    static AT_ONCE: Semaphore = Semaphore::const_new(2);
     let form = json::method("Account", "GetStatement");
     let parts = async {
+        let _turn = AT_ONCE.acquire().await;
         let parts = page.account.get_statement(caller.request(&form)?).await?;
         parts.into_inner().map(|part| Ok(json::of(&part?, form.output()))).collect().await
     };

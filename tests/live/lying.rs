@@ -100,18 +100,6 @@ impl Ledger for Liar {
 
 #[tonic::async_trait]
 impl MarketData for Liar {
-    async fn get_auction(&self, _: Request<v1::GetAuctionRequest>) -> Result<Response<v1::Auction>, Status> {
-        unasked()
-    }
-
-    async fn get_flows(&self, _: Request<v1::GetFlowsRequest>) -> Result<Response<v1::Flows>, Status> {
-        unasked()
-    }
-
-    async fn get_day(&self, _: Request<v1::GetDayRequest>) -> Result<Response<v1::Day>, Status> {
-        unasked()
-    }
-
     async fn list_markets(
         &self,
         _: Request<v1::ListMarketsRequest>,

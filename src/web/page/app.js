@@ -96,7 +96,8 @@ async function readSlot(mine) {
   ]);
   const indicative = auction.result || depth.phase !== 'PHASE_AUCTION' ? null : await read('MarketData/GetIndicativeAuction', { slot });
   if (mine !== turn) return;
-  Object.assign(state, { auction, phase: depth.phase });
+  stop();
+  Object.assign(state, { auction, phase: depth.phase, live: false });
   state.book.begin(depth);
   drawBook(state);
   drawGrid(state.market.genesis.zones, flows);

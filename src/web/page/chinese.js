@@ -126,6 +126,7 @@ export const CHINESE = {
     '当天结束并结算后，且至少三家生产者有绿证时才显示：更少则总数会泄露各家数据。',
   'Each Wh of this day’s sun has one certificate: {issued} kWh were fed in, {own} kWh their producers used themselves.':
     '这一天的每一瓦时光伏都有一个绿证：上网 {issued} 千瓦时，自用 {own} 千瓦时。',
+  'not shown, since it is that of one or two': '不显示, 因为只属于一两位参与者',
   'What became of the certificates': '绿证去向',
   Certificates: '绿证',
   Share: '占比',
@@ -185,7 +186,8 @@ export const CHINESE = {
   '{count} hashes lead from there to {root}, and not to the root {signed} that was signed.':
     '经 {count} 个哈希到达 {root}，而不是签名的根 {signed}。',
   'This browser cannot check Ed25519 signatures, so it has not checked who signed the root.': '本浏览器不能验证 Ed25519 签名，因此没有核验是谁签了根。',
-  'The root is signed by {name} with this key (Ed25519).': '根由 {name} 以此公钥签名（Ed25519）。',
+  'The root is signed by {name} with the key that this node gave (Ed25519): compare it with one you have from elsewhere.': '根由 {name} 以此节点给出的公钥签名（Ed25519）：请与您从别处得到的公钥核对。',
+  'The root is signed by {name} with your own copy of the key (Ed25519).': '根由 {name} 以您自己保存的公钥签名（Ed25519）。',
   'The root is not signed by this key.': '根不是以此公钥签名的。',
   'Not proved: this is not entry {index} of the ledger.': '未能证明：这不是账本的第 {index} 条。',
   'Entry {index} is in the tree; who signed it this browser cannot tell.': '第 {index} 条在树中；由谁签名，本浏览器无法判断。',

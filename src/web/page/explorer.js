@@ -23,10 +23,13 @@ const KINDS = {
   certificate_released: 'Part of a certificate is held again', state_recorded: 'The market’s state was recorded',
 };
 let shownProof = null;
+/** The verifier key that the node says is its ledger's. */
+let keyOfNode = '';
 
 /** Draws the ledger's part, for a chosen quarter hour. */
 export async function drawLedger({ slot, participant, seesAll, checkpoint }) {
   const kept = byId('vkey')?.value;
+  keyOfNode = checkpoint.vkey;
   const index = byId('leaf-index')?.value ?? '0';
   const form = h('form', { class: 'line', onsubmit: submitted },
     h('label', { for: 'leaf-index' }, t('Entry')),
@@ -130,7 +133,9 @@ async function judgeSignature(note, took) {
     const vkey = await parseVkey(byId('vkey').value);
     const signed = await isSigned(note, vkey);
     if (signed === undefined) took(undefined, t('This browser cannot check Ed25519 signatures, so it has not checked who signed the root.'));
-    else took(signed, signed ? t('The root is signed by {name} with this key (Ed25519).', { name: vkey.name }) : t('The root is not signed by this key.'));
+    else if (!signed) took(false, t('The root is not signed by this key.'));
+    else took(true, byId('vkey').value.trim() === keyOfNode ? t('The root is signed by {name} with the key that this node gave (Ed25519): compare it with one you have from elsewhere.', { name: vkey.name })
+      : t('The root is signed by {name} with your own copy of the key (Ed25519).', { name: vkey.name }));
   } catch (problem) {
     took(false, `${t('The key that signs')}: ${problem.message}`);
   }
@@ -161,7 +166,7 @@ function drawProof(steps, leaf) {
     },
   }, shownProof.changed === null ? t('Change one byte, and see') : t('Change it back'));
   show(byId('proof'),
-    h('p', { class: `verdict ${failed ? 'broken' : open ? 'unknown' : 'holds'}`, id: 'proof-verdict', 'data-holds': String(!failed) }, h('strong', {}, words)),
+    h('p', { class: `verdict ${failed ? 'broken' : open ? 'unknown' : 'holds'}`, id: 'proof-verdict', 'data-holds': failed ? 'false' : open ? 'unknown' : 'true' }, h('strong', {}, words)),
     h('ol', { class: 'steps' }, ...steps.map(({ holds, words: said }) => h('li', { class: `step-${holds}` },
       h('span', { 'aria-hidden': 'true', class: 'step-mark' }, mark[holds]), h('span', { class: 'unseen' }, `${spoken[holds]}: `), said))),
     leaf && h('div', { class: 'line' }, change),

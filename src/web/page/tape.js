@@ -74,17 +74,21 @@ export function drawCertificates(day) {
     show(part, head, h('p', { class: 'empty' }, t('Shown once the day is over and settled, and where at least three producers have some: fewer would be seen through their sum.')));
     return;
   }
-  const issued = BigInt(it.issued_wh) + BigInt(it.self_consumed_wh);
-  const rest = issued - ['retired_wh', 'bundled_wh', 'expired_wh', 'voided_wh'].reduce((all, name) => all + BigInt(it[name]), 0n);
+  const known = (...parts) => (parts.includes(undefined) ? undefined : parts.reduce((all, wh) => all + BigInt(wh), 0n));
+  const issued = known(it.issued_wh, it.self_consumed_wh);
+  const gone = known(it.retired_wh, it.bundled_wh, it.expired_wh, it.voided_wh);
+  const rest = issued === undefined || gone === undefined ? undefined : issued - gone;
   const rows = [['Claimed', it.retired_wh, 'retired'], ['Held', rest, 'held'], ['In national certificates (GEC)', it.bundled_wh, 'bundled'],
     ['Expired', it.expired_wh, 'expired'], ['Withdrawn', it.voided_wh, 'voided']];
-  const bar = h('div', { class: 'shares', 'aria-hidden': 'true' }, ...rows.map(([, wh, name]) => share(wh, issued, name)));
+  const bar = rest !== undefined && h('div', { class: 'shares', 'aria-hidden': 'true' }, ...rows.map(([, wh, name]) => share(wh, issued, name)));
+  const few = t('not shown, since it is that of one or two');
+  const of = (wh) => (wh === undefined ? few : kwh(wh));
   show(part, head,
     h('p', { class: 'quiet' }, t('Each Wh of this day’s sun has one certificate: {issued} kWh were fed in, {own} kWh their producers used themselves.',
-      { issued: kwh(it.issued_wh), own: kwh(it.self_consumed_wh) })),
+      { issued: kwh(it.issued_wh), own: it.self_consumed_wh === undefined ? '–' : kwh(it.self_consumed_wh) })),
     bar,
     table(t('What became of the certificates'), [t('Certificates'), t('Energy (kWh)'), t('Share')],
-      rows.map(([name, wh, id]) => [h('span', { class: `key ${id}` }, t(name)), h('span', { id: `certificates-${id}`, 'data-value': String(wh) }, kwh(wh)), percent(wh, issued)]),
+      rows.map(([name, wh, id]) => [h('span', { class: `key ${id}` }, t(name)), h('span', { id: `certificates-${id}`, 'data-value': String(wh) }, of(wh)), wh === undefined || issued === undefined ? '–' : percent(wh, issued)]),
       { hideCaption: true }));
 }
 
