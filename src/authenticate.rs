@@ -34,15 +34,35 @@ pub fn authenticate(
     public_key: &[u8],
     signature: &[u8],
 ) -> Result<PublicKey, Unauthentic> {
+    let key = verifying_key(public_key)?;
+    authenticate_by(&key, payload_type, payload, signature)?;
+    Ok(key.to_bytes())
+}
+
+/// Returns the point of the curve that a public key is. Whoever keeps it saves a tenth of each verification.
+///
+/// # Errors
+/// [`Unauthentic`] if it is none.
+pub fn verifying_key(public_key: &[u8]) -> Result<VerifyingKey, Unauthentic> {
     let key: PublicKey =
         public_key.try_into().map_err(|_| Unauthentic::KeyMustHave32Bytes(public_key.len()))?;
+    VerifyingKey::from_bytes(&key).map_err(|_| Unauthentic::KeyMustBeAPoint(key))
+}
+
+/// Checks that `payload` is the word of `key`, as [`authenticate`] does.
+///
+/// # Errors
+/// [`Unauthentic`] unless the signature verifies strictly.
+pub fn authenticate_by(
+    key: &VerifyingKey,
+    payload_type: &str,
+    payload: &[u8],
+    signature: &[u8],
+) -> Result<(), Unauthentic> {
     let signature = Signature::from_slice(signature)
         .map_err(|_| Unauthentic::SignatureMustHave64Bytes(signature.len()))?;
-    let verifying_key = VerifyingKey::from_bytes(&key).map_err(|_| Unauthentic::KeyMustBeAPoint(key))?;
-    verifying_key
-        .verify_strict(&pre_authentication_encoding(payload_type, payload), &signature)
-        .map_err(|_| Unauthentic::SignatureMustVerify(key))?;
-    Ok(key)
+    key.verify_strict(&pre_authentication_encoding(payload_type, payload), &signature)
+        .map_err(|_| Unauthentic::SignatureMustVerify(key.to_bytes()))
 }
 
 #[cfg(test)]
