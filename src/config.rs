@@ -8,12 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{reads::StreamLimits, tls::TlsFiles};
 
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
 /// How a node runs. Every field may be left out of the file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeConfig {
     /// Where the node listens for gRPC; port 0 takes a free one. Default 127.0.0.1:7400.
     pub listen: SocketAddr,
+    /// How the node logs: `human` for people, or `json`, one object a line, for machines. Default `human`.
+    pub log_format: LogFormat,
     /// Where keys and ledgers are kept. Default `parkwatt-data`.
     pub data: PathBuf,
     /// The longest payload of a signed command, in bytes. Default 65,536: a schedule of 1,000 orders has
@@ -78,6 +90,7 @@ impl Default for NodeConfig {
     fn default() -> NodeConfig {
         NodeConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            log_format: LogFormat::Human,
             data: PathBuf::from("parkwatt-data"),
             payload_bytes_max: 65_536,
             queue_len_max: 8_192,

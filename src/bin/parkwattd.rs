@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use parkwatt::{
     EXIT_CANNOT_OPEN, audit,
     clock::Clock,
-    config::NodeConfig,
+    config::{LogFormat, NodeConfig},
     demo::{self, DemoOptions},
     host::Door,
     keys::NodeKeys,
@@ -126,15 +126,12 @@ struct ServeOptions {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // A demo and a bench say by themselves what they do.
-    let level =
-        if matches!(command, Command::Demo(_) | Command::Bench(_)) { "warn" } else { "warn,parkwatt=info" };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    // A node logs as its settings say; a demo and a bench say by themselves what they do.
+    match command {
+        Command::Serve(_) => {}
+        Command::Demo(_) | Command::Bench(_) => log("warn", LogFormat::Human),
+        _ => log(LEVEL, LogFormat::Human),
+    }
     let done = match command {
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve(&options),
@@ -153,6 +150,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// What is logged where nobody says otherwise.
+const LEVEL: &str = "warn,parkwatt=info";
+
+fn log(level: &str, format: LogFormat) {
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    match format {
+        LogFormat::Human => subscriber.init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+}
+
 /// Returns an error and its causes in one line; what a cause only says again is left out.
 fn in_one_line(problem: &anyhow::Error) -> String {
     problem.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
@@ -168,6 +180,7 @@ fn in_one_line(problem: &anyhow::Error) -> String {
 
 fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     let config = options.settings.read()?;
+    log(LEVEL, config.log_format);
     let clock = match options.simulated_from {
         None => Clock::System,
         Some(start) => {

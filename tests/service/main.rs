@@ -9,6 +9,7 @@ mod envelopes;
 mod executions;
 mod following;
 mod limits;
+mod logs;
 #[path = "../machine/mod.rs"]
 mod machine;
 mod market;
