@@ -201,7 +201,7 @@ fn log(dir: &Path, size: u64) -> (Memory, Store, Hash) {
         memory.hashes.extend(&hashes);
         let checkpoint = signer().sign(memory.tree.size(), memory.tree.root());
         store
-            .apply(&Group { first_index, leaves, hashes, checkpoint }, &[])
+            .apply(&[Group { first_index, leaves, hashes, checkpoint }], Vec::new())
             .expect("there is room on the disk");
         if memory.tree.size() == size / 2 {
             half_root = memory.tree.root();

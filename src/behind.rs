@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     /// So long that no test waits for it.
-    const LONG: Duration = Duration::from_secs(3_600);
+    const LONG: Duration = Duration::from_hours(1);
 
     /// Returns a group of one leaf behind the first `first_index`.
     fn group(first_index: u64) -> Group {

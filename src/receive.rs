@@ -268,7 +268,9 @@ impl Exchange for Receive {
             // In order of arrival, whichever were admitted first.
             while let Some(admission) = admitted.recv().await {
                 let Ok(admitted) = admission.await else { break };
-                admitted.into_iter().for_each(|admitted| hand_in(&market, admitted));
+                for admitted in admitted {
+                    hand_in(&market, admitted);
+                }
                 handed_in.fetch_sub(1, Ordering::AcqRel);
             }
         });

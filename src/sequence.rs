@@ -28,7 +28,7 @@ use crate::{
     state::State,
 };
 
-pub use queue::{Inbox, PendingCommand, Queue, ReceiptSender, Work, queue};
+pub use queue::{Inbox, PendingCommand, Queue, Reached, ReceiptSender, Work, queue};
 use turns::Hold;
 pub use turns::start;
 
@@ -68,10 +68,10 @@ pub struct Group {
     pub receipts: Vec<(ReceiptSender, Arc<Applied>)>,
     /// What must be looked up behind it.
     pub repeats: Vec<Repeat>,
-    /// Who waits for a moment, and what he hears: the market's time, and the hash of its state.
-    pub advanced: Vec<(oneshot::Sender<(Timestamp, u64)>, (Timestamp, u64))>,
+    /// Who waits for a moment, and what he hears.
+    pub advanced: Vec<(oneshot::Sender<Reached>, Reached)>,
     bytes: usize,
-    advances: Vec<oneshot::Sender<(Timestamp, u64)>>,
+    advances: Vec<oneshot::Sender<Reached>>,
 }
 
 impl Sequencer {

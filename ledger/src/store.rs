@@ -16,7 +16,7 @@ use tlog_tiles::tlog;
 use crate::checkpoint::SignedCheckpoint;
 use crate::journal::{Group, PathError};
 use crate::tree::{Hash, HashReader, Tree};
-use packed::{Packer, unpack};
+use packed::{Packer, find, unpack};
 
 /// How many bytes of the database are kept in memory.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -24,8 +24,8 @@ const CACHE_BYTES: u64 = 64 << 20;
 const FLUSH_EVERY_MS: u64 = 1000;
 
 /// How long opening waits for the last user of the store: the database lets go of its files a little after
-/// its last handle is dropped.
-const WAIT_MS_MAX: u64 = 5000;
+/// its last handle is dropped, and who compares it with the journal may outlive who asked him to.
+const WAIT_MS_MAX: u64 = 10_000;
 /// How often it looks meanwhile.
 const WAIT_STEP_MS: u64 = 10;
 
@@ -172,11 +172,8 @@ impl Store {
 
     /// Returns leaf `index`, if the store has it.
     pub fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some((_, pack)) = self.last_pack(&[Kind::Leaf as u8], &index.to_be_bytes())? else {
-            return Ok(None);
-        };
-        let mut items = unpack(&pack)?.into_iter();
-        Ok(items.find(|(key, _)| *key == index.to_be_bytes()).map(|(_, leaf)| leaf))
+        let pack = self.last_pack(&[Kind::Leaf as u8], &index.to_be_bytes())?;
+        pack.map_or(Ok(None), |(_, pack)| find(&pack, &index.to_be_bytes()))
     }
 
     /// Returns whether the store's hashes make this very tree of its first leaves.
@@ -191,8 +188,8 @@ impl Store {
 
     /// Returns the value of a row, if there is one with this key in this page.
     pub fn get_index(&self, index: u8, page: &[u8], key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some((_, pack)) = self.last_pack(&page_prefix(index, page), key)? else { return Ok(None) };
-        Ok(unpack(&pack)?.into_iter().find(|(found, _)| found == key).map(|(_, value)| value))
+        let pack = self.last_pack(&page_prefix(index, page), key)?;
+        pack.map_or(Ok(None), |(_, pack)| find(&pack, key))
     }
 
     /// Returns the rows of a page, key and value, in order of keys; from the end, latest first.

@@ -19,6 +19,9 @@ use crate::{metrics::MarketMetrics, refusal::Refused};
 /// Where a receipt is waited for.
 pub type ReceiptSender = oneshot::Sender<Result<v1::Receipt, Refused>>;
 
+/// The market's time, and the hash of its state then.
+pub type Reached = (Timestamp, u64);
+
 /// What the sequencer has to do.
 pub enum Work {
     /// That a command be sequenced.
@@ -27,8 +30,8 @@ pub enum Work {
     AdvanceTo {
         /// Until when.
         to: Timestamp,
-        /// Hears the market's time and the hash of its state, once all is durable.
-        done: oneshot::Sender<(Timestamp, u64)>,
+        /// Hears what was reached, once all is durable.
+        done: oneshot::Sender<Reached>,
     },
     /// That the market end, after everything that was handed in before.
     Stop,

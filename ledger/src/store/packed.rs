@@ -67,13 +67,28 @@ impl Packer {
 }
 
 /// Returns the items of a pack.
-pub fn unpack(mut pack: &[u8]) -> Result<Items, StoreError> {
-    let mut items = Vec::new();
-    while !pack.is_empty() {
-        let key = take(&mut pack)?.to_vec();
-        items.push((key, take(&mut pack)?.to_vec()));
-    }
-    Ok(items)
+pub fn unpack(pack: &[u8]) -> Result<Items, StoreError> {
+    read(pack).map(|item| item.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect()
+}
+
+/// Returns the value of the item with this key, if the pack has one; the items behind it are not looked at.
+pub fn find(pack: &[u8], key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let found = read(pack).find(|item| item.as_ref().map_or(true, |(found, _)| *found == key));
+    Ok(found.transpose()?.map(|(_, value)| value.to_vec()))
+}
+
+/// Reads the items of a pack, up to what is none.
+fn read(mut pack: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), StoreError>> {
+    std::iter::from_fn(move || {
+        if pack.is_empty() {
+            return None;
+        }
+        let item = take(&mut pack).and_then(|key| Ok((key, take(&mut pack)?)));
+        if item.is_err() {
+            pack = &[];
+        }
+        Some(item)
+    })
 }
 
 fn take<'a>(pack: &mut &'a [u8]) -> Result<&'a [u8], StoreError> {
@@ -103,10 +118,15 @@ mod tests {
             assert_eq!(key[1..], items[0].0, "a pack's key is that of its first item");
         }
         assert_eq!(unpacked.concat(), items);
+        for (key, value) in &unpacked[0] {
+            assert_eq!(find(&packs[0].1, key).unwrap().as_ref(), Some(value));
+        }
+        assert_eq!(find(&packs[0].1, &[99; 8]).unwrap(), None);
         let two = &packs[0].1[..4 + 8 + 4 + 4 + 8 + 4 + 9];
         assert_eq!(unpack(two).unwrap(), items[..2]);
         for len in (1..two.len()).filter(|len| *len != 16) {
             assert!(unpack(&two[..len]).is_err(), "{len} bytes");
+            assert!(find(&two[..len], &[99; 8]).is_err(), "{len} bytes");
         }
     }
 
