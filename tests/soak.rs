@@ -32,9 +32,9 @@ const TOGETHER: usize = 256;
 /// How many of these a life of the node has.
 const ROUNDS_A_LIFE: u32 = 12;
 /// How much memory a node may have, in KiB: the store's cache, what is kept for streams, code and threads;
-const RSS_KIB_MAX: u64 = 300 << 10;
+const RSS_KIB_MAX: u64 = 128 << 10;
 /// and for each leaf of slots that are not final.
-const RSS_BYTES_A_LEAF_MAX: u64 = 1_200;
+const RSS_BYTES_A_LEAF_MAX: u64 = 600;
 /// How long between two attempts to reach a node that was killed.
 const LOOK: Duration = Duration::from_millis(5);
 
