@@ -4,7 +4,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parkwatt::EXIT_DISK;
@@ -22,6 +22,8 @@ use crate::{
 const EIO: i32 = 5;
 /// How long between two looks at a node.
 const LOOK: Duration = Duration::from_millis(1);
+/// How long anything may take that must happen.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A node whose first sync of the journal is held up, and who trades there.
 struct Held {
@@ -58,7 +60,9 @@ impl Held {
 
     /// Waits until a line of the node's metrics is so.
     async fn until(&self, line: &str) {
+        let begun = Instant::now();
         while !self.metrics().lines().any(|it| it == line) {
+            assert!(begun.elapsed() < PATIENCE, "never {line}:\n{}", self.metrics());
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -74,7 +78,9 @@ impl Held {
     /// Hands in three orders: the first is applied and held up, the second applied, the third waits.
     async fn three(&mut self) -> Vec<(SignedCommand, JoinHandle<Option<Receipt>>)> {
         let mut handed_in = vec![self.hand_in()];
+        let begun = Instant::now();
         while !self.gate.is_reached() {
+            assert!(begun.elapsed() < PATIENCE, "nothing was synced");
             tokio::time::sleep(LOOK).await;
         }
         handed_in.push(self.hand_in());
