@@ -39,7 +39,8 @@ pub fn authenticate(
     Ok(key.to_bytes())
 }
 
-/// Returns the point of the curve that a public key is. Whoever keeps it saves a tenth of each verification.
+/// Returns the point of the curve that a public key is. Whoever keeps it need not compute it for each
+/// signature.
 ///
 /// # Errors
 /// [`Unauthentic`] if it is none.

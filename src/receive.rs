@@ -2,8 +2,8 @@
 //! queue.
 //!
 //! Steps 1 to 3 share nothing, so they run on all cores; the commands of one stream keep their order all the
-//! same. What of a stream is there at once goes through them together, since a task for each command would cost a
-//! tenth of it.
+//! same. What of a stream is there at once goes through them together, since a task for each command would be woken,
+//! and waited for, by itself.
 
 use std::{
     collections::HashMap,
