@@ -53,7 +53,7 @@ async fn the_book_moves_as_orders_come_and_a_trade_is_told() {
     browser.until("document.getElementById('mine-title').innerText.includes('bob')");
     browser.until("document.body.dataset.ready");
     assert_eq!(browser.text("document.getElementById('mine-sold').innerText.trim()"), "0.0 kWh");
-    market.connection.advance_to(NOW_MICROS + 660_000_000).await.unwrap();
+    market.connection.advance_to("", NOW_MICROS + 660_000_000).await.unwrap();
     browser.value("document.querySelector('#chooser button').click()");
     browser.until("document.getElementById('trouble').innerText.includes('Your session is over')");
     browser.until("document.getElementById('mine').hidden");

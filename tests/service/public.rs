@@ -1,18 +1,21 @@
 //! What everybody may know of a market together: a day, the flows, an auction with its orders, and proofs of what says
 //! nothing about anybody.
 
+use std::{collections::BTreeSet, ops::Range};
+
 use parkwatt_engine::SECONDS_PER_SLOT;
 use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf};
 use parkwatt_proto::v1::{
-    self, GetAuctionRequest, GetDayRequest, GetFlowsRequest, GetProofRequest, ListEntriesRequest, NewOrder,
-    Phase, Side, leaf::Fact, ledger_client::LedgerClient, list_entries_request::About,
-    market_data_client::MarketDataClient,
+    self, GetAuctionRequest, GetCheckpointRequest, GetDayRequest, GetFlowsRequest, GetProofRequest,
+    ListEntriesRequest, NewOrder, Phase, Side, leaf::Fact, ledger_client::LedgerClient,
+    list_entries_request::About, market_data_client::MarketDataClient,
 };
 use prost::Message;
 use tonic::Code;
 
 use super::{
     market::{LIMIT, Market, NOW_MICROS, SLOT, check_refusal, order, place},
+    sessions::with,
     settlement::{correct, delivered},
 };
 
@@ -153,12 +156,33 @@ async fn everybody_sees_proved_what_is_about_nobody_and_nothing_by_which_others_
             }
         }
     }
-    // The same by hand: each part of the tree beside the way to a leaf is public, or has a signature in it.
+    let mut ends = BTreeSet::new();
+    while ends.last() != Some(&size) {
+        let tree_size_min = ends.last().map_or(1, |last| last + 1);
+        let asked = GetCheckpointRequest { tree_size_min, ..GetCheckpointRequest::default() };
+        ends.insert(ledger.get_checkpoint(asked).await.unwrap().into_inner().tree_size);
+    }
+    // The same by hand: each part of the tree beside the way to a leaf is public, or has a signature in it; and so has
+    // its second half, if an earlier checkpoint lay between them.
+    let half_of = |len: u64| (0..63).map(|it| 1_u64 << it).take_while(|it| *it < len).last();
+    let hides = |part: Range<u64>| {
+        let leaves = || part.clone().map(|it| &facts[usize::try_from(it).unwrap()]);
+        leaves().all(is_public) || leaves().any(is_command)
+    };
+    let hidden = |mut part: Range<u64>| {
+        while hides(part.clone()) {
+            match half_of(part.end - part.start).map(|half| part.start + half) {
+                Some(middle) if ends.contains(&middle) => part.start = middle,
+                _ => return true,
+            }
+        }
+        false
+    };
     let may = |index: u64| {
         let (mut from, mut until) = (0, size);
         let mut parts = Vec::new();
         while until - from > 1 {
-            let half = (0..63).map(|it| 1_u64 << it).take_while(|it| *it < until - from).last().unwrap();
+            let half = half_of(until - from).unwrap();
             if index < from + half {
                 parts.push(from + half..until);
                 until = from + half;
@@ -167,9 +191,7 @@ async fn everybody_sees_proved_what_is_about_nobody_and_nothing_by_which_others_
                 from += half;
             }
         }
-        let leaves =
-            |part: &std::ops::Range<u64>| part.clone().map(|it| &facts[usize::try_from(it).unwrap()]);
-        parts.iter().all(|part| leaves(part).all(is_public) || leaves(part).any(is_command))
+        parts.into_iter().all(hidden)
     };
     let expected: Vec<u64> =
         (0..size).filter(|it| is_public(&facts[usize::try_from(*it).unwrap()]) && may(*it)).collect();
@@ -187,4 +209,41 @@ async fn everybody_sees_proved_what_is_about_nobody_and_nothing_by_which_others_
         let status = ledger.list_entries(asked).await.unwrap_err();
         check_refusal(&status, Code::Unauthenticated, "SESSION_REQUIRED", "", &["no session"]);
     }
+}
+
+#[tokio::test]
+async fn a_participant_has_proofs_between_checkpoints_and_of_no_other_trees() {
+    let mut market = Market::found().await;
+    let mut ann = market.enrol_trader("ann").await;
+    let before = market.size().await;
+    // Two entries at once: the command, and the trade that it makes.
+    market.connection.submit(ann.sign(place(&[order(Side::Offer)]))).await.unwrap();
+    let mut bea = market.enrol_trader("bea").await;
+    let old = market.size().await;
+    market.connection.submit(bea.sign(place(&[order(Side::Bid)]))).await.unwrap();
+    let new = market.size().await;
+    assert!(new > old + 1 && old > before);
+    let session = ann.session("park", 600);
+    for (sizes, field) in [
+        ([before, new], None),
+        ([old, new], None),
+        ([old + 1, new], Some("old_size")),
+        ([old, new - 1], Some("new_size")),
+    ] {
+        let proof = market.connection.consistency_proof(&session, "", sizes[0], sizes[1]).await;
+        let operators = market.operator.session("park", 600);
+        let proof_of_operator = market.connection.consistency_proof(&operators, "", sizes[0], sizes[1]).await;
+        assert!(proof_of_operator.is_ok(), "{sizes:?}");
+        match (proof, field) {
+            (Ok(_), None) => {}
+            (Err(refused), Some(field)) => {
+                let said = refused.to_string();
+                assert!(said.contains(field) && said.contains("is not the size of a checkpoint"), "{said}");
+            }
+            (proof, _) => panic!("{sizes:?}: {proof:?}"),
+        }
+    }
+    // What everybody may see, he may see signed in as well.
+    let mut ledger = LedgerClient::connect(market.node.url()).await.unwrap();
+    assert!(ledger.get_proof(with(GetProofRequest::default(), &session)).await.is_ok());
 }
