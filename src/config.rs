@@ -93,6 +93,9 @@ pub struct NodeConfig {
     pub admin_listen: Option<SocketAddr>,
     /// TLS; without it the node speaks plain HTTP/2. Default: none.
     pub tls: Option<TlsFiles>,
+    /// Names under which browsers ask for the page where it listens on this machine alone: those of a proxy before it.
+    /// Addresses and `localhost` need not be named. Default none.
+    pub web_names: Vec<String>,
     /// The verifier keys of the witnesses whose signatures under checkpoints are kept and handed out. Default none.
     pub witnesses: Vec<String>,
     /// The markets, where there is more than one; then there is no `market`. Nothing is shared between them: each
@@ -133,6 +136,7 @@ impl Default for NodeConfig {
             web: WebLimits::default(),
             admin_listen: None,
             tls: None,
+            web_names: Vec::new(),
             witnesses: Vec::new(),
             markets: Vec::new(),
             market: MarketFile::default(),

@@ -191,7 +191,10 @@ impl Node {
             let zone = self.config.zone();
             let page =
                 |market: &Arc<Market>| (market.config.name.clone(), web::router(market, &streams, &zone));
-            let site = web::site(self.markets.iter().map(page));
+            let mut site = web::site(self.markets.iter().map(page));
+            if self.web_address.is_some_and(|address| address.ip().is_loopback()) {
+                site = web::for_this_machine(site, &self.config.web_names);
+            }
             let (limits, metrics) = (self.config.web, metrics.connections.clone());
             beside.spawn(web::serve(web, limits, self.tls.clone(), metrics, site));
         }

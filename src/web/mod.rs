@@ -12,14 +12,15 @@ mod listen;
 mod live;
 mod stalling;
 
-use std::{convert::Infallible, iter, sync::Arc};
+use std::{convert::Infallible, iter, net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
     extract::{Path, Request},
     http::{HeaderMap, HeaderName, HeaderValue, header},
-    middleware,
-    response::{Html, Redirect, Response},
+    http::{StatusCode, uri::Authority},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
 use hyper::server::conn::http1;
@@ -110,6 +111,33 @@ pub fn site(markets: impl IntoIterator<Item = (String, Router)>) -> Router {
         site.route("/", get(move || async move { Html(list) }))
     };
     site.layer(middleware::map_response(secured))
+}
+
+/// Returns the site for a listener on the machine itself, which nobody elsewhere can ask: also no page of somebody else's
+/// whose name suddenly means this machine. Asked for is an address, `localhost`, or one of `names`.
+pub fn for_this_machine(site: Router, names: &[String]) -> Router {
+    let names: Arc<[String]> = names.into();
+    site.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let is_meant = host.is_some_and(|host| means_here(host, &names));
+        async move {
+            if is_meant {
+                return next.run(request).await;
+            }
+            let why =
+                "this page is for the node's own machine; behind a proxy, put its name into web_names\n";
+            (StatusCode::MISDIRECTED_REQUEST, why).into_response()
+        }
+    }))
+}
+
+fn means_here(host: &str, names: &[String]) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let is_named =
+        name.eq_ignore_ascii_case("localhost") || names.iter().any(|it| it.eq_ignore_ascii_case(name));
+    is_named || address.parse::<IpAddr>().is_ok()
 }
 
 /// Answers on `listener` for as long as it is polled.

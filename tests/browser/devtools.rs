@@ -92,7 +92,7 @@ impl Browser {
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
         let attached = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", attached);
-        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        browser.session.push_str(attached["sessionId"].as_str().unwrap());
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
@@ -230,7 +230,8 @@ impl Browser {
     fn try_call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.last_id += 1;
         let id = self.last_id;
-        let mut message = json!({ "id": id, "method": method, "params": params });
+        let mut message = json!({ "id": id, "method": method });
+        message["params"] = params;
         if !self.session.is_empty() && !method.starts_with("Target.") {
             message["sessionId"] = self.session.clone().into();
         }
