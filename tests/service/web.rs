@@ -40,8 +40,13 @@ fn knock(page: SocketAddr) -> TcpStream {
 }
 
 fn ask(page: SocketAddr, path: &str, headers: &str) -> Answer {
+    ask_as("127.0.0.1", page, path, headers)
+}
+
+/// Asks by a name for the machine.
+fn ask_as(host: &str, page: SocketAddr, path: &str, headers: &str) -> Answer {
     let mut stream = knock(page);
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: park\r\nConnection: close\r\n{headers}\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}"));
@@ -185,13 +190,13 @@ web.header_bytes_max = 8_192
     half.write_all(b"GET / HTTP/1.1\r\nHost: pa").unwrap();
     assert!(!closed(half).contains("200"));
     let mut idle = knock(page);
-    idle.write_all(b"GET /markets/park/ HTTP/1.1\r\nHost: park\r\n\r\n").unwrap();
+    idle.write_all(b"GET /markets/park/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
     assert!(closed(idle).starts_with("HTTP/1.1 200"));
 
     let long = format!("X-Long: {}\r\n", "x".repeat(20_000));
     let mut stream = knock(page);
     // OK because: the node may close before it has read all of it.
-    let _ = write!(stream, "GET / HTTP/1.1\r\nHost: park\r\n{long}\r\n");
+    let _ = write!(stream, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n{long}\r\n");
     assert!(!closed(stream).contains("307"));
 
     let node_limits =
@@ -214,6 +219,27 @@ web.header_bytes_max = 8_192
 /// Returns whether the node closes a connection instead of answering it.
 fn closed_at_once(page: SocketAddr) -> bool {
     let mut stream = knock(page);
-    let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: park\r\nConnection: close\r\n\r\n");
+    let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
     asked.is_err() || closed(stream).is_empty()
+}
+
+#[test]
+fn a_page_on_the_machine_itself_is_shown_under_its_own_names_only() {
+    let toml = "web_listen = '127.0.0.1:0'\nweb_names = ['park.example']";
+    let mut node = Place::with_config(toml, &[]).start();
+    let page = page_of(&mut node);
+    let port = page.port();
+    for (host, status) in [
+        ("127.0.0.1", 200),
+        (&*format!("localhost:{port}"), 200),
+        ("[::1]:80", 200),
+        ("Park.example", 200),
+        ("park.example.evil.example", 421),
+        ("evil.example", 421),
+        (&*format!("evil.example:{port}"), 421),
+        ("", 421),
+    ] {
+        let answer = ask_as(host, page, "/markets/park/", "");
+        assert_eq!(answer.status, status, "{host}: {}", answer.head);
+    }
 }
