@@ -36,6 +36,8 @@ pub mod recovery;
 pub mod replay;
 pub mod settings;
 pub mod tls;
+#[cfg(feature = "otel")]
+pub mod traces;
 pub mod web;
 pub mod witnessed;
 

@@ -4,6 +4,8 @@ use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
+#[cfg(feature = "otel")]
+use parkwatt::traces::Traces;
 use parkwatt::{
     EXIT_CANNOT_OPEN, audit,
     clock::Clock,
@@ -18,7 +20,10 @@ use parkwatt::{
 };
 use parkwatt_engine::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
+};
 
 /// The electricity exchange of a neighbourhood: rooftop PV traded over the wall, settled and proved.
 #[derive(Parser)]
@@ -155,15 +160,37 @@ fn main() -> ExitCode {
 const LEVEL: &str = "warn,parkwatt=info";
 
 fn log(level: &str, format: LogFormat) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)))
+    tracing_subscriber::registry().with(lines(level, format)).init();
+}
+
+/// Returns what writes the log.
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(level: &str, format: LogFormat) -> impl Layer<S> + use<S> {
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    match format {
-        LogFormat::Human => subscriber.init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
-    }
+    let lines = match format {
+        LogFormat::Human => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    lines.with_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)))
+}
+
+/// Begins to log, and to send spans of calls to a collector where the environment names one, until what is returned is
+/// dropped.
+#[cfg(feature = "otel")]
+fn log_and_trace(format: LogFormat) -> anyhow::Result<Option<Traces>> {
+    let traces =
+        Traces::of_environment().context("OTEL_EXPORTER_OTLP_ENDPOINT or another variable like it")?;
+    let spans = traces.as_ref().map(Traces::layer);
+    tracing_subscriber::registry().with(lines(LEVEL, format)).with(spans).init();
+    Ok(traces)
+}
+
+#[cfg(not(feature = "otel"))]
+fn log_and_trace(format: LogFormat) -> anyhow::Result<()> {
+    log(LEVEL, format);
+    Ok(())
 }
 
 /// Returns an error and its causes in one line; what a cause only says again is left out.
@@ -181,7 +208,6 @@ fn in_one_line(problem: &anyhow::Error) -> String {
 
 fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     let config = options.settings.read()?;
-    log(LEVEL, config.log_format);
     let clock = match options.simulated_from {
         None => Clock::System,
         Some(start) => {
@@ -194,6 +220,8 @@ fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let runtime = tokio::runtime::Runtime::new().context("the threads of the node cannot be started")?;
     runtime.block_on(async {
+        // Sent by this runtime, until the node has ended.
+        let _traces = log_and_trace(config.log_format)?;
         let mut term = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let node = Node::start(config.clone(), &keys, clock, &program).await?;

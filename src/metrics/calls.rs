@@ -1,4 +1,4 @@
-//! Calls: each one counted and measured, from its head to the end of its answer.
+//! Calls: each one counted and measured, and made a span for who collects them, from its head to the end of its answer.
 
 use std::{
     pin::Pin,
@@ -10,8 +10,12 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use tracing::{Span, debug_span, field::Empty};
 
 use super::{Call, Calls, Method};
+
+/// The target of the calls' spans, which are made only where somebody collects them.
+pub const CALLS: &str = "parkwatt::calls";
 
 /// Measures the calls of a server.
 #[derive(Clone, Debug)]
@@ -48,6 +52,8 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let mut under_way = UnderWay::begin(self.calls.clone(), request.uri().path());
+        #[cfg(feature = "otel")]
+        crate::traces::go_on(&under_way.span, request.headers());
         let answering = self.inner.call(request);
         Box::pin(async move {
             let response = answering.await?;
@@ -64,12 +70,24 @@ struct UnderWay {
     method: String,
     begun: Instant,
     code: Option<Code>,
+    span: Span,
 }
 
 impl UnderWay {
     fn begin(calls: Calls, path: &str) -> UnderWay {
         calls.under_way.inc();
-        UnderWay { calls, method: path.trim_start_matches('/').to_owned(), begun: Instant::now(), code: None }
+        let method = path.trim_start_matches('/').to_owned();
+        // The names are those of OpenTelemetry's conventions.
+        let span = debug_span!(
+            target: CALLS,
+            "call",
+            otel.name = method,
+            otel.kind = "server",
+            rpc.system = "grpc",
+            rpc.grpc.status_code = Empty,
+            otel.status_code = Empty,
+        );
+        UnderWay { calls, method, begun: Instant::now(), code: None, span }
     }
 
     fn hear(&mut self, headers: &HeaderMap) {
@@ -86,6 +104,10 @@ impl Drop for UnderWay {
         // OK because anybody can ask for methods that there are not, and each would be a line of its own.
         let method =
             if code == Code::Unimplemented { String::new() } else { std::mem::take(&mut self.method) };
+        self.span.record("rpc.grpc.status_code", code as i32);
+        if matches!(code, Code::Unknown | Code::Internal | Code::DataLoss | Code::Unavailable) {
+            self.span.record("otel.status_code", "ERROR");
+        }
         self.calls.under_way.dec();
         let took = self.begun.elapsed().as_secs_f64();
         self.calls.seconds.get_or_create(&Method { method: method.clone() }).observe(took);

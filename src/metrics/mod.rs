@@ -20,7 +20,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub use calls::CallsLayer;
+pub use calls::{CALLS, CallsLayer};
 
 /// Everything a node measures.
 pub struct Metrics {

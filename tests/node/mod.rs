@@ -22,6 +22,7 @@ pub const DEMO_ROOT: &str = "7x7CAlftARE9D33QInbks+/Z++XTGNwhfILEJ+mTKiY=";
 pub struct Place {
     root: tempfile::TempDir,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 /// A node that runs.
@@ -39,7 +40,7 @@ impl Place {
     pub fn new(args: &[&str]) -> Place {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("data")).unwrap();
-        Place { root, args: args.iter().map(ToString::to_string).collect() }
+        Place { root, args: args.iter().map(ToString::to_string).collect(), variables: Vec::new() }
     }
 
     /// Returns a place for a new node with this configuration file, and these further arguments.
@@ -53,7 +54,14 @@ impl Place {
 
     /// Returns another place, whose nodes are configured like those of this one.
     pub fn another(&self) -> Place {
-        Place { args: self.args.clone(), ..Place::new(&[]) }
+        Place { args: self.args.clone(), variables: self.variables.clone(), ..Place::new(&[]) }
+    }
+
+    /// Has its nodes find a variable in their environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Place {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Returns the folder of keys and ledgers.
@@ -108,6 +116,7 @@ impl Place {
             .arg(self.data())
             .args(&self.args)
             .env_remove("PARKWATT_CONFIG")
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
