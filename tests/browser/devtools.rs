@@ -92,7 +92,7 @@ impl Browser {
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
         let attached = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", attached);
-        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        attached["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
@@ -156,7 +156,7 @@ impl Browser {
         let mut tries = 0;
         let held = loop {
             let asked = json!({ "expression": waiting, "awaitPromise": true, "returnByValue": true });
-            let said = self.try_call("Runtime.evaluate", asked);
+            let said = self.try_call("Runtime.evaluate", &asked);
             match said {
                 Ok(said) if said.get("exceptionDetails").is_none() => break said["result"]["value"].clone(),
                 other if tries > 20 => panic!("{expression}: {other:?}"),
@@ -223,11 +223,12 @@ impl Browser {
     }
 
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value, reason = "each caller makes it for this call alone")]
     fn call(&mut self, method: &str, params: Value) -> Value {
-        self.try_call(method, params).unwrap_or_else(|problem| panic!("{method}: {problem}"))
+        self.try_call(method, &params).unwrap_or_else(|problem| panic!("{method}: {problem}"))
     }
 
-    fn try_call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+    fn try_call(&mut self, method: &str, params: &Value) -> Result<Value, Value> {
         self.last_id += 1;
         let id = self.last_id;
         let mut message = json!({ "id": id, "method": method, "params": params });

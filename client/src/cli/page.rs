@@ -48,9 +48,10 @@ pub async fn page(asked: &Page, options: &Options) -> Result<Report, Failure> {
     let lifetime = u64::try_from(SESSION_LIFETIME.as_micros()).unwrap_or(u64::MAX);
     let expires_at_micros = desk.now_micros.saturating_add(lifetime);
     let is_open = asked.open && OPENERS.iter().any(|opener| opens(opener, &link));
-    let mut text = format!("{link}\n\n");
     let until = moment_text(expires_at_micros, &desk.zone);
-    text += &format!("It shows your own day until {until}. Whoever has it sees the same: give it to nobody.");
+    let told =
+        format!("It shows your own day until {until}. Whoever has it sees the same: give it to nobody.");
+    let mut text = format!("{link}\n\n{told}");
     if asked.open && !is_open {
         text.push('\n');
         text += "No browser could be opened here: copy the line into one.";
