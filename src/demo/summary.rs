@@ -299,7 +299,9 @@ fn yuan(worth: Worth) -> String {
 }
 
 fn percent(part: u64, whole: u64) -> String {
-    let tenths = (u128::from(part) * 1000).checked_div(u128::from(whole)).unwrap_or(0);
+    // To the nearest, as the page has it.
+    let tenths =
+        (u128::from(part) * 2000 + u128::from(whole)).checked_div(u128::from(whole) * 2).unwrap_or(0);
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
@@ -328,6 +330,7 @@ mod tests {
         assert_eq!(thousands(1_000), "1,000");
         assert_eq!(yuan(Worth(-1_234_567_000_000_000)), "-1,234,567.00");
         assert_eq!(percent(1, 3), "33.3 %");
+        assert_eq!(percent(2, 3), "66.7 %");
         assert_eq!(percent(1, 0), "0.0 %");
     }
 }
