@@ -16,7 +16,7 @@ pub const ENV_PREFIX: &str = "PARKWATT_NODE_";
 #[derive(Debug, thiserror::Error)]
 pub enum SettingError {
     /// The file cannot be read.
-    #[error("--config {}: {source}", path.display())]
+    #[error("--config {}: the file cannot be read: {source}; docs/node.toml is one to begin with", path.display())]
     File {
         /// Where.
         path: PathBuf,
@@ -77,7 +77,7 @@ pub fn read(
         put(&mut table, &single)?;
         let tried: Result<NodeConfig, _> = table.clone().try_into();
         if let Err(problem) = tried {
-            let problem = problem.message().to_owned();
+            let problem = in_words(problem.message());
             return Err(SettingError::Single { origin: single.origin, problem });
         }
     }
@@ -109,6 +109,14 @@ fn singles(
         singles.push(Single { origin, name: name.to_owned(), value: parse(value) });
     }
     Ok(singles)
+}
+
+/// Returns what is wrong with a value, without the names that numbers have in this program.
+fn in_words(problem: &str) -> String {
+    let names = [" usize", " u64", " u32", " u16", " u8"];
+    let whole =
+        |said: String, name: &str| said.replace(&format!("expected{name}"), "expected a whole number");
+    names.into_iter().fold(problem.to_owned(), whole)
 }
 
 /// Returns the TOML value that `text` writes; what is none is taken as a string, so that nobody must quote.
@@ -176,6 +184,7 @@ mod tests {
         assert!(problem.contains("line 2") && problem.contains("queue_len"), "{problem}");
         let problem = with("", &[("PARKWATT_NODE_QUEUE_LEN_MAX", "many")], &[]).unwrap_err();
         assert!(problem.starts_with("PARKWATT_NODE_QUEUE_LEN_MAX: invalid type"), "{problem}");
+        assert!(problem.ends_with("expected a whole number"), "{problem}");
         let problem = with("", &[], &["queue_len_max"]).unwrap_err();
         assert_eq!(problem, "--set queue_len_max: must be NAME=VALUE");
         let problem = with("", &[], &["queue_len_max=0"]).unwrap_err();

@@ -208,6 +208,9 @@ impl Remote {
                 Code::Unimplemented => {
                     format!("{url}: the node is older than this program and lacks a call: {said}")
                 }
+                _ if said.starts_with("market:") => {
+                    format!("{url}: the node refuses: {said}; name the market with --market NAME")
+                }
                 _ => format!("{url}: the node refuses: {said}"),
             })
         })

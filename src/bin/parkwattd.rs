@@ -1,6 +1,11 @@
 //! `parkwattd`: the node. It serves a market, shows a day of one, and checks its own store.
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::IsTerminal,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
@@ -83,26 +88,27 @@ docs/node.toml has every setting with its default and what it is for.";
 
 const LOAD_EXAMPLES: &str = "\
 Examples:
-  parkwattd bench load                             a fresh node, which is removed again: half a minute
-  parkwattd bench load --rate 4000 --json          whether it keeps up with 4,000 orders a second
-  parkwattd bench load --dir /srv                  on that disk
+  parkwattd bench load                     a fresh node, which is removed again: half a minute
+  parkwattd bench load --rate 4000 --json  whether it keeps up with 4,000 orders a second
+  parkwattd bench load --dir /srv          on that disk
   parkwattd bench load --url http://127.0.0.1:7400 --operator-key parkwatt-data/operator.pem
-                                                   a node that runs already";
+      a node that runs already";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
   parkwattd demo                        the day that is built in
   parkwattd demo --seed 7 --out /tmp/d  another set of keys and forecasts, files kept in /tmp/d
   parkwattd demo --data DIR --days 7    a week from a folder with the same three CSV files
-  parkwattd demo --serve                leave the node up afterwards, to look around with `parkwatt`";
+  parkwattd demo --serve                leave the node up afterwards, with its page";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
-  parkwattd serve                                  one market, ledger in ./parkwatt-data, 127.0.0.1:7400
-  parkwattd serve --config node.toml               any setting of docs/node.toml, from a file
-  parkwattd serve --set 'markets=[{name=\"park\"}, {name=\"yard\"}]'    two markets, each with its own ledger
+  parkwattd serve                                    one market, ledger in ./parkwatt-data
+  parkwattd serve --config node.toml                 any setting of docs/node.toml, from a file
+  parkwattd serve --set admin_listen=127.0.0.1:7401  any setting, by its name
   parkwattd serve --data /srv/park --listen 0.0.0.0:7400
-  parkwattd serve --set admin_listen=127.0.0.1:7401 any setting, by its name";
+  parkwattd serve --set 'markets=[{name=\"park\"}, {name=\"yard\"}]'
+      two markets, each with its own ledger";
 
 #[derive(Args)]
 struct Settings {
@@ -274,6 +280,14 @@ fn show_config(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where `parkwatt` looks for a node that it is not told of.
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7400);
+
+/// Returns the address under which this machine finds what listens on another one: on all, on its own.
+fn reached_at(listens: IpAddr) -> IpAddr {
+    if listens.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { listens }
+}
+
 /// Says what runs, and what to do first.
 fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -307,6 +321,10 @@ fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
     if markets.all(|market| market.views().participants.is_empty() && matches!(market.door, Door::Open(_))) {
         println!();
         println!("Nobody is enrolled yet. In another terminal:");
+        let address = SocketAddr::new(reached_at(node.address.ip()), node.address.port());
+        if address != DEFAULT_ADDRESS || config.tls.is_some() {
+            println!("  export PARKWATT_NODE={scheme}://{address}");
+        }
         println!("  parkwatt key new");
         println!(
             "  parkwatt enrol --name sunny-roof --pv 8kW --operator-key {}",

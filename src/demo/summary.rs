@@ -298,8 +298,8 @@ fn yuan(worth: Worth) -> String {
     format!("{sign}{}.{:02}", thousands(whole), fen.unsigned_abs() % 100)
 }
 
+/// Returns a share in per cent with one decimal, half up.
 fn percent(part: u64, whole: u64) -> String {
-    // To the nearest, as the page has it.
     let tenths =
         (u128::from(part) * 2000 + u128::from(whole)).checked_div(u128::from(whole) * 2).unwrap_or(0);
     format!("{}.{} %", tenths / 10, tenths % 10)
@@ -331,6 +331,7 @@ mod tests {
         assert_eq!(yuan(Worth(-1_234_567_000_000_000)), "-1,234,567.00");
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(2, 3), "66.7 %");
+        assert_eq!(percent(1, 1), "100.0 %");
         assert_eq!(percent(1, 0), "0.0 %");
     }
 }

@@ -80,7 +80,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Options {
     /// The market's folder, such as parkwatt-data/park, or the folder above it if that has only one market; or a live
-    /// node, such as <http://127.0.0.1:7400>.
+    /// node, such as `http://127.0.0.1:7400`.
     #[arg(value_name = "DIR|URL")]
     pub ledger: PathBuf,
     /// The ledger's verifier key, or a file with it; without it the file 'vkey' beside the journal is believed, or
@@ -112,7 +112,7 @@ pub struct Reading {
     #[arg(long, value_name = "FILE", env = "PARKWATT_KEY")]
     pub key: Option<PathBuf>,
     /// The market's name, where the node has several.
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub market: String,
     /// The roots of a certificate of a node over TLS, as PEM; those of the system where none are given.
     #[arg(long, value_name = "FILE", env = "PARKWATT_TLS_ROOTS")]
@@ -167,7 +167,7 @@ pub struct ReportOptions {
 /// A node that is followed.
 #[derive(Args)]
 pub struct FollowOptions {
-    /// The node, such as <http://127.0.0.1:7400>.
+    /// The node, such as `http://127.0.0.1:7400`.
     pub url: String,
     /// The mirror's folder; made if it is missing, gone on with if it is there.
     #[arg(long, value_name = "FOLDER")]
@@ -204,7 +204,7 @@ pub struct Polling {
 /// A node that is witnessed.
 #[derive(Args)]
 pub struct WitnessOptions {
-    /// The node, such as <http://127.0.0.1:7400>.
+    /// The node, such as `http://127.0.0.1:7400`.
     pub url: String,
     /// The ledger's verifier key, or a file with it, as its operator has published it.
     #[arg(long, value_name = "KEY", value_parser = vkey)]

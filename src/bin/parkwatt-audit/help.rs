@@ -3,11 +3,13 @@
 /// What everything, and an audit, says.
 pub const HELP: &str = "\
 Examples:
-  parkwatt-audit verify parkwatt-demo               the one market in this folder
-  parkwatt-audit replay parkwatt-data/park          this market, and whether the engine agrees
-  parkwatt-audit replay park --vkey park.vkey       with the key you were given, not the one in the folder
-  parkwatt-audit verify park --keep park.checkpoint       keep today's checkpoint ...
-  parkwatt-audit verify park --checkpoint park.checkpoint ... and see another day that it was not rewritten
+  parkwatt-audit verify parkwatt-demo            the one market in this folder
+  parkwatt-audit replay parkwatt-data/park       this market, and whether the engine agrees
+  parkwatt-audit replay park --vkey park.vkey    with the key you were given, not the folder's
+  parkwatt-audit verify park --keep park.checkpoint
+      keeps today's checkpoint
+  parkwatt-audit verify park --checkpoint park.checkpoint
+      sees another day that it was not rewritten
   parkwatt-audit replay http://10.0.0.5:7400 --key regulator.pem --vkey park.vkey
   parkwatt-audit follow https://park.example:7400 --key regulator.pem --vkey park.vkey --dir mirror
   parkwatt-audit replay park --output json | jq .verdict
@@ -16,9 +18,9 @@ Examples:
 Exit codes:
   0   intact       everything that was checked holds
   1   tampered     something is not as it was signed; the file and byte, or the leaf, is named
-  2   diverged     signed by the node, but it does not follow from the commands; the first leaf is named
-  3   unreadable   missing, not permitted, not a ledger, or somebody is writing to it; or no node answers
-  4   differing    the ledger is intact and the report is written, but sums in it differ that must agree
+  2   diverged     signed by the node, but no result of the commands; the first leaf is named
+  3   unreadable   missing, not permitted, not a ledger, being written to, or no node answers
+  4   differing    the ledger is intact, but sums in the report differ that must agree
   5   forked       the node has signed what contradicts, or takes back, what it had signed before
   6   unwitnessed  too few witnesses have seen it
   64  the command line cannot be understood
@@ -29,18 +31,20 @@ docs/audit.md says what to do at each.";
 pub const FOLLOW_HELP: &str = "\
 Examples:
   parkwatt-audit follow https://park.example:7400 --key regulator.pem --vkey park.vkey --dir mirror
-  parkwatt-audit follow http://10.0.0.5:7400 --key regulator.pem --dir mirror --once    from cron
-  parkwatt-audit replay mirror                                                          at any time it is not running
+  parkwatt-audit follow http://10.0.0.5:7400 --key regulator.pem --dir mirror --once
+      from cron
+  parkwatt-audit replay mirror
+      at any time it is not running
 
-It runs until it is stopped (Ctrl-C, SIGTERM; the mirror is whole at every moment), and ends by itself if the node
-has rewritten something. While the node does not answer it tries again.
+It runs until it is stopped (Ctrl-C, SIGTERM; the mirror is whole at every moment), and ends by
+itself if the node has rewritten something. While the node does not answer it tries again.
 
 Exit codes:
   0   intact       with --once: mirrored, and the node has only added to what it had signed
   1   tampered     the node hands out what it has not signed
   3   unreadable   no node answers, it does not know the key, or the folder cannot be used
-  5   forked       the node has signed what contradicts, or takes back, what it had signed before; the evidence is
-                   in the mirror: evidence-N.txt
+  5   forked       the node has signed what contradicts, or takes back, what it had signed before;
+                   the evidence is in the mirror: evidence-N.txt
   6   unwitnessed  with --once: mirrored, but too few witnesses have seen it
   64  the command line cannot be understood
   74  the result cannot be written";
@@ -51,15 +55,15 @@ Examples:
   parkwatt-audit witness http://10.0.0.5:7400 --key reader.pem --vkey park.vkey \\
       --name witness.example/park --witness-key witness.pem --state witness-of-park
 
-The first run makes the key if there is none, and says its verifier key (witness.example/park+...): the node's
-operator adds it to the node's `witnesses`, and auditors ask for it with --witness. The witness key signs nothing
-else; the folder of --state must never be copied back from an older day.
+The first run makes the key if there is none, and says its verifier key (witness.example/park+...):
+the node's operator adds it to the node's `witnesses`, and auditors ask for it with --witness. The
+witness key signs nothing else; the folder of --state must never be copied back from an older day.
 
 Exit codes:
   0   intact       with --once: what is new is signed and handed in
   1   tampered     the node gives out a checkpoint that is not the log's
   3   unreadable   no node answers, it refuses the signature, or the folder cannot be used
-  5   forked       the log has not only grown; nothing is signed, the evidence is in the folder of --state
+  5   forked       the log has not only grown; nothing is signed, evidence is in --state's folder
   64  the command line cannot be understood
   74  the key or the result cannot be written";
 
@@ -71,8 +75,8 @@ Examples:
   parkwatt-audit prove park --leaf 1234 --out leaf-1234.tlog-proof
   parkwatt-audit check trade-1234.json --vkey park.vkey
 
-A proof holds hashes of other entries, and no other entry. With --witness it is against the newest checkpoint that
-they have cosigned, so that `check --witness` holds too.
+A proof holds hashes of other entries, and no other entry. With --witness it is against the newest
+checkpoint that they have cosigned, so that `check --witness` holds too.
 
 Exit codes:
   0   intact       the file is written
