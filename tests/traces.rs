@@ -76,8 +76,7 @@ async fn a_collector_hears_of_each_call_with_its_status_in_its_callers_trace() {
     };
     assert!(spans.iter().all(|span| span.name == "parkwatt.v1.MarketData/GetMarket"), "{spans:?}");
     assert_eq!(spans.iter().map(status).collect::<Vec<_>>(), [Value::IntValue(0), Value::IntValue(3)]);
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(hex(&spans[0].trace_id), TRACEPARENT[3..35]);
-    assert_eq!(hex(&spans[0].parent_span_id), TRACEPARENT[36..52]);
+    assert_eq!(hex::encode(&spans[0].trace_id), TRACEPARENT[3..35]);
+    assert_eq!(hex::encode(&spans[0].parent_span_id), TRACEPARENT[36..52]);
     assert!(spans[1].parent_span_id.is_empty() && spans[1].trace_id != spans[0].trace_id);
 }
