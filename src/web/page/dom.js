@@ -64,3 +64,17 @@ function fill(element, props, children) {
   element.append(...children.flat(Infinity).filter(isThere));
   return element;
 }
+
+/** Does something whenever the width of an element has changed, until it is gone from the page. */
+export function watchWidth(host, redraw) {
+  let width = host.clientWidth;
+  const watch = new ResizeObserver(() => {
+    if (!host.isConnected) {
+      watch.disconnect();
+    } else if (host.clientWidth !== width) {
+      width = host.clientWidth;
+      redraw();
+    }
+  });
+  watch.observe(host);
+}

@@ -1,6 +1,6 @@
 // The grid: a tree of zones, each edge as thick as what flows through it, and marked where it is full.
 
-import { byId, h, show, svg, table } from './dom.js';
+import { byId, h, show, svg, table, watchWidth } from './dom.js';
 import { kwh, percent } from './money.js';
 import { t } from './words.js';
 
@@ -40,19 +40,6 @@ export function drawGrid(zones, flows) {
       share: capacity === undefined ? '–' : percent(energy, capacity),
     };
   }
-}
-
-function watchWidth(host, redraw) {
-  let width = host.clientWidth;
-  const watch = new ResizeObserver(() => {
-    if (!host.isConnected) {
-      watch.disconnect();
-    } else if (host.clientWidth !== width) {
-      width = host.clientWidth;
-      redraw();
-    }
-  });
-  watch.observe(host);
 }
 
 /** Returns where each zone stands: its depth, and its row, a parent's in the middle of its children's. */

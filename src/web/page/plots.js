@@ -1,5 +1,7 @@
 // Plots, by uPlot: colours from the page's style, and a size that follows the page's.
 
+import { watchWidth } from './dom.js';
+
 /* global uPlot */
 
 /** Returns a colour of the page's style. */
@@ -22,16 +24,7 @@ export function axis(options) {
 export function plot(host, height, options, data) {
   const size = () => ({ width: Math.max(240, Math.floor(host.clientWidth)), height });
   const drawn = new uPlot({ ...size(), legend: { live: true, markers: { dash } }, ...options }, data, host);
-  let width = host.clientWidth;
-  const watch = new ResizeObserver(() => {
-    if (!host.isConnected) {
-      watch.disconnect();
-    } else if (host.clientWidth !== width) {
-      width = host.clientWidth;
-      drawn.setSize(size());
-    }
-  });
-  watch.observe(host);
+  watchWidth(host, () => drawn.setSize(size()));
   return drawn;
 }
 
