@@ -233,7 +233,13 @@ async fn connect(node: &NodeAddress<'_>) -> Result<Channel, Finding> {
     }
     endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await.map_err(|problem| {
         let cause = innermost(&problem);
-        Finding::unreadable(format!("{url}: nobody answers there: {cause}; is the node running?"))
+        Finding::unreadable(if cause.contains("certificate") {
+            format!(
+                "{url}: no connection is made: {cause}; name the roots of its certificate with --tls-roots"
+            )
+        } else {
+            format!("{url}: nobody answers there: {cause}; is the node running?")
+        })
     })
 }
 

@@ -309,7 +309,7 @@ fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
     for market in node.markets.iter() {
         let ledger = config.data.join(&market.config.name);
         let (name, leaves) = (&market.config.name, market.views().tree_size);
-        println!("The ledger of '{name}' is in {}, with {leaves} leaves.", ledger.display());
+        println!("The ledger of '{name}' is in {}, leaves so far: {leaves}.", ledger.display());
         if let Door::ReadOnly(why) = &market.door {
             println!("Market '{}' is READ-ONLY: {why}.", market.config.name);
             println!(

@@ -109,6 +109,9 @@ pub fn after_error(error: &ClientError) -> String {
         ClientError::Address { .. } => {
             "Name the node with --node http://HOST:PORT or PARKWATT_NODE.".to_owned()
         }
+        ClientError::Unreachable { cause, .. } if cause.contains("certificate") => {
+            "Name the roots of the node's certificate with --tls-roots FILE; its operator has them.".to_owned()
+        }
         ClientError::Unreachable { .. } => {
             "Check that the node runs and that --node is its address. If you sent a command, see what became \
              of it before you send another: parkwatt orders"
@@ -199,6 +202,7 @@ mod tests {
         let errors = [
             ClientError::Address { url: text(), cause: text() },
             ClientError::Unreachable { url: text(), cause: text() },
+            ClientError::Unreachable { url: text(), cause: "invalid peer certificate: UnknownIssuer".into() },
             refused(Code::ResourceExhausted, Some(Duration::from_millis(20))),
             refused(Code::Unauthenticated, None),
             refused(Code::NotFound, None),

@@ -344,6 +344,10 @@ EXAMPLES:
         action: Option<Certificates>,
     },
     /// Show which markets the node has
+    #[command(after_help = "\
+EXAMPLES:
+  parkwatt markets
+  parkwatt markets --node https://park.example:7400 --output json")]
     Markets,
     /// Show what became of your orders, trades and certificates, line by line; --follow goes on as it happens
     #[command(after_help = "\

@@ -20,7 +20,11 @@ const LAYOUT: &str = "{about-with-newline}\n用法: {usage}\n\n{all-args}{after-
 pub fn command() -> Command {
     match language() {
         Language::En => Cli::command(),
-        Language::Zh => in_chinese(Cli::command()),
+        Language::Zh => {
+            let mut command = in_chinese(Cli::command());
+            command.build();
+            with_help_in_chinese(command)
+        }
     }
 }
 
@@ -98,6 +102,18 @@ fn in_chinese(mut command: Command) -> Command {
         .help_template(LAYOUT)
 }
 
+/// Returns a built command with Chinese words for `help`, a subcommand that stands there only once it is built.
+fn with_help_in_chinese(mut command: Command) -> Command {
+    let names: Vec<_> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    for name in names {
+        command = command.mut_subcommand(&name, |inner| match inner.get_name() {
+            "help" => inner.about("显示本帮助, 或某个命令的帮助"),
+            _ => with_help_in_chinese(inner),
+        });
+    }
+    command
+}
+
 /// Returns examples with what is said under each in Chinese.
 fn examples_in_chinese(examples: &str) -> String {
     let mut said = vec!["示例:".to_owned()];
@@ -134,12 +150,15 @@ fn parts(examples: &str) -> Vec<Part<'_>> {
 /// Returns what may be written for an argument, and what holds without it, as the English help says it behind
 /// its words.
 fn choices(arg: &Arg) -> String {
+    if !arg.get_action().takes_values() {
+        return String::new();
+    }
     let values: Vec<_> = arg.get_possible_values().iter().map(|it| it.get_name().to_owned()).collect();
     let defaults: Vec<_> = arg.get_default_values().iter().map(|it| it.to_string_lossy()).collect();
     let part =
         |name: &str, words: String| if words.is_empty() { words } else { format!(" [{name}: {words}]") };
-    let is_hidden = arg.is_hide_default_value_set() || !arg.get_action().takes_values();
-    let default = if is_hidden { String::new() } else { part("默认", defaults.join(",")) };
+    let default =
+        if arg.is_hide_default_value_set() { String::new() } else { part("默认", defaults.join(",")) };
     part("可选", values.join(", ")) + &default
 }
 
@@ -162,6 +181,9 @@ pub fn mistake_in_chinese(error: &clap::Error) -> Option<String> {
         }
         ErrorKind::UnknownArgument => format!("没有选项 '{argument}'"),
         ErrorKind::InvalidSubcommand => format!("没有命令 '{}'", part(ContextKind::InvalidSubcommand)),
+        ErrorKind::MissingSubcommand => {
+            format!("缺少命令; 可用的命令: {}", part(ContextKind::ValidSubcommand))
+        }
         ErrorKind::MissingRequiredArgument => format!("缺少: {argument}"),
         ErrorKind::ArgumentConflict => {
             format!("{argument} 不能与 {} 同时使用", part(ContextKind::PriorArg))
@@ -207,14 +229,19 @@ mod tests {
 
     #[test]
     fn help_in_chinese_parses_the_same_command_lines() {
-        let command = in_chinese(Cli::command());
+        let mut command = in_chinese(Cli::command());
         command.clone().debug_assert();
+        command.build();
+        let command = with_help_in_chinese(command);
         let line = "parkwatt sell 2kWh --at 12:00 --price 0.42";
         assert!(command.clone().try_get_matches_from(line.split(' ')).is_ok());
         let mut command = command;
         let help = command.render_help().to_string();
         assert!(help.contains("用法:") && help.contains("命令:") && !help.contains("Options"), "{help}");
         assert!(help.contains("[可选: table, json, csv]") && help.contains("[默认: table]"), "{help}");
+        assert!(!help.contains("Print") && help.contains("或某个命令的帮助"), "{help}");
+        let page = command.find_subcommand_mut("page").expect("a command").render_help().to_string();
+        assert!(page.contains("--open") && !page.contains("true"), "{page}");
         assert!(!help.contains("[possible values") && !help.contains("[default"), "{help}");
     }
 

@@ -56,6 +56,10 @@ pub async fn page(asked: &Page, options: &Options) -> Result<Report, Failure> {
         text.push('\n');
         text += "No browser could be opened here: copy the line into one.";
     }
+    if asked.url.is_none() {
+        text.push('\n');
+        text += "If no page is there, name its address with --url: the node says it when it starts.";
+    }
     let json = json!({ "url": link, "expires_at": moment_rfc3339(expires_at_micros), "opened": is_open });
     Ok(Report { json, text, ..Report::default() })
 }

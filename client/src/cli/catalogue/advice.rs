@@ -121,6 +121,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Check that the node runs and that --node is its address. If you sent a command, see what became of it before you send another: parkwatt orders",
         "请检查节点是否在运行, --node 是否是它的地址。若已发出命令, 请先查看结果再发下一条: parkwatt orders",
     ),
+    (
+        "Name the roots of the node's certificate with --tls-roots FILE; its operator has them.",
+        "请用 --tls-roots FILE 指定节点证书的根证书; 可向其运营方索取。",
+    ),
     ("Run the command again in {delay} ms.", "请在 {delay} 毫秒后再运行。"),
     (
         "Check that --key is the enrolled key (parkwatt key show), or enrol it: parkwatt enrol --help. If parkwatt key rotate was interrupted, run it again.",

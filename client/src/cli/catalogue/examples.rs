@@ -2,6 +2,10 @@
 
 /// English and Chinese.
 pub const TEXTS: &[(&str, &str)] = &[
+    (
+        "the version holds from its first delivery on, until the next one's; that delivery's trading must not have opened",
+        "此版电价自其首个交付时段起生效, 至下一版的首个时段为止; 该时段的交易须尚未开放",
+    ),
     ("prints the command that the market's operator has to run for you", "显示运营方需要为您执行的命令"),
     ("enrols you at once, where you hold the operator's key", "您持有运营方密钥时, 立即登记"),
     ("enrols a factory that may owe 2000 yuan", "登记一家可欠 2000 元的工厂"),

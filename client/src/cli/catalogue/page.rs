@@ -19,6 +19,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "No browser could be opened here: copy the line into one.",
         "此处无法打开浏览器: 请将该行复制到浏览器中。",
     ),
+    (
+        "If no page is there, name its address with --url: the node says it when it starts.",
+        "若那里没有网页, 请用 --url 写明其地址: 节点启动时会显示。",
+    ),
     ("'{url}' is not the address of a page", "'{url}' 不是网页地址"),
     (
         "Write it as http://HOST:PORT, as the node says when it starts.",
