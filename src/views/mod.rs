@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(Views::of_bytes(&bytes).unwrap().to_bytes(), bytes);
         assert_eq!(
             (VIEWS_FORMAT, hex::encode(&Sha256::digest(&bytes)[..8])),
-            (2, "7b69aa74aa9a9740".to_owned())
+            (2, "0ffef71a1eee82e2".to_owned())
         );
         for len in 0..bytes.len() {
             assert!(Views::of_bytes(&bytes[..len]).is_none(), "{len} bytes");
