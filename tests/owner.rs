@@ -116,7 +116,8 @@ async fn an_owner_sells_a_factory_buys_and_what_was_delivered_is_claimed_as_gree
     let id = bought["trades"][0]["trade_id"].to_string();
     let said = mill.says(&["proof", &id, "--out", trade]);
     assert!(said.contains(&format!("Entry {id}, recorded 2026-06-01 11:00 (Asia/Shanghai)")), "{said}");
-    assert!(mill.fails(&["proof", "0", "--out", trade], 4).contains("those that are about him"));
+    // The roof's enrolment.
+    assert!(mill.fails(&["proof", "1", "--out", trade], 4).contains("those that are about him"));
     let vkey = place.data().join("park/vkey").display().to_string();
     drop(node);
     let said = roof.says(&["certificates", "verify", claim, "--vkey", &vkey]);
@@ -228,7 +229,10 @@ fn what_a_node_refuses_is_said_in_chinese_to_who_speaks_it() {
     refused(&stranger, &["account", "--market", "yard"], ["尚未在市场 'yard' 登记", "请"]);
     refused(&roof, &["account"], ["必须指定", "parkwatt markets"]);
     refused(&roof, &["account", "--market", "plaza"], ["没有市场 'plaza'; 它有 'park', 'yard'", "--market"]);
-    refused(&roof, &["proof", "0", "--market", "yard"], ["监管方和运营方可以查看所有条目", "请"]);
+    let barn =
+        ["enrol", "--name", "barn", "--pv", "8kW", "--market", "yard", "--operator-key", &operator_key];
+    stranger.says(&barn);
+    refused(&roof, &["proof", "2", "--market", "yard"], ["监管方和运营方可以查看所有条目", "请"]);
     refused(&roof, &["proof", "99", "--market", "yard"], ["99", "请"]);
     refused(
         &roof,

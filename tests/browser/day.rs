@@ -182,15 +182,27 @@ async fn check_a_slot(browser: &mut Browser, api: &mut MarketDataClient<Channel>
     assert_eq!(browser.text("document.getElementById('auction-verdict').dataset.holds"), "true");
 }
 
-/// Verifies entries as everybody can: the constitution holds, until a byte of it or the key is another one.
+/// Verifies an entry as everybody can: it holds, until a byte of it or the key is another one.
 fn check_proofs(browser: &mut Browser) {
     let verdict = "document.getElementById('proof-verdict')?.dataset.holds";
-    browser.value("document.getElementById('leaf-index').value = '0'");
+    // One of the day's that stands beside nothing that could be guessed.
+    let public = browser.value(
+        "import('./assets/api.js').then(async ({ read }) => {
+           const { first_slot: first, slots } = await read('MarketData/GetDay');
+           for (let slot = first; slot < first + slots; slot += 1) {
+             const { leaf_indices: [index] } = await read('Ledger/ListEntries', { slot, count: 1 });
+             if (index !== undefined) return String(index);
+           }
+           return 'none';
+         })",
+    );
+    let public = public.as_str().unwrap();
+    browser.value(&format!("document.getElementById('leaf-index').value = '{public}'"));
     browser.value("document.getElementById('prove').click()");
     browser.until(&format!("{verdict} === 'true'"));
     let said = browser.text("document.getElementById('proof').innerText");
-    assert!(said.contains("signed by parkwatt/park with this key (Ed25519)"), "{said}");
-    assert!(browser.text("document.getElementById('leaf').innerText").contains("\"market\": \"park\""));
+    assert!(said.contains("signed by parkwatt/park with the key that this node gave (Ed25519)"), "{said}");
+    assert!(browser.text("document.getElementById('leaf').innerText").contains("\"phase_began\""));
 
     browser.value("document.getElementById('change-byte').click()");
     browser.until(&format!("{verdict} === 'false'"));

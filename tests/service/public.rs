@@ -216,11 +216,12 @@ async fn a_participant_has_proofs_between_checkpoints_and_of_no_other_trees() {
     let mut market = Market::found().await;
     let mut ann = market.enrol_trader("ann").await;
     let before = market.size().await;
-    // Two entries at once: the command, and the trade that it makes.
     market.connection.submit(ann.sign(place(&[order(Side::Offer)]))).await.unwrap();
     let mut bea = market.enrol_trader("bea").await;
     let old = market.size().await;
-    market.connection.submit(bea.sign(place(&[order(Side::Bid)]))).await.unwrap();
+    // Two entries at once: the command, and the trade that it makes.
+    let bid = NewOrder { limit_price_micros_per_kwh: LIMIT + 100_000, ..order(Side::Bid) };
+    market.connection.submit(bea.sign(place(&[bid]))).await.unwrap();
     let new = market.size().await;
     assert!(new > old + 1 && old > before);
     let session = ann.session("park", 600);

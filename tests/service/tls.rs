@@ -119,7 +119,7 @@ fn an_auditor_reads_a_node_over_tls_and_shows_his_certificate() {
     for (args, word) in [
         // The node ends the connection, as early or late as the handshake lets it.
         (&[&verify[..], &roots][..], "answer"),
-        (&[&verify, &identity], "nobody answers there"),
+        (&[&verify, &identity], "--tls-roots"),
         (&[&verify, &["--tls-roots".into(), path("absent.pem")]], "absent.pem: "),
     ] {
         let (code, said) = run(args);

@@ -147,7 +147,7 @@ export const CHINESE = {
   'The key that signs': '签名的公钥',
   'The ledger’s verifier key. This one came from the node itself: compare it with the one that you were given another way, or put yours here.':
     '账本的验证公钥。这里的公钥来自节点本身：请与您从别处得到的比较，或在此填入您自己的。',
-  'Nothing is verified yet: entry 0 is the market’s constitution.': '尚未核验：第 0 条是市场章程。',
+  'Nothing is verified yet: choose an entry, or take one of those below.': '尚未验证：请选择一个条目，或从下方选取。',
   'Entries about {span}': '关于 {span} 的条目',
   'Your newest entries': '您最新的条目',
   'Entries about {span} that everybody may see': '关于 {span} 的公开条目',
@@ -176,8 +176,8 @@ export const CHINESE = {
   'The market’s state was recorded': '市场状态已记录',
   'Something that this page does not know': '本页面未知的内容',
   'There is none.': '没有。',
-  'None of this quarter hour’s can be shown without showing a neighbour’s. Entry 0 always can.':
-    '这一刻钟的条目都无法在不泄露相邻条目的情况下公开。第 0 条总是可以。',
+  'None of this quarter hour’s can be shown without showing a neighbour’s. Choose another quarter hour.':
+    '这一时段的条目都无法在不泄露相邻条目的情况下显示。请选择其他时段。',
   'This entry, or its neighbour in the tree, says something about somebody. Who it is about can sign in and verify it.':
     '此条目或其在树中的相邻条目涉及他人。相关者可登录核验。',
   'The proof is of entry {index}, as asked.': '证明正是所要的第 {index} 条。',

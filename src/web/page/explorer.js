@@ -30,7 +30,7 @@ let keyOfNode = '';
 export async function drawLedger({ slot, participant, seesAll, checkpoint }) {
   const kept = byId('vkey')?.value;
   keyOfNode = checkpoint.vkey;
-  const index = byId('leaf-index')?.value ?? '0';
+  const index = byId('leaf-index')?.value ?? '';
   const form = h('form', { class: 'line', onsubmit: submitted },
     h('label', { for: 'leaf-index' }, t('Entry')),
     h('input', { type: 'number', id: 'leaf-index', min: 0, max: Number(checkpoint.tree_size) - 1, value: index, required: true }),
@@ -45,7 +45,7 @@ export async function drawLedger({ slot, participant, seesAll, checkpoint }) {
     h('details', {}, h('summary', {}, t('The key that signs')),
       h('label', { for: 'vkey' }, t('The ledger’s verifier key. This one came from the node itself: compare it with the one that you were given another way, or put yours here.')),
       h('input', { type: 'text', id: 'vkey', class: 'wide', value: kept ?? checkpoint.vkey, spellcheck: 'false', autocomplete: 'off' })),
-    h('div', { id: 'proof' }, h('p', { class: 'empty' }, t('Nothing is verified yet: entry 0 is the market’s constitution.'))),
+    h('div', { id: 'proof' }, h('p', { class: 'empty' }, t('Nothing is verified yet: choose an entry, or take one of those below.'))),
     h('h3', {}, listTitle({ slot, participant, seesAll })), list);
   if (shownProof) await judge();
   await listEntries(list, { slot, participant, seesAll });
@@ -65,11 +65,12 @@ async function listEntries(list, { slot, participant, seesAll }) {
   const found = await read('Ledger/ListEntries', { ...about, count: mine ? 1000 : LISTED }, { asOwner: true });
   const entries = found.entries.map((bytes, place) => ({ index: found.leaf_indices[place], leaf: decode(fromBase64(bytes)) }));
   const shown = mine ? entries.reverse().slice(0, LISTED) : entries;
+  if (shown.length && !byId('leaf-index').value) byId('leaf-index').value = shown[0].index;
   const item = ({ index, leaf }) => h('li', {},
     h('button', { type: 'button', onclick: () => prove(index) }, `${t('Verify')} ${index}`),
     ' ', h('span', {}, nameOf(leaf)), ' ', h('span', { class: 'quiet' }, moment(leaf.at_micros)));
   show(list, ...(shown.length ? shown.map(item)
-    : [h('li', { class: 'empty' }, session() ? t('There is none.') : t('None of this quarter hour’s can be shown without showing a neighbour’s. Entry 0 always can.'))]));
+    : [h('li', { class: 'empty' }, session() ? t('There is none.') : t('None of this quarter hour’s can be shown without showing a neighbour’s. Choose another quarter hour.'))]));
 }
 
 /** Returns what kind of thing an entry records. */
