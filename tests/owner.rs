@@ -233,7 +233,8 @@ fn what_a_node_refuses_is_said_in_chinese_to_who_speaks_it() {
         ["enrol", "--name", "barn", "--pv", "8kW", "--market", "yard", "--operator-key", &operator_key];
     stranger.says(&barn);
     refused(&roof, &["proof", "2", "--market", "yard"], ["监管方和运营方可以查看所有条目", "请"]);
-    refused(&roof, &["proof", "99", "--market", "yard"], ["99", "请"]);
+    let beyond = ["proof", "99", "--market", "yard", "--key", &operator_key];
+    refused(&roof, &beyond, ["个条目的树中没有", "请"]);
     refused(
         &roof,
         &["certificates", "statement", "1", "--market", "yard"],
@@ -241,6 +242,6 @@ fn what_a_node_refuses_is_said_in_chinese_to_who_speaks_it() {
     );
     let listed = roof.json(&["markets"]);
     assert_eq!(listed["markets"][1]["market"], "yard");
-    assert_eq!(listed["markets"][1]["participants"], 1);
+    assert_eq!(listed["markets"][1]["participants"], 2);
     assert!(roof.says(&["markets", "--lang", "zh"]).contains("接受委托"));
 }

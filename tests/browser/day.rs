@@ -182,11 +182,9 @@ async fn check_a_slot(browser: &mut Browser, api: &mut MarketDataClient<Channel>
     assert_eq!(browser.text("document.getElementById('auction-verdict').dataset.holds"), "true");
 }
 
-/// Verifies an entry as everybody can: it holds, until a byte of it or the key is another one.
-fn check_proofs(browser: &mut Browser) {
-    let verdict = "document.getElementById('proof-verdict')?.dataset.holds";
-    // One of the day's that stands beside nothing that could be guessed.
-    let public = browser.value(
+/// Chooses an entry of the day that stands beside nothing that could be guessed.
+fn choose_a_public_entry(browser: &mut Browser) {
+    let index = browser.value(
         "import('./assets/api.js').then(async ({ read }) => {
            const { first_slot: first, slots } = await read('MarketData/GetDay');
            for (let slot = first; slot < first + slots; slot += 1) {
@@ -196,8 +194,14 @@ fn check_proofs(browser: &mut Browser) {
            return 'none';
          })",
     );
-    let public = public.as_str().unwrap();
-    browser.value(&format!("document.getElementById('leaf-index').value = '{public}'"));
+    let index = index.as_str().unwrap();
+    browser.value(&format!("document.getElementById('leaf-index').value = '{index}'"));
+}
+
+/// Verifies an entry as everybody can: it holds, until a byte of it or the key is another one.
+fn check_proofs(browser: &mut Browser) {
+    let verdict = "document.getElementById('proof-verdict')?.dataset.holds";
+    choose_a_public_entry(browser);
     browser.value("document.getElementById('prove').click()");
     browser.until(&format!("{verdict} === 'true'"));
     let said = browser.text("document.getElementById('proof').innerText");
@@ -293,6 +297,7 @@ fn check_looks(browser: &mut Browser, demo: &Demo) {
     ] {
         browser.look(look);
         open(browser, &demo.page);
+        choose_a_public_entry(browser);
         browser.value("document.getElementById('prove').click()");
         browser.until("document.getElementById('proof-verdict')?.dataset.holds === 'true'");
         let widths = browser.value("[document.documentElement.scrollWidth, innerWidth]");
@@ -317,6 +322,7 @@ fn check_looks(browser: &mut Browser, demo: &Demo) {
 /// Goes through the page by the keyboard: everything has a name, shows its focus, and works.
 fn check_keyboard(browser: &mut Browser, demo: &Demo) {
     open(browser, &demo.page);
+    choose_a_public_entry(browser);
     let focused = "(() => { const it = document.activeElement; return [it.id, it.tagName,
         it.getAttribute('aria-label') || it.labels?.[0]?.innerText || it.innerText || it.value || '',
         getComputedStyle(it).outlineStyle]; })()";
