@@ -55,7 +55,7 @@ pub fn market_of<'a>(markets: &'a Markets, metadata: &MetadataMap) -> Result<&'a
         return Ok(only);
     }
     let name = content(&carried(metadata)?)?.market;
-    markets.iter().find(|market| market.config.name == name).ok_or(FOR_ANOTHER)
+    markets.named(&name).map_err(|_| FOR_ANOTHER)
 }
 
 /// Returns who reads, by the session that `metadata` carries.

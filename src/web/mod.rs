@@ -17,8 +17,7 @@ use std::{convert::Infallible, iter, net::IpAddr, sync::Arc};
 use axum::{
     Router,
     extract::{Path, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
-    http::{StatusCode, uri::Authority},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, uri::Authority},
     middleware::{self, Next},
     response::{Html, IntoResponse, Redirect, Response},
     routing::get,
