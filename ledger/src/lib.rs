@@ -62,7 +62,7 @@ pub use snapshot::{
     snapshots_dir, write_snapshot,
 };
 #[cfg(feature = "store")]
-pub use store::{IndexRow, Store, StoreError};
+pub use store::{IndexRow, Rows, Store, StoreError};
 pub use tiles::{LongEntry, Tiles};
 pub use tree::{
     Hash, HashReader, ProofError, Tree, leaf_hash, prove_consistency, prove_inclusion, verify_consistency,
