@@ -55,7 +55,7 @@ pub use proof::{ProofFormError, ProvedLeaf, TogetherError, UnprovedError, verify
 #[cfg(feature = "store")]
 pub use rebuild::{
     Comparison, PROBE_AHEAD, PROBE_BEHIND, ReopenError, Reopened, StoreDiffers, StoreState, answer_probe,
-    compare, open_or_rebuild,
+    compare, open_or_rebuild, run_probe,
 };
 pub use snapshot::{
     SNAPSHOT_UNFINISHED, Snapshot, UnusableSnapshot, read_snapshot, read_snapshots, snapshot_path,

@@ -5,8 +5,9 @@
 //! decides by how it ends. Keeps: nothing is deleted; a store that knows more than the journal stops
 //! everything.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use crate::checkpoint::CheckpointVerifier;
 use crate::journal::{Group, PathError, ReadError, Reader, Signatures};
@@ -331,7 +332,7 @@ pub fn open_or_rebuild(
 ) -> Result<(Store, Reopened), ReopenError> {
     let mut reopened = Reopened::CaughtUp { from: 0 };
     if Store::path(dir).exists() {
-        let output = probe.output().map_err(PathError::at(Path::new(probe.get_program())))?;
+        let output = run_probe(probe).map_err(PathError::at(Path::new(probe.get_program())))?;
         let said = String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned();
         let code = output.status.code().and_then(|code| u8::try_from(code).ok());
         reopened = match code {
@@ -356,6 +357,16 @@ pub fn open_or_rebuild(
         *had = from;
     }
     Ok((store, reopened))
+}
+
+/// Runs a probe to its end. Its standard input ends when it has ended, or this process has, however that came: a probe
+/// that heeds it outlives nobody who waits for it.
+pub fn run_probe(probe: &mut Command) -> io::Result<Output> {
+    let mut running = probe.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let held = running.stdin.take();
+    let output = running.wait_with_output();
+    drop(held);
+    output
 }
 
 /// Applies what the store lacks, and returns how many leaves it had.
