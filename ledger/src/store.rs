@@ -407,6 +407,7 @@ fn parse_checkpoint(note: &[u8]) -> Result<SignedCheckpoint, StoreError> {
 mod tests {
     use super::*;
     use crate::checkpoint::{CheckpointSigner, Origin};
+    use crate::journal::JournalOptions;
     use crate::ledger::{Ledger, OpenError};
     use crate::rebuild::{StoreState, compare};
 
@@ -417,7 +418,7 @@ mod tests {
         let signer = CheckpointSigner::new(Origin::new("parkwatt/park").unwrap(), key);
         let verifier = signer.verifier();
         let mut ledger =
-            Ledger::open(dir.path(), signer, &Default::default(), |_| Ok::<_, OpenError>(())).unwrap();
+            Ledger::open(dir.path(), signer, &JournalOptions::default(), |_| Ok::<_, OpenError>(())).unwrap();
         let group = ledger.append(vec![b"leaf".to_vec()]).unwrap();
         let whole = ledger.tree().clone();
         drop(ledger);
@@ -431,9 +432,9 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         store.apply(&[group], &Rows::default()).unwrap();
         drop(store);
-        for change in [(|db| drop(db.insert([Kind::Form as u8], &[1]).unwrap())) as fn(&sled::Db), |db| {
-            drop(db.remove([Kind::Form as u8]).unwrap())
-        }] {
+        let another = |db: &sled::Db| drop(db.insert([Kind::Form as u8], &[1]).unwrap());
+        let none = |db: &sled::Db| drop(db.remove([Kind::Form as u8]).unwrap());
+        for change in [another as fn(&sled::Db), none] {
             changed(|db| drop(db.insert([Kind::Form as u8], FORM).unwrap()));
             assert_eq!(compared(&whole), StoreState::Equal);
             changed(change);
