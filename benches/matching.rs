@@ -9,7 +9,8 @@
 //!
 //! Excluded in both are signatures, parsing, leaves and the disk, and the making of the requests.
 //! Instructions are counted by valgrind where it is installed, over the second half of a flow, when everything
-//! is warm; times are those of the fastest of a few passes.
+//! is warm; times are those of the fastest of a few passes. In both is the loop that takes one command after the
+//! other; what it takes without the calls is counted apart, and printed.
 //!
 //! `FLOW=FILE cargo bench --bench matching` takes the flow from a file instead of making one. Plain books say
 //! what must come of it.
@@ -24,9 +25,10 @@ use std::{process::Command as Process, time::Duration};
 
 use flow::Flow;
 use measure::{Budget, Effort, Table, nanos_each};
-use script::{Bare, Whole};
+use script::{Bare, Part, Whole};
 
-/// Asks a run under valgrind for its part: what, of a flow over how many products, and how long.
+/// Asks a run under valgrind for its part: what, with or without the calls, of a flow over how many products, and how
+/// long.
 const COUNTED: &str = "PARKWATT_BENCH_COUNTED";
 
 /// What a flow is driven through.
@@ -54,7 +56,12 @@ fn main() {
             (Subject::Market(8), "whole engine, 8 zones, charges, capacities", Some(350.0)),
         ] {
             let nanos = nanos_each(least(subject, &flow, effort.pick(5, 1)), count(len));
-            let counted = instructions(subject, flow.products, effort.pick(200_000, 50_000));
+            let counted_len = effort.pick(200_000, 50_000);
+            let [counted, of_loop] =
+                [Part::All, Part::Loop].map(|part| instructions(subject, part, flow.products, counted_len));
+            if let Some(of_loop) = of_loop {
+                println!("  {what}: the loop alone takes {of_loop:.0} instructions a command");
+            }
             let budget = limit.zip(counted).map(|(limit, counted)| Budget {
                 said: format!("<= {limit} instructions"),
                 is_met: counted <= limit,
@@ -105,16 +112,17 @@ fn least(subject: Subject, flow: &Flow, passes: u32) -> Duration {
 }
 
 /// Returns how many instructions a command takes in the second half of a flow; none without valgrind.
-fn instructions(subject: Subject, products: u16, len: u32) -> Option<f64> {
+fn instructions(subject: Subject, part: Part, products: u16, len: u32) -> Option<f64> {
     let program = std::env::current_exe().ok()?;
     let zones = match subject {
         Subject::BareBook => 0,
         Subject::Market(zones) => zones,
     };
     let counted = Process::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*play_counted*"])
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--toggle-collect=*play_counted*", "--toggle-collect=*loop_counted*"])
         .arg(program)
-        .env(COUNTED, format!("{zones} {products} {len}"))
+        .env(COUNTED, format!("{zones} {} {products} {len}", part as u8))
         .output()
         .ok()?;
     let said = String::from_utf8(counted.stderr).ok()?;
@@ -125,13 +133,14 @@ fn instructions(subject: Subject, products: u16, len: u32) -> Option<f64> {
 /// Plays the first half of a flow uncounted and the second half counted.
 fn run_counted(asked: &str) {
     let numbers: Vec<u32> = asked.split(' ').filter_map(|number| number.parse().ok()).collect();
-    let [zones, products, len] = numbers[..] else { panic!("{COUNTED}={asked}: not three numbers") };
+    let [zones, part, products, len] = numbers[..] else { panic!("{COUNTED}={asked}: not four numbers") };
     let small = |number| u16::try_from(number).expect("zones and products are few");
+    let part = if part == Part::All as u32 { Part::All } else { Part::Loop };
     let mut flow = flow(len, small(products));
     flow.steps.truncate(len as usize);
     match small(zones) {
-        0 => Bare::play_halves(&flow),
-        zones => Whole::new(zones, &flow).play_halves(),
+        0 => Bare::play_halves(&flow, part),
+        zones => Whole::new(zones, &flow).play_halves(part),
     }
 }
 

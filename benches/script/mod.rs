@@ -15,6 +15,15 @@ use crate::flow::{Flow, Step, Tally, Way};
 use crate::market::{START, TICK, config, founded, owner};
 use crate::measure::timed;
 
+/// What is counted.
+#[derive(Clone, Copy)]
+pub enum Part {
+    /// The calls, and the loop that makes them.
+    All,
+    /// What of the loop is left without them.
+    Loop,
+}
+
 /// How many requests are made at once, outside of what is timed.
 const CHUNK: usize = 1024;
 
@@ -53,14 +62,17 @@ impl Bare {
         timed(|| bare.play_counted(&hands)).0
     }
 
-    /// Plays the first half of a flow uncounted and the second half counted.
-    pub fn play_halves(flow: &Flow) {
+    /// Plays the first half of a flow uncounted and the second half counted, or of that the loop alone.
+    pub fn play_halves(flow: &Flow, part: Part) {
         let (mut bare, hands) = (Bare::new(flow), hands(flow));
         let (first, second) = hands.split_at(hands.len() / 2);
         for hand in first {
             bare.take(hand, |_, _| {});
         }
-        bare.play_counted(second);
+        match part {
+            Part::All => bare.play_counted(second),
+            Part::Loop => bare.loop_counted(second),
+        }
     }
 
     #[inline(never)]
@@ -70,6 +82,24 @@ impl Bare {
             self.take(hand, |_, met| traded += met.energy.0);
         }
         black_box(traded);
+    }
+
+    /// Does what the loop does besides calling the book: it finds the book, and writes down or looks up a place.
+    #[inline(never)]
+    fn loop_counted(&mut self, hands: &[Hand]) {
+        let some_place = *self.placed.first().expect("an order was placed");
+        for hand in hands {
+            match hand {
+                Hand::Place { product, order } => {
+                    black_box((&mut self.books[usize::from(*product)], order));
+                    self.placed.push(black_box(some_place));
+                }
+                Hand::Cancel { product, number } => {
+                    let (book, place) = (&mut self.books[usize::from(*product)], number - 1);
+                    black_box((book, self.placed[place]));
+                }
+            }
+        }
     }
 
     #[inline]
@@ -209,8 +239,8 @@ impl Whole {
         (0..passes).map(play).reduce(faster).into_iter().flatten().sum()
     }
 
-    /// Plays the first half uncounted and the second half counted.
-    pub fn play_halves(&self) {
+    /// Plays the first half uncounted and the second half counted, or of that the loop alone.
+    pub fn play_halves(&self, part: Part) {
         let mut market = self.market.clone();
         let (first, second) = self.asks.split_at(self.asks.len() / 2);
         for chunk in first.chunks(CHUNK) {
@@ -218,7 +248,10 @@ impl Whole {
                 black_box(market.apply(stamp, &request, &mut Vec::new()));
             }
         }
-        second.chunks(CHUNK).for_each(|chunk| play_counted(&mut market, &requests(chunk)));
+        second.chunks(CHUNK).for_each(|chunk| match part {
+            Part::All => play_counted(&mut market, &requests(chunk)),
+            Part::Loop => loop_counted(&requests(chunk)),
+        });
     }
 }
 
@@ -228,6 +261,16 @@ fn play_counted(market: &mut Market, requests: &[(Stamp, Request)]) {
     for (stamp, request) in requests {
         events.clear();
         black_box(&market.apply(*stamp, request, &mut events));
+    }
+}
+
+/// Does what the loop does besides calling the market.
+#[inline(never)]
+fn loop_counted(requests: &[(Stamp, Request)]) {
+    let mut events: Vec<Event> = Vec::new();
+    for (stamp, request) in requests {
+        events.clear();
+        black_box((stamp, request, &mut events));
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Account, Energy, Event, Money, ParticipantId, Posting, Price, Side, Worth};
 
 /// 1e-9 yuan in one fen.
-const NANOS_PER_FEN: i128 = 10_000_000;
+pub(crate) const NANOS_PER_FEN: u64 = 10_000_000;
 /// The greatest balance, and the greatest debt, in 1e-9 yuan: what [`Money`] holds.
 const BALANCE_MAX: u128 = (1 << 96) - 1;
 
@@ -69,19 +69,40 @@ impl Accounts {
     ///
     /// Negative where deliveries that did not come, or tariffs, cost more than there was.
     pub fn available(&self, participant: ParticipantId, credit_limit_fen: u64) -> Worth {
-        available(&self.purse(participant), credit_limit_fen)
+        // OK because 64 bits times 24 bits are 88 bits.
+        let credit = i128::from(credit_limit_fen).wrapping_mul(i128::from(NANOS_PER_FEN));
+        available(&self.purse(participant), credit)
     }
 
-    /// Returns what is reserved of a participant, if he may spend `need`; nothing also where he has no purse yet.
+    /// Returns whether a participant may spend `need`; not if he has no purse yet, and it is more than nothing.
     #[inline]
-    pub(crate) fn covering(
+    pub(crate) fn cover(&self, need: Worth, participant: ParticipantId, credit_nanos: u64) -> bool {
+        // OK because an order that can cost nothing needs nothing, whatever is available.
+        need == Worth::ZERO
+            || self
+                .purses
+                .get(participant.0 as usize)
+                .is_some_and(|purse| need <= available(purse, i128::from(credit_nanos)))
+    }
+
+    /// Reserves `need` if the participant may spend it, as [`Accounts::cover`] says, and returns whether.
+    #[expect(clippy::inline_always, reason = "it is on the path of every order")]
+    #[inline(always)]
+    pub(crate) fn reserve_covered(
         &mut self,
         need: Worth,
         participant: ParticipantId,
-        credit_limit_fen: u64,
-    ) -> Option<&mut Worth> {
-        let purse = self.purses.get_mut(participant.0 as usize)?;
-        (need <= available(purse, credit_limit_fen)).then_some(&mut purse.reserved)
+        credit_nanos: u64,
+    ) -> bool {
+        if need == Worth::ZERO {
+            return true;
+        }
+        let Some(purse) = self.purses.get_mut(participant.0 as usize) else { return false };
+        let is_covered = need <= available(purse, i128::from(credit_nanos));
+        if is_covered {
+            purse.reserved = purse.reserved.plus(need);
+        }
+        is_covered
     }
 
     /// Moves money between two accounts, and says so in `events`; an amount of zero moves nothing and says
@@ -168,10 +189,8 @@ impl Accounts {
 }
 
 #[inline]
-fn available(purse: &Purse, credit_limit_fen: u64) -> Worth {
-    // OK because 64 bits times 24 bits are 88 bits.
-    let credit = Worth(i128::from(credit_limit_fen).wrapping_mul(NANOS_PER_FEN));
-    purse.balance.plus(credit).minus(purse.reserved)
+fn available(purse: &Purse, credit_nanos: i128) -> Worth {
+    purse.balance.plus(Worth(credit_nanos)).minus(purse.reserved)
 }
 
 /// Returns where an account stands among those that are no participant's.

@@ -22,11 +22,12 @@ use serde::{Deserialize, Serialize};
 use crate::grid::Grid;
 use crate::{Energy, MarketConfig, OrderId, ParticipantId, Price, Side, ZoneId};
 pub(crate) use crossing::Crossing;
-use keys::{Scale, limit, rank};
-pub(crate) use keys::{pack, unpack};
+pub(crate) use keys::{LEAVES_MAX, pack, unpack};
+use keys::{Scale, limit, packed, rank};
 pub(crate) use ladder::Place;
 use ladder::{Ladder, NONE, Pages};
 pub(crate) use leaving::Left;
+pub(crate) use meeting::Meeting;
 pub(crate) use plan::{Fill, Incoming, Plan};
 pub use standalone::{Met, Placed, Prepared, StandaloneBook, indicative};
 
@@ -69,16 +70,21 @@ pub(crate) struct Book {
     zones: usize,
     /// The least rank of all bids, and of all offers.
     least: [i64; 2],
-    /// Of all zones' bids, and then of all zones' offers.
-    bests: Vec<Best>,
-    /// In the same order, the least that is paid for the way between them and any that they can trade with.
-    least_ways: Vec<i64>,
-    /// In the same order.
-    ladders: Vec<Ladder>,
+    /// Of the first zone's bids, of its offers, of the second zone's bids and so on.
+    fronts: Vec<Front>,
     pages: Pages,
     entries: Vec<Entry>,
     /// The first free place in `entries`; each names the next one.
     free: u32,
+}
+
+/// What is found at once of one zone's orders of one side.
+#[derive(Clone, Debug)]
+struct Front {
+    best: Best,
+    /// The least that is paid for the way between them and any that they can trade with.
+    least_way: i64,
+    ladder: Ladder,
 }
 
 /// The best order of one zone and side.
@@ -110,38 +116,39 @@ impl Book {
     /// Returns an empty book of a market, for slots in which the grid has these charges.
     pub(crate) fn new(config: &MarketConfig, grid: &Grid) -> Book {
         let zones = config.zones.len();
-        let of_side = |side| (0..).map(ZoneId).take(zones).map(move |zone| grid.least_way(side, zone).0);
+        let front =
+            |least_way: Price| Front { best: NOBODY, least_way: least_way.0, ladder: Ladder::default() };
+        let of_zone = |zone| [Side::Bid, Side::Offer].map(|side| front(grid.least_way(side, zone)));
         let scale = Scale::new(config);
         Book {
             scale,
             zones,
             least: [FAR; 2],
-            bests: alloc::vec![NOBODY; 2 * zones],
-            least_ways: of_side(Side::Bid).chain(of_side(Side::Offer)).collect(),
-            ladders: alloc::vec![Ladder::default(); 2 * zones],
+            fronts: (0..).map(ZoneId).take(zones).flat_map(of_zone).collect(),
             pages: Pages::new(scale.levels),
             entries: Vec::new(),
             free: NONE,
         }
     }
 
-    /// Returns an order as it meets this book; nothing if its limit is none that the market allows.
+    /// Returns an order as it meets this book; nothing if its limit is none that the market allows. Its id must be
+    /// one that [`pack`] packs.
     #[expect(clippy::inline_always, reason = "it is on the path of every order")]
     #[inline(always)]
     pub(crate) fn incoming(&self, order: &OpenOrder) -> Option<Incoming> {
         let OpenOrder { id, owner, zone, side, limit, remaining } = *order;
         let rank = rank(side, limit);
         let key = self.scale.key(side, rank)?;
-        let number = self.number(side, zone);
+        let number = number_of(side, zone);
         // OK because ranks and ways are far from the ends of 63 bits.
-        let reach = rank.wrapping_neg().wrapping_sub(self.least_ways[number]);
-        Some(Incoming { rank, reach, energy: remaining, id: pack(id), number, owner, key, zone, side })
+        let reach = rank.wrapping_neg().wrapping_sub(self.fronts[number].least_way);
+        Some(Incoming { rank, reach, energy: remaining, id: packed(id), number, owner, key })
     }
 
     /// Returns whether an order suits any that rests, as far as can be said without looking at each zone.
     #[inline]
     pub(crate) fn may_meet(&self, incoming: &Incoming) -> bool {
-        self.least[incoming.side.opposite() as usize] <= incoming.reach
+        self.least[incoming.side().opposite() as usize] <= incoming.reach
     }
 
     /// Returns whether an order stands at `handle`.
@@ -173,7 +180,7 @@ impl Book {
     /// Returns the open orders at one level, in order of arrival.
     pub(crate) fn queue(&self, zone: ZoneId, side: Side, limit: Price) -> impl Iterator<Item = OpenOrder> {
         let key = self.scale.key(side, rank(side, limit)).expect(ALLOWED);
-        self.linked(self.number(side, zone), key).map(|(_, entry)| self.open_order(entry))
+        self.linked(number_of(side, zone), key).map(|(_, entry)| self.open_order(entry))
     }
 
     /// Adds an order that lets itself not trade as it comes.
@@ -190,31 +197,29 @@ impl Book {
     #[inline(always)]
     pub(crate) fn insert(&mut self, order: &Incoming, remaining: Energy) -> Handle {
         assert!(!remaining.is_zero(), "an empty order never rests");
-        let place = self.ladders[order.number].place_or_nowhere(order.key);
-        let Some(level) = self.pages.get(place) else { return self.insert_in_new_page(*order, remaining) };
+        let Book { fronts, pages, entries, .. } = self;
+        let (Front { best, ladder, .. }, entries) = (&mut fronts[order.number], &mut entries[..]);
+        let place = ladder.place_or_nowhere(order.key);
+        let handle = self.free;
+        let Some(level) = pages.get(place) else { return self.insert_in_new_page(*order, remaining) };
+        let Some(entry) = entries.get_mut(handle as usize) else {
+            return self.insert_in_new_entry(*order, remaining);
+        };
+        self.free = entry.next;
         let previous = level.tail;
-        let mut handle = self.free;
-        let Incoming { id, owner: ParticipantId(owner), .. } = *order;
-        let (remaining, next) = (remaining.0, NONE);
-        if let Some(entry) = self.entries.get_mut(handle as usize) {
-            self.free = entry.next;
-            *entry = Entry { id, remaining, owner, next, previous, level: place };
-        } else {
-            let entry = Entry { id, remaining, owner, next, previous, level: place };
-            handle = push_sparingly(&mut self.entries, entry);
-        }
+        let ParticipantId(owner) = order.owner;
+        *entry = Entry { id: order.id, remaining: remaining.0, owner, next: NONE, previous, level: place };
         level.tail = handle;
-        if let Some(previous) = self.entries.get_mut(previous as usize) {
+        if let Some(previous) = entries.get_mut(previous as usize) {
             previous.next = handle;
         } else {
             level.head = handle;
-            if self.pages.occupy(place) {
-                self.ladders[order.number].mark(order.key);
+            if pages.occupy(place) {
+                ladder.mark(order.key);
             }
-            let best = &mut self.bests[order.number];
             if order.rank < best.rank {
                 *best = Best { rank: order.rank, id: order.id, head: handle, level: place };
-                let least = &mut self.least[order.side as usize];
+                let least = &mut self.least[order.side() as usize];
                 *least = order.rank.min(*least);
             }
         }
@@ -226,7 +231,17 @@ impl Book {
     #[cold]
     #[inline(never)]
     fn insert_in_new_page(&mut self, order: Incoming, remaining: Energy) -> Handle {
-        self.ladders[order.number].add_page(&mut self.pages, order.number, order.key);
+        self.fronts[order.number].ladder.add_page(&mut self.pages, order.number, order.key);
+        self.insert(&order, remaining)
+    }
+
+    /// Adds what is left of an order for which no place is free.
+    #[cold]
+    #[inline(never)]
+    fn insert_in_new_entry(&mut self, order: Incoming, remaining: Energy) -> Handle {
+        let (next, previous, level) = (NONE, NONE, Place::NOWHERE);
+        let entry = Entry { id: u64::MAX, remaining: 0, owner: NONE, next, previous, level };
+        self.free = push_sparingly(&mut self.entries, entry);
         self.insert(&order, remaining)
     }
 
@@ -245,42 +260,24 @@ impl Book {
     pub(crate) fn close(&mut self) -> Vec<OpenOrder> {
         let orders = self.numbered().map(|(_, order)| order).collect();
         self.least = [FAR; 2];
-        self.bests.fill(NOBODY);
-        self.ladders.fill(Ladder::default());
+        for front in &mut self.fronts {
+            (front.best, front.ladder) = (NOBODY, Ladder::default());
+        }
         (self.pages, self.entries, self.free) = (Pages::new(self.scale.levels), Vec::new(), NONE);
         orders
     }
 
-    /// Returns of which side the orders of a ladder are.
-    #[inline]
-    fn side(&self, number: usize) -> Side {
-        if number < self.zones { Side::Bid } else { Side::Offer }
-    }
-
-    /// Returns where one side of a zone stands in the lists.
-    #[inline]
-    fn number(&self, side: Side, zone: ZoneId) -> usize {
-        match side {
-            Side::Bid => usize::from(zone.0),
-            // OK because zones are at most 1,024.
-            Side::Offer => self.zones.wrapping_add(usize::from(zone.0)),
-        }
-    }
-
     /// Returns the best orders of one side, in the zones' order.
     #[inline]
-    fn bests(&self, side: Side) -> &[Best] {
-        let (bids, offers) = self.bests.split_at(self.zones);
-        match side {
-            Side::Bid => bids,
-            Side::Offer => offers,
-        }
+    fn bests(&self, side: Side) -> impl Iterator<Item = &Best> {
+        let (zones, _) = self.fronts.as_chunks::<2>();
+        zones.iter().map(move |sides| &sides[side as usize].best)
     }
 
     /// Returns a level's entries, as they are linked.
     fn linked(&self, number: usize, key: u32) -> impl Iterator<Item = (Handle, &Entry)> {
         let numbered = |handle: u32| Some((Handle(handle), self.entries.get(handle as usize)?));
-        let first = self.ladders[number].level(&self.pages, key).map_or(NONE, |level| level.head);
+        let first = self.fronts[number].ladder.level(&self.pages, key).map_or(NONE, |level| level.head);
         core::iter::successors(numbered(first), move |(_, entry)| numbered(entry.next))
     }
 
@@ -288,17 +285,35 @@ impl Book {
     #[inline(always)]
     fn open_order(&self, entry: &Entry) -> OpenOrder {
         let (number, key) = self.pages.whose(entry.level);
-        let side = self.side(number);
-        let zone = if side == Side::Bid { number } else { number - self.zones };
+        let (side, zone) = (side_of(number), zone_of(number));
         OpenOrder {
             id: unpack(entry.id),
             owner: ParticipantId(entry.owner),
-            zone: ZoneId(u16::try_from(zone).expect("zones are at most 1,024")),
+            zone,
             side,
             limit: limit(side, self.scale.rank(side, key)),
             remaining: Energy(entry.remaining),
         }
     }
+}
+
+/// Returns where one side of a zone stands in a book's lists.
+#[inline]
+fn number_of(side: Side, zone: ZoneId) -> usize {
+    usize::from(zone.0) << 1 | side as usize
+}
+
+/// Returns of which side the orders of a number are.
+#[inline]
+fn side_of(number: usize) -> Side {
+    if number & 1 == Side::Bid as usize { Side::Bid } else { Side::Offer }
+}
+
+/// Returns of which zone the orders of a number are.
+#[expect(clippy::cast_possible_truncation, reason = "zones are at most 1,024")]
+#[inline]
+fn zone_of(number: usize) -> ZoneId {
+    ZoneId((number >> 1) as u16)
 }
 
 /// Books are alike if their queues are, wherever in the slab the orders stand.

@@ -16,7 +16,15 @@ use crate::{
 };
 
 impl Market {
+    /// Withdraws what is left of an own order, if that is plainly fine: what is wrong with it [`Market::cancel_order`]
+    /// names.
+    #[inline(never)]
+    pub(crate) fn cancel_plain(&mut self, owner: ParticipantId, order: OrderId) -> Option<Energy> {
+        self.slots.withdraw_own(owner, order, &mut self.accounts).ok()
+    }
+
     /// Withdraws what is left of an own order.
+    #[cold]
     #[inline(never)]
     pub(crate) fn cancel_order(&mut self, owner: ParticipantId, order: OrderId) -> Outcome {
         let withdrawn = self.slots.withdraw_own(owner, order, &mut self.accounts);

@@ -27,7 +27,9 @@ pub struct Request {
 }
 
 /// What can be asked.
+// Which command it is stands beside its values, not in a value that none of them has: every command asks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Command {
     /// Enrols a participant with his key and his meter's (R1). For the operator.
     EnrolParticipant(NewParticipant),

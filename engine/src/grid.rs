@@ -20,12 +20,8 @@ pub(crate) const UNLIMITED_WH: i64 = i64::MAX / 4;
 pub(crate) struct Grid {
     /// The edges in the order of their lower ends' zones: the one of zone 1 first.
     edges: Vec<Edge>,
-    /// The ways, by the seller's zone and then the buyer's.
-    by_seller: Vec<Price>,
-    /// The same by the buyer's zone and then the seller's.
-    by_buyer: Vec<Price>,
-    /// The least of each zone's in `by_buyer`, and in `by_seller`.
-    least_ways: [Vec<Price>; 2],
+    /// The ways, by the buyer's zone and then the seller's; and by the seller's zone and then the buyer's.
+    ways: [Vec<Vec<Price>>; 2],
     /// What of each way the market takes.
     fee: Price,
 }
@@ -65,15 +61,11 @@ impl Grid {
     pub(crate) fn new(config: &MarketConfig) -> Grid {
         let zones = config.zones.iter().enumerate();
         let edges = zones.filter_map(|(zone, it)| edge_of(config.lot, zone, it)).collect();
-        let (by_seller, by_buyer, least_ways) = Default::default();
-        let mut grid = Grid { edges, by_seller, by_buyer, least_ways, fee: config.market_fee };
-        grid.by_seller = grid.all_pairs(&config.zones);
-        let count = config.zones.len();
-        let turned = |place: usize| grid.by_seller[place % count * count + place / count];
-        grid.by_buyer = (0..count * count).map(turned).collect();
-        grid.least_ways = [&grid.by_buyer, &grid.by_seller].map(|table| {
-            table.chunks(count).map(|ways| ways.iter().fold(ways[0], |least, way| least.min(*way))).collect()
-        });
+        let mut grid = Grid { edges, ways: Default::default(), fee: config.market_fee };
+        let (count, table) = (config.zones.len(), grid.all_pairs(&config.zones));
+        let by_seller = table.chunks(count).map(<[Price]>::to_vec).collect();
+        let to_buyer = |buyer| table.iter().skip(buyer).step_by(count).copied().collect();
+        grid.ways = [(0..count).map(to_buyer).collect(), by_seller];
         grid
     }
 
@@ -97,18 +89,12 @@ impl Grid {
     /// other side from each.
     #[inline]
     pub(crate) fn ways(&self, side: Side, zone: ZoneId) -> &[Price] {
-        let table = match side {
-            Side::Bid => &self.by_buyer,
-            Side::Offer => &self.by_seller,
-        };
-        let count = self.zone_count();
-        &table[usize::from(zone.0) * count..][..count]
+        &self.ways[side as usize][usize::from(zone.0)]
     }
 
     /// Returns the least of [`Grid::ways`].
-    #[inline]
     pub(crate) fn least_way(&self, side: Side, zone: ZoneId) -> Price {
-        self.least_ways[side as usize][usize::from(zone.0)]
+        *self.ways(side, zone).iter().min().expect("there is a zone")
     }
 
     /// Returns the flows of a slot without trades.
@@ -218,7 +204,8 @@ impl Grid {
         // A parent has the lower number, so the greater of two different zones is never where the path turns.
         while from != to {
             let is_up = from > to;
-            let edge = &self.edges[from.max(to) - 1];
+            // OK because the greater of two is not 0.
+            let edge = &self.edges[from.max(to).wrapping_sub(1)];
             visit(edge, is_up);
             if is_up { from = edge.parent } else { to = edge.parent }
         }
@@ -244,7 +231,12 @@ impl Grid {
 impl Edge {
     /// Returns how much it still carries one way, where so much flows up it.
     pub(crate) fn room(&self, flow_wh: i64, is_up: bool) -> i64 {
-        if is_up { self.capacity_up_wh - flow_wh } else { self.capacity_down_wh + flow_wh }
+        // OK because capacities, and flows with what an order adds, are far from the ends of 63 bits.
+        if is_up {
+            self.capacity_up_wh.wrapping_sub(flow_wh)
+        } else {
+            self.capacity_down_wh.wrapping_add(flow_wh)
+        }
     }
 
     /// Adds to its flow one way, and returns whether that made room the other way, where there was none.

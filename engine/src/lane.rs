@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use crate::accounts::Accounts;
-use crate::book::{ALLOWED, Book, Handle, Incoming, OpenOrder, Plan};
+use crate::book::{ALLOWED, Book, Handle, Incoming, Meeting, OpenOrder, Plan};
 use crate::checks::Besides;
 use crate::matching::Records;
 use crate::orders::{Arrival, never_rests};
@@ -15,8 +15,8 @@ use crate::placements::{Placement, Placements};
 use crate::slots::SlotState;
 use crate::standings::{Powers, Standing, Standings};
 use crate::{
-    Energy, Event, Lapse, Market, MarketConfig, NewOrder, NewParticipant, OrderId, ParticipantId, Phase,
-    Side, Slot, Stamp, Tariffs, TimeInForce, Worth, ZoneId,
+    Energy, Event, Lapse, LeafIndex, Market, MarketConfig, NewOrder, NewParticipant, OrderId, ParticipantId,
+    Phase, Side, Slot, Stamp, TariffVersion, Tariffs, TimeInForce, Worth, ZoneId,
 };
 
 /// What the placing of an order touches, found once.
@@ -30,6 +30,18 @@ pub(crate) struct Lane<'a> {
 }
 
 impl Market {
+    /// Places a command's only order if it is plainly fine, and returns whether it is.
+    #[inline(never)]
+    pub(crate) fn place_single(
+        &mut self,
+        index: LeafIndex,
+        owner: ParticipantId,
+        order: &NewOrder,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        self.place_plain(OrderId { index, position: 0 }, owner, order, events)
+    }
+
     /// Places one order if it is plainly fine, and returns whether it is.
     #[expect(clippy::inline_always, reason = "it is what nearly every command is")]
     #[inline(always)]
@@ -43,46 +55,74 @@ impl Market {
         debug_assert!(self.plainly_fine_is_fine(id, owner, order), "what is plainly fine breaks no rule");
         let Some(lane) = self.lane(order.slot) else { return false };
         let Lane { config, accounts, state, placements, .. } = lane;
-        let SlotState { slot, phase, ref mut book, ref mut standings, .. } = *state;
-        let Some(plain) = plainly_fine(config, accounts, (phase, book, standings), id, owner, order) else {
+        let SlotState { phase, ref mut book, ref mut standings, .. } = *state;
+        let Some(plain) = plainly_fine(config, (phase, book, standings), id, owner, order) else {
             return false;
         };
-
-        // Every check is above; from here the order is accepted.
-        let Plain { incoming, place, standing, need, reserved } = plain;
+        let Plain { incoming, place, standing } = plain;
+        let energy = incoming.energy;
+        let (need, credit_nanos) = (incoming.need(energy), standing.powers.credit_nanos);
         if book.may_meet(&incoming) {
-            self.place_meeting(id, owner, order, place, events);
+            if !accounts.cover(need, owner, credit_nanos) {
+                return false;
+            }
+
+            // Every check is above; from here the order is accepted. A copy meets others, so that the order itself stays
+            // in the registers.
+            let (copy, first, in_force) = (incoming.of(energy), events.len(), TimeInForce::GoodUntilGate);
+            let makes_room = self.place_meeting(copy, order.slot, place, in_force, events);
+            if makes_room || self.slots.can_expire() {
+                self.follow_up(id, order.slot, first, makes_room, events);
+            }
             return true;
         }
-        let energy = incoming.energy;
-        standing.open(incoming.side, energy);
-        if let Some(reserved) = reserved {
-            *reserved = reserved.plus(need);
+        if !accounts.reserve_covered(need, owner, credit_nanos) {
+            return false;
         }
+
+        // Every check is above; from here the order is accepted, and what it may cost is reserved.
+        standing.open(order.side, energy);
         let handle = book.insert(&incoming, energy);
-        placements.remember(id, Placement { slot, owner, handle, energy });
+        placements.remember(id, Placement { slot: state.slot, owner, handle, energy });
         true
     }
 
-    /// Places an order that is plainly fine and may meet another; its owner's standing is at `standing`.
-    // It finds anew what it touches: for its sake an order that meets nobody keeps nothing in the memory.
+    /// Places an order that may meet another, and was checked; its owner's standing is at `standing`. Returns whether
+    /// its trades made room where there was none.
+    // It takes a copy, and finds anew what it touches: for its sake an order that meets nobody keeps nothing in the
+    // memory.
     #[inline(never)]
     fn place_meeting(
         &mut self,
-        id: OrderId,
-        owner: ParticipantId,
-        order: &NewOrder,
+        incoming: Incoming,
+        slot: Slot,
         standing: usize,
+        time_in_force: TimeInForce,
         events: &mut Vec<Event>,
-    ) {
-        let lane = self.lane(order.slot).expect("the slot is held");
-        let zone = lane.state.standings.at_mut(standing).powers.zone;
-        let incoming = lane.incoming(id, owner, zone, order).expect(ALLOWED);
-        let first = events.len();
-        let makes_room = lane.accept(&incoming, standing, TimeInForce::GoodUntilGate, events);
-        if makes_room || self.slots.can_expire() {
-            self.follow_up(id, order.slot, first, makes_room, events);
+    ) -> bool {
+        let lane = self.lane(slot).expect("the slot is held");
+        if lane.state.book.is_of_one_zone() {
+            return self.place_meeting_at_home(&incoming, slot, standing, time_in_force, events);
         }
+        let (left, needed, makes_room) = lane.state.meet(lane.tariffs, lane.plan, &incoming, events);
+        lane.rest(&incoming, standing, time_in_force, (left, needed), events);
+        makes_room
+    }
+
+    /// Does the same in the book of a single zone, whose loop is another one.
+    #[inline(never)]
+    fn place_meeting_at_home(
+        &mut self,
+        incoming: &Incoming,
+        slot: Slot,
+        standing: usize,
+        time_in_force: TimeInForce,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let lane = self.lane(slot).expect("the slot is held");
+        let (left, needed) = lane.state.meet_at_home(lane.tariffs, lane.plan, incoming, events);
+        lane.rest(incoming, standing, time_in_force, (left, needed), events);
+        false
     }
 
     /// Accepts an order that was checked, and returns its id.
@@ -93,8 +133,13 @@ impl Market {
         let (lane, participant) = self.lane_of(owner, order.slot).expect("the slot is held");
         let incoming = lane.incoming(id, owner, participant.zone, order).expect(ALLOWED);
         let standing = lane.state.standings.place_for(owner, participant);
-        let first = events.len();
-        let makes_room = lane.accept(&incoming, standing, order.time_in_force, events);
+        let (first, mut makes_room) = (events.len(), false);
+        if lane.state.phase == Phase::Continuous && lane.state.book.may_meet(&incoming) {
+            makes_room = self.place_meeting(incoming, order.slot, standing, order.time_in_force, events);
+        } else {
+            let traded = (order.energy, Worth::ZERO);
+            lane.rest(&incoming, standing, order.time_in_force, traded, events);
+        }
         self.let_expire(arrival);
         if makes_room || self.slots.can_expire() {
             self.follow_up(id, order.slot, first, makes_room, events);
@@ -135,7 +180,10 @@ impl Market {
         let is_plainly_fine = self.lane(order.slot).is_some_and(|lane| {
             let Lane { config, accounts, state, .. } = lane;
             let of_slot = (state.phase, &mut state.book, &mut state.standings);
-            plainly_fine(config, accounts, of_slot, id, owner, order).is_some()
+            plainly_fine(config, of_slot, id, owner, order).is_some_and(|plain| {
+                let need = plain.incoming.need(order.energy);
+                accounts.cover(need, owner, plain.standing.powers.credit_nanos)
+            })
         });
         !is_plainly_fine || self.check(&Arrival { stamp, id, owner, order }, Besides::default()).is_ok()
     }
@@ -164,28 +212,29 @@ impl Market {
 /// Returns whether an energy is a multiple of the lot; nearly every market's is one Wh.
 #[inline]
 fn is_on_lot(energy: Energy, lot: Energy) -> bool {
-    lot.0 == 1 || energy.0.is_multiple_of(lot.0)
+    lot.0 == 1 || is_multiple(energy, lot)
 }
 
-/// An order that is plainly fine, with what its owner has and reserves.
+#[cold]
+#[inline(never)]
+fn is_multiple(energy: Energy, lot: Energy) -> bool {
+    energy.0.is_multiple_of(lot.0)
+}
+
+/// An order that is plainly fine, if its owner covers it.
 struct Plain<'a> {
     incoming: Incoming,
     /// Where his standing is.
     place: usize,
     standing: &'a mut Standing,
-    /// What is to be reserved.
-    need: Worth,
-    /// What he has reserved; nothing where nothing is to be.
-    reserved: Option<&'a mut Worth>,
 }
 
-/// Returns an order that is plainly fine: of the kind that nearly every order is, and within every rule. What is
-/// wrong with the others [`Market::check`] names.
+/// Returns an order that is plainly fine: of the kind that nearly every order is, and within every rule, save that it
+/// must be covered. What is wrong with the others [`Market::check`] names.
 #[expect(clippy::inline_always, reason = "it is on the path of every order")]
 #[inline(always)]
 fn plainly_fine<'a>(
     config: &MarketConfig,
-    accounts: &'a mut Accounts,
     (phase, book, standings): (Phase, &mut Book, &'a mut Standings),
     id: OrderId,
     owner: ParticipantId,
@@ -204,22 +253,15 @@ fn plainly_fine<'a>(
     {
         return None;
     }
-    let Powers { zone, bids, delivers, credit_limit_fen } = standing.powers;
-    let is_allowed = match side {
-        Side::Bid => bids,
-        Side::Offer => energy <= delivers.saturating_minus(standing.taken),
-    };
-    if !is_allowed {
-        return None;
+    let Powers { zone, bids, delivers, .. } = standing.powers;
+    match side {
+        Side::Bid if !bids => return None,
+        // OK because what anybody has taken, and any order's energy, are far below 2^64 Wh.
+        Side::Offer if standing.taken.0.wrapping_add(energy.0) > delivers.0 => return None,
+        Side::Bid | Side::Offer => {}
     }
     let incoming = book.incoming(&OpenOrder { id, owner, zone, side, limit, remaining: energy })?;
-    let need = incoming.need(energy);
-    let reserved = match need {
-        // OK because an order that can cost nothing needs nothing, whatever is available.
-        Worth::ZERO => None,
-        need => Some(accounts.covering(need, owner, credit_limit_fen)?),
-    };
-    Some(Plain { incoming, place, standing, need, reserved })
+    Some(Plain { incoming, place, standing })
 }
 
 impl Lane<'_> {
@@ -237,76 +279,104 @@ impl Lane<'_> {
         self.state.book.incoming(&whole)
     }
 
-    /// Accepts an order that was checked, and returns whether its trades made room where there was none.
+    /// Lets what is left of an order rest, or lapse, and remembers it; `needed` is what its owner owes for the rest.
     #[expect(clippy::inline_always, reason = "it is on the path of every order that trades")]
     #[inline(always)]
-    fn accept(
+    fn rest(
         self,
         incoming: &Incoming,
         standing: usize,
         time_in_force: TimeInForce,
+        (left, mut needed): (Energy, Worth),
         events: &mut Vec<Event>,
-    ) -> bool {
-        let Incoming { owner, side, energy, .. } = *incoming;
-        let (id, slot) = (incoming.id(), self.state.slot);
-        let (mut remaining, mut makes_room) = (energy, false);
-        if self.state.phase == Phase::Continuous && self.state.book.may_meet(incoming) {
-            (remaining, makes_room) =
-                self.state.meet(self.accounts, self.tariffs, self.plan, *incoming, events);
-        }
+    ) {
+        let Incoming { owner, energy, .. } = *incoming;
+        let slot = self.state.slot;
         let (mut handle, mut promised) = (Handle::NOWHERE, energy);
         let standing = self.state.standings.at_mut(standing);
-        if !remaining.is_zero() {
+        if !left.is_zero() {
             if never_rests(time_in_force) {
-                let cause = Lapse::Immediate;
-                events.push(Event::OrderLapsed { order: id, owner, slot, energy: remaining, cause });
-                promised = energy.minus(remaining);
+                let (order, cause) = (incoming.id(), Lapse::Immediate);
+                events.push(Event::OrderLapsed { order, owner, slot, energy: left, cause });
+                promised = energy.minus(left);
             } else {
                 standing.open += 1;
-                handle = self.state.book.insert(incoming, remaining);
-                self.accounts.reserve(owner, incoming.need(remaining));
+                handle = self.state.book.insert(incoming, left);
+                needed = needed.plus(incoming.need(left));
             }
         }
-        standing.promise(side, promised);
-        self.placements.remember(id, Placement { slot, owner, handle, energy });
-        makes_room
+        standing.promise(incoming.side(), promised);
+        self.accounts.reserve(owner, needed);
+        self.placements.remember(incoming.id(), Placement { slot, owner, handle, energy });
     }
 }
 
 impl SlotState {
-    /// Lets an order trade with those that it meets as it comes; returns what is left of it, and whether its
-    /// trades made room where there was none.
-    #[inline(never)]
+    /// Lets an order trade with those that it meets as it comes; returns what is left of it, what its owner owes for
+    /// the rest, and whether its trades made room where there was none.
+    #[expect(clippy::inline_always, reason = "it is on the path of every order that trades")]
+    #[inline(always)]
     fn meet(
         &mut self,
-        accounts: &mut Accounts,
         tariffs: &Tariffs,
         plan: &mut Plan,
-        incoming: Incoming,
+        incoming: &Incoming,
         events: &mut Vec<Event>,
-    ) -> (Energy, bool) {
+    ) -> (Energy, Worth, bool) {
         let tariffs = tariffs.get(self.tariffs);
-        let SlotState { slot, book, flows, deals, standings, may_be_blocked, .. } = self;
-        let at = (incoming.id().index, *slot, &incoming);
+        let SlotState { slot, book, flows, deals, standings, .. } = self;
+        let at = (incoming.id().index, *slot, incoming);
         let mut records = Records::new(at, tariffs, deals, standings, events);
-        // Each kind of book has a loop of its own, which the records become a part of.
-        let mut meeting = if book.is_of_one_zone() {
-            book.meet_at_home(&incoming, |fill| records.see(fill))
-        } else {
-            let ways = records.ways;
-            book.meet((&tariffs.grid, ways, flows), &incoming, |fill| records.see(fill))
-        };
+        let ways = tariffs.grid.ways(incoming.side(), incoming.zone());
+        let grid = (&tariffs.grid, ways, flows);
+        let mut meeting = book.meet(grid, incoming, |fill| records.see(fill));
         let mut needed = records.needed;
         if meeting.is_stuck {
-            let left = incoming.of(meeting.left);
-            meeting.makes_room |= book.meet_rest(&tariffs.grid, flows, &left, plan);
-            let mut records = Records::new(at, tariffs, deals, standings, events);
-            plan.fills().iter().for_each(|fill| records.see(fill));
-            needed = needed.plus(records.needed);
-            meeting.left = meeting.left.minus(plan.filled());
-            *may_be_blocked |= plan.is_blocked();
+            needed = needed.plus(self.meet_rest(tariffs, plan, incoming, &mut meeting, events));
         }
-        accounts.reserve(incoming.owner, needed);
-        (meeting.left, meeting.makes_room)
+        (meeting.left, needed, meeting.makes_room)
+    }
+
+    /// Does the same in the book of a single zone, where nothing makes room.
+    #[expect(clippy::inline_always, reason = "it is on the path of every order that trades")]
+    #[inline(always)]
+    fn meet_at_home(
+        &mut self,
+        tariffs: &Tariffs,
+        plan: &mut Plan,
+        incoming: &Incoming,
+        events: &mut Vec<Event>,
+    ) -> (Energy, Worth) {
+        let tariffs = tariffs.get(self.tariffs);
+        let SlotState { slot, book, deals, standings, .. } = self;
+        let at = (incoming.id().index, *slot, incoming);
+        let mut records = Records::new(at, tariffs, deals, standings, events);
+        let mut meeting = book.meet_at_home(incoming, |fill| records.see(fill));
+        let mut needed = records.needed;
+        if meeting.is_stuck {
+            needed = needed.plus(self.meet_rest(tariffs, plan, incoming, &mut meeting, events));
+        }
+        (meeting.left, needed)
+    }
+
+    /// Lets what is left of an order that is stuck trade by a plan, and returns what its owner owes for that.
+    #[cold]
+    #[inline(never)]
+    fn meet_rest(
+        &mut self,
+        tariffs: &TariffVersion,
+        plan: &mut Plan,
+        incoming: &Incoming,
+        meeting: &mut Meeting,
+        events: &mut Vec<Event>,
+    ) -> Worth {
+        let SlotState { slot, book, flows, deals, standings, may_be_blocked, .. } = self;
+        meeting.makes_room |= book.meet_rest(&tariffs.grid, flows, &incoming.of(meeting.left), plan);
+        let at = (incoming.id().index, *slot, incoming);
+        let mut records = Records::new(at, tariffs, deals, standings, events);
+        plan.fills().iter().for_each(|fill| records.see(fill));
+        meeting.left = meeting.left.minus(plan.filled());
+        *may_be_blocked |= plan.is_blocked();
+        records.needed
     }
 }

@@ -13,9 +13,9 @@ use crate::meters::Meters;
 use crate::settled::Settled;
 use crate::slots::{Due, Slots};
 use crate::{
-    CertificateId, CertificateWithdrawal, Command, ConfigError, Energy, Event, KeyHolder, MarketConfig,
-    NewTariffs, Outcome, ParticipantId, Participants, Phase, PublicKey, Rejection, Request, Retirement, Slot,
-    Stamp, Tariffs, Timestamp, Trade, Transfer, state_hash,
+    Answers, CertificateId, CertificateWithdrawal, Command, ConfigError, Energy, Event, KeyHolder,
+    MarketConfig, NewTariffs, OrderId, Outcome, ParticipantId, Participants, Phase, PublicKey, Rejection,
+    Request, Retirement, Slot, Stamp, Tariffs, Timestamp, Trade, Transfer, state_hash,
 };
 
 /// One market's whole state.
@@ -35,7 +35,21 @@ pub struct Market {
     pub(crate) now: Timestamp,
     /// The earliest moment of the next command: behind that of the last one.
     pub(crate) earliest: Timestamp,
+    pub(crate) quiet: Quiet,
 }
+
+/// The moment before which nothing falls due, as far as it is known: commands before it need not ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Quiet(Timestamp);
+
+/// What is known of what falls due makes no two markets differ.
+impl PartialEq for Quiet {
+    fn eq(&self, _: &Quiet) -> bool {
+        true
+    }
+}
+
+impl Eq for Quiet {}
 
 impl Market {
     /// Founds a market.
@@ -55,6 +69,7 @@ impl Market {
             plan: Plan::default(),
             now: Timestamp::default(),
             earliest: Timestamp::default(),
+            quiet: Quiet::default(),
             config,
         })
     }
@@ -62,13 +77,6 @@ impl Market {
     /// Returns the next moment at which time alone changes the market, for [`Market::tick`].
     pub fn next_due(&self) -> Option<Timestamp> {
         self.due_from(self.now)
-    }
-
-    /// Returns whether time alone has changed something until `at`, which is not told yet.
-    #[inline]
-    fn is_due(&self, at: Timestamp) -> bool {
-        let of_slots = self.slots.next_due().is_some_and(|due| due <= at);
-        of_slots || self.certificates.next_due().is_some_and(|due| due <= at)
     }
 
     /// Returns the next moment at which time alone changes the market, once it has reached `reached`: what
@@ -94,25 +102,64 @@ impl Market {
     pub fn apply(&mut self, stamp: Stamp, request: &Request, events: &mut Vec<Event>) -> Outcome {
         assert!(events.is_empty(), "a request's events are its own");
         assert!(self.earliest <= stamp.at, "commands' moments rise");
-        assert!(self.now <= stamp.at, "time does not run backwards");
-        assert!(!self.is_due(stamp.at), "what is due comes before the command");
+        if stamp.at >= self.quiet.0 {
+            self.look_ahead(stamp.at);
+        }
         self.now = stamp.at;
-        self.earliest = Timestamp(stamp.at.0 + 1);
+        // OK because a command comes before the end of time.
+        self.earliest = Timestamp(stamp.at.0.wrapping_add(1));
+        // Nearly every command is one of these two, and plainly fine. Each is a function of its own, so that none
+        // keeps anything in the registers for the sake of another.
+        if let Some(enrolled) = self.participants.key_mut(&request.key)
+            && let KeyHolder::Owner(owner) = enrolled.holder
+            && request.nonce > enrolled.last_nonce
+            && request.expires_at > stamp.at
+        {
+            if let Command::PlaceOrders(schedule) = &request.command {
+                enrolled.last_nonce = request.nonce;
+                if let [order] = &schedule.orders[..]
+                    && self.place_single(stamp.index, owner, order, events)
+                {
+                    let id = OrderId { index: stamp.index, position: 0 };
+                    return Outcome::Placed(Answers::from_buf([Ok(id)]));
+                }
+                return self.place_schedule(stamp, owner, schedule, events);
+            }
+            if let Command::CancelOrder(order) = request.command {
+                enrolled.last_nonce = request.nonce;
+                return match self.cancel_plain(owner, order) {
+                    Some(energy) => Outcome::Cancelled(energy),
+                    None => self.cancel_order(owner, order),
+                };
+            }
+        }
+        self.judge(stamp, request, events)
+    }
+
+    /// Judges a request by what holds for every command, and carries it out.
+    #[inline(never)]
+    fn judge(&mut self, stamp: Stamp, request: &Request, events: &mut Vec<Event>) -> Outcome {
         let holder = match self.admit(stamp, request) {
             Ok(holder) => holder,
             Err(rejection) => return Outcome::Rejected(rejection),
         };
-        // Nearly every command is one of the first two. Each is a function of its own, and called last, so that none
-        // keeps anything in the registers for the sake of another.
-        if let KeyHolder::Owner(owner) = holder {
-            if let Command::PlaceOrders(schedule) = &request.command {
-                return self.place_orders(stamp.index, owner, schedule, events);
+        match (&request.command, holder) {
+            (Command::PlaceOrders(schedule), KeyHolder::Owner(owner)) => {
+                self.place_schedule(stamp, owner, schedule, events)
             }
-            if let Command::CancelOrder(order) = request.command {
-                return self.cancel_order(owner, order);
-            }
+            (Command::CancelOrder(order), KeyHolder::Owner(owner)) => self.cancel_order(owner, *order),
+            _ => self.carry_out(stamp, holder, request, events),
         }
-        self.carry_out(stamp, holder, request, events)
+    }
+
+    /// Checks that a command may come at a moment, and finds how long nothing falls due.
+    #[cold]
+    #[inline(never)]
+    fn look_ahead(&mut self, at: Timestamp) {
+        assert!(self.now <= at, "time does not run backwards");
+        let quiet_until = [self.slots.next_due(), self.certificates.next_due()].into_iter().flatten().min();
+        self.quiet = Quiet(quiet_until.unwrap_or(Timestamp(u64::MAX)));
+        assert!(at < self.quiet.0, "what is due comes before the command");
     }
 
     /// Lets time pass until `stamp.at`, and appends what follows from it to `events`, in order of time; at one
@@ -125,6 +172,7 @@ impl Market {
     pub fn tick(&mut self, stamp: Stamp, events: &mut Vec<Event>) {
         assert!(events.is_empty(), "a tick's events are its own");
         assert!(self.now <= stamp.at, "time does not run backwards");
+        self.quiet = Quiet::default();
         let mut reached = core::mem::replace(&mut self.now, stamp.at);
         while let Some(due_at) = self.due_from(reached).filter(|due| *due <= stamp.at) {
             reached = due_at;
@@ -156,7 +204,6 @@ impl Market {
     }
 
     /// Judges a request by what holds for every command, and returns for whom its key speaks.
-    #[inline]
     fn admit(&mut self, stamp: Stamp, request: &Request) -> Result<KeyHolder, Rejection> {
         let Request { ref key, nonce, expires_at, .. } = *request;
         let enrolled = self.participants.key_mut(key).ok_or(Rejection::KeyMustBeEnrolled)?;
@@ -174,7 +221,6 @@ impl Market {
 
     /// Carries out a command that is neither an order nor a cancellation of one: hands it on to where its subject's
     /// rules are.
-    #[inline(never)]
     fn carry_out(
         &mut self,
         stamp: Stamp,
@@ -183,6 +229,7 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Outcome {
         let Request { ref key, ref command, .. } = *request;
+        self.quiet = Quiet::default();
         let done = match (command, holder) {
             (Command::EnrolParticipant(new), _) if self.is_operator(holder) => {
                 self.participants.enrol(&self.config, new).map(Outcome::Enrolled)

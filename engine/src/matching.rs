@@ -29,8 +29,6 @@ pub(crate) struct Records<'a> {
     worst: i64,
     /// The order's id, packed, and whose it is.
     own: (u64, ParticipantId),
-    /// What a buyer pays besides the seller's price, by the zone of the resting order.
-    pub(crate) ways: &'a [Price],
     fee: Price,
     tariff_version: u32,
     /// The index of the leaf of the first of `events`.
@@ -46,7 +44,7 @@ impl<'a> Records<'a> {
     #[inline]
     pub(crate) fn new(
         at: (LeafIndex, Slot, &Incoming),
-        tariffs: &'a TariffVersion,
+        tariffs: &TariffVersion,
         deals: &'a mut Chunks<Deal>,
         standings: &'a mut Standings,
         events: &'a mut Vec<Event>,
@@ -54,10 +52,10 @@ impl<'a> Records<'a> {
         let (command, slot, incoming) = at;
         Records {
             slot,
-            side: incoming.side,
-            worst: -incoming.rank,
+            side: incoming.side(),
+            // OK because ranks are far from the ends of 63 bits.
+            worst: incoming.rank.wrapping_neg(),
             own: (incoming.id, incoming.owner),
-            ways: tariffs.grid.ways(incoming.side, incoming.zone),
             fee: tariffs.config.market_fee,
             tariff_version: tariffs.config.tariff_version,
             first_leaf: command.0 + 1,
@@ -76,7 +74,7 @@ impl Records<'_> {
     pub(crate) fn see(&mut self, fill: &Fill) {
         assert!(fill.effective <= self.worst, "both limits are kept");
         assert!(fill.owner != self.own.1, "own orders never trade with each other");
-        let (side, on_top) = (self.side, self.ways[usize::from(fill.zone.0)]);
+        let (side, on_top) = (self.side, Price(fill.way));
         // The resting order trades at its own limit: an offer is paid it, a bid pays it all-in. So what it
         // owes is exactly what it reserved.
         let (other, own_price) = ((fill.id, fill.owner), fill.own_price(side));
@@ -103,7 +101,7 @@ impl Records<'_> {
             self.needed = self.needed.plus(Price(fill.effective).times(fill.energy));
         }
         if fill.is_whole {
-            self.standings.get_mut(fill.owner).open -= 1;
+            self.standings.of_open(fill.owner).open -= 1;
         }
         self.deals.push(Deal::of(&trade));
         self.events.push(Event::TradeMade(trade));

@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 use crate::accounts::need;
 use crate::book::ALLOWED;
 use crate::checks::Besides;
+use crate::market::Quiet;
 use crate::{
-    Answers, Energy, Event, LeafIndex, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection,
-    Schedule, Side, Slot, Stamp, TimeInForce, Worth,
+    Answers, Energy, Event, Market, NewOrder, OrderId, Outcome, ParticipantId, Phase, Rejection, Schedule,
+    Side, Slot, Stamp, TimeInForce, Worth,
 };
 
 /// An order that is being placed.
@@ -24,29 +25,11 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl Market {
-    /// Places a schedule of orders. A single one that is plainly fine, as nearly every one is, goes straight.
-    #[inline(never)]
-    pub(crate) fn place_orders(
-        &mut self,
-        index: LeafIndex,
-        owner: ParticipantId,
-        schedule: &Schedule,
-        events: &mut Vec<Event>,
-    ) -> Outcome {
-        if let [order] = &schedule.orders[..] {
-            let id = OrderId { index, position: 0 };
-            if self.place_plain(id, owner, order, events) {
-                return Outcome::Placed(Answers::from_buf([Ok(id)]));
-            }
-        }
-        self.place_schedule(Stamp { at: self.now, index }, owner, schedule, events)
-    }
-
     /// Places a schedule, order by order or whole.
     // Cold, though it is not seldom: so that for its sake a single order keeps nothing in the registers.
     #[cold]
     #[inline(never)]
-    fn place_schedule(
+    pub(crate) fn place_schedule(
         &mut self,
         stamp: Stamp,
         owner: ParticipantId,
@@ -54,6 +37,8 @@ impl Market {
         events: &mut Vec<Event>,
     ) -> Outcome {
         let (max, orders) = (self.config.schedule_len_max, &schedule.orders[..]);
+        // Orders can hold a slot from now on, and expire.
+        self.quiet = Quiet::default();
         if orders.len() > usize::from(max) {
             return Outcome::Rejected(Rejection::ScheduleMustNotBeTooLong { len: orders.len() as u64, max });
         }

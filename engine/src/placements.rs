@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use crate::book::Handle;
+use crate::book::{Handle, LEAVES_MAX};
 use crate::chunks::Chunks;
 use crate::{Energy, LeafIndex, OrderId, ParticipantId, Slot};
 
@@ -23,11 +23,13 @@ const NO_ROW: u8 = u8::MAX;
 /// Every order of the slots that are not settled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Placements {
-    /// The number of the first of `blocks`, and the one behind that of the last.
+    /// The number of the first block, and the one behind that of the last; of none both are the same.
     first_block: u64,
     next_block: u64,
-    /// One for every 64 leaves of the ledger.
+    /// One for every 64 leaves of the ledger, but for the last ones.
     blocks: Vec<Block>,
+    /// The last one, to which commands are added.
+    last: Block,
     /// One for each command that placed orders, in order of their leaves.
     rows: Chunks<Row>,
     /// The number of the first of `rows`.
@@ -108,7 +110,7 @@ impl Placements {
         if index / WIDTH >= self.next_block {
             self.add_blocks(index / WIDTH);
         }
-        let block = self.blocks.last_mut().expect("it was added");
+        let block = &mut self.last;
         block.rows[(index % WIDTH) as usize] = block.len;
         // OK because a leaf is of one command, so that there are at most 64.
         block.len = block.len.wrapping_add(1);
@@ -119,19 +121,23 @@ impl Placements {
     #[cold]
     #[inline(never)]
     fn add_blocks(&mut self, block: u64) {
+        assert!(block < LEAVES_MAX / WIDTH, "a ledger has less than 2^48 leaves");
         if self.rows.is_empty() {
             (self.first_block, self.next_block) = (block, block);
         }
         let first = self.first_row.plus(self.rows.len());
         while self.next_block <= block {
-            self.blocks.push(Block { first, len: 0, rows: [NO_ROW; LEAVES] });
+            let before = core::mem::replace(&mut self.last, Block { first, ..Block::default() });
+            if self.next_block > self.first_block {
+                self.blocks.push(before);
+            }
             self.next_block += 1;
         }
     }
 
     /// Returns the ledger index of the last command that placed orders.
     fn last_index(&self) -> Option<u64> {
-        let last = self.blocks.last()?.placed().next_back()?;
+        let last = self.last.placed().next_back()?;
         Some((self.next_block - 1) * WIDTH + last)
     }
 
@@ -170,7 +176,7 @@ impl Placements {
 
     /// Returns every order that is remembered, in order of their ids.
     pub(crate) fn all(&self) -> impl Iterator<Item = (OrderId, Placement)> {
-        let blocks = (self.first_block..).zip(&self.blocks);
+        let blocks = (self.first_block..self.next_block).zip(self.blocks.iter().chain([&self.last]));
         let indices =
             blocks.flat_map(|(block, it)| it.placed().map(move |leaf| LeafIndex(block * WIDTH + leaf)));
         let ids = indices.zip(self.rows.iter()).flat_map(|(index, row)| {
@@ -195,8 +201,13 @@ impl Placements {
     /// Returns where the row is of the command at a ledger index.
     #[inline]
     fn place_of(&self, index: u64) -> Option<usize> {
-        let block = (index / WIDTH).checked_sub(self.first_block)?;
-        let Block { first, ref rows, .. } = *self.blocks.get(usize::try_from(block).ok()?)?;
+        let number = index / WIDTH;
+        let block = if number.wrapping_add(1) == self.next_block {
+            &self.last
+        } else {
+            self.blocks.get(usize::try_from(number.checked_sub(self.first_block)?).ok()?)?
+        };
+        let Block { first, ref rows, .. } = *block;
         let row = rows[(index % WIDTH) as usize];
         (row != NO_ROW).then(|| first.minus(self.first_row).wrapping_add(usize::from(row)))
     }
@@ -240,21 +251,28 @@ impl Placements {
     /// Forgets the leaves of commands whose rows are forgotten.
     fn forget_blocks(&mut self) {
         if self.rows.is_empty() {
-            (self.first_block, self.next_block, self.blocks) = (0, 0, Vec::new());
+            (self.first_block, self.next_block) = (0, 0);
+            (self.blocks, self.last) = (Vec::new(), Block::default());
             return;
         }
         // The first row's leaf lies in the last block that does not begin with a row behind it.
         let begins = |block: &&Block| !self.first_row.is_before(block.first);
-        let whole = self.blocks.iter().take_while(begins).count() - 1;
+        let whole = self.blocks.iter().chain([&self.last]).take_while(begins).count() - 1;
         self.blocks.drain(..whole);
         self.first_block += whole as u64;
-        let block = self.blocks.first_mut().expect("the first row's leaf lies in a block");
+        let block = self.blocks.first_mut().unwrap_or(&mut self.last);
         let gone = u8::try_from(self.first_row.minus(block.first)).expect("fewer than the block's leaves");
         block.first = self.first_row;
         block.len -= gone;
         for row in block.rows.iter_mut().filter(|row| **row != NO_ROW) {
             *row = row.checked_sub(gone).unwrap_or(NO_ROW);
         }
+    }
+}
+
+impl Default for Block {
+    fn default() -> Block {
+        Block { first: Number::default(), len: 0, rows: [NO_ROW; LEAVES] }
     }
 }
 

@@ -158,8 +158,10 @@ impl SlotState {
 
     /// Takes what is left of an open order out of the book, and releases what it reserved.
     fn withdraw(&mut self, handle: Handle, accounts: &mut Accounts) -> Left {
-        let order = self.book.take(handle);
+        let id = self.book.at(handle).id;
+        let order = self.book.leaving(handle, id).expect("only open orders are withdrawn");
         self.close(&order, accounts);
+        self.book.remove(handle);
         order
     }
 
@@ -167,7 +169,7 @@ impl SlotState {
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
     fn close(&mut self, order: &Left, accounts: &mut Accounts) {
-        let standing = self.standings.get_mut(order.owner);
+        let standing = self.standings.of_open(order.owner);
         standing.open -= 1;
         standing.take_back(order.side, order.remaining);
         if order.pays > Price::ZERO {
@@ -335,13 +337,15 @@ impl Slots {
         accounts: &mut Accounts,
     ) -> Result<Energy, Rejection> {
         let (placed, state) = self.own_order(owner, order)?;
-        let withdrawn = state.book.take_if(placed.handle, order);
-        let withdrawn = withdrawn.ok_or(Rejection::OrderMustBeOpen { order })?;
+        let leaving = state.book.leaving(placed.handle, order);
+        let leaving = leaving.ok_or(Rejection::OrderMustBeOpen { order })?;
 
         // Every check is above; from here the cancellation is accepted.
-        state.close(&withdrawn, accounts);
+        let remaining = leaving.remaining;
+        state.close(&leaving, accounts);
+        state.book.let_leave(placed.handle);
         self.forget_expiry(order);
-        Ok(withdrawn.remaining)
+        Ok(remaining)
     }
 
     /// Returns where an owner's order was placed, whose slot is open, and what stands there.

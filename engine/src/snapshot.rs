@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::Accounts;
 use crate::book::Plan;
 use crate::certificates::Certificates;
+use crate::market::Quiet;
 use crate::meters::Meters;
 use crate::settled::Settled;
 use crate::slots::{Slots, SlotsForm};
@@ -85,6 +86,7 @@ impl Market {
             plan: Plan::default(),
             now: form.now,
             earliest: form.earliest,
+            quiet: Quiet::default(),
             config,
             tariffs,
         })

@@ -8,6 +8,7 @@
 
 use alloc::vec::Vec;
 
+use crate::accounts::NANOS_PER_FEN;
 use crate::checks::deliverable;
 use crate::{Energy, NewParticipant, ParticipantId, Side, ZoneId};
 
@@ -42,8 +43,8 @@ pub(crate) struct Powers {
     pub(crate) bids: bool,
     /// The most that he may offer.
     pub(crate) delivers: Energy,
-    /// What he may owe.
-    pub(crate) credit_limit_fen: u64,
+    /// What he may owe, in 1e-9 yuan.
+    pub(crate) credit_nanos: u64,
 }
 
 impl Standings {
@@ -89,6 +90,12 @@ impl Standings {
         let place = self.find(owner).map(|(place, _)| place);
         let place = place.unwrap_or_else(|| self.begin(owner));
         self.at_mut(place)
+    }
+
+    /// Returns what the owner of an open order has standing, to change it.
+    #[inline]
+    pub(crate) fn of_open(&mut self, owner: ParticipantId) -> &mut Standing {
+        self.find_mut(owner).expect("who has an open order has a standing").1
     }
 
     #[cold]
@@ -141,12 +148,14 @@ impl Powers {
     fn of(participant: &NewParticipant) -> Powers {
         let NewParticipant { zone, roles, credit_limit_fen, .. } = *participant;
         let delivers = if roles.producer { deliverable(participant) } else { Energy::ZERO };
-        Powers { zone, bids: roles.consumer, delivers, credit_limit_fen }
+        // OK because credit limits are checked to be at most 10^12 fen, and so 10^19 of these.
+        let credit_nanos = credit_limit_fen * NANOS_PER_FEN;
+        Powers { zone, bids: roles.consumer, delivers, credit_nanos }
     }
 }
 
 impl Default for Powers {
     fn default() -> Powers {
-        Powers { zone: ZoneId(0), bids: false, delivers: Energy::ZERO, credit_limit_fen: 0 }
+        Powers { zone: ZoneId(0), bids: false, delivers: Energy::ZERO, credit_nanos: 0 }
     }
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Best, Book, FAR, Handle, NONE, unpack};
+use super::{Best, Book, FAR, Handle, NONE, number_of, unpack};
 use crate::grid::{Flows, Grid};
 use crate::{OrderId, Side, ZoneId};
 
@@ -37,13 +37,13 @@ impl Book {
         let mut crossing = Crossing { orders: Vec::new(), is_blocked: false };
         for side in [Side::Bid, Side::Offer] {
             for zone in (0..).map(ZoneId).take(self.zones) {
-                let number = self.number(side, zone);
-                if self.bests[number].head == NONE {
+                let number = number_of(side, zone);
+                if self.fronts[number].best.head == NONE {
                     continue;
                 }
                 let reachable = self.reachable(grid, flows, side, zone, &mut crossing.is_blocked);
                 let worst = -reachable.abroad.min(reachable.home);
-                let keys = self.ladders[number].keys(&self.pages);
+                let keys = self.fronts[number].ladder.keys(&self.pages);
                 for key in keys.take_while(|key| self.scale.rank(side, *key) <= worst) {
                     let rank = self.scale.rank(side, key);
                     let could_trade =
@@ -65,7 +65,7 @@ impl Book {
         zone: ZoneId,
         is_blocked: &mut bool,
     ) -> Reachable {
-        let limit = -self.bests[self.number(side, zone)].rank;
+        let limit = -self.fronts[number_of(side, zone)].best.rank;
         let (mut abroad, ways) = (FAR, grid.ways(side, zone));
         let others = (0..).map(ZoneId).zip(self.bests(side.opposite())).zip(ways);
         for ((other, best), way) in others.filter(|((other, _), _)| *other != zone) {
@@ -79,10 +79,10 @@ impl Book {
                 abroad = abroad.min(effective);
             }
         }
-        let (number, way) = (self.number(side.opposite(), zone), ways[usize::from(zone.0)].0);
-        let Best { rank, head, .. } = self.bests[number];
+        let (number, way) = (number_of(side.opposite(), zone), ways[usize::from(zone.0)].0);
+        let Best { rank, head, .. } = self.fronts[number].best;
         let (home, owner) = (rank + way, self.entries.get(head as usize).map_or(NONE, |best| best.owner));
-        let keys = self.ladders[number].keys(&self.pages);
+        let keys = self.fronts[number].ladder.keys(&self.pages);
         let home_of_others = keys
             .map(|key| (key, self.scale.rank(side.opposite(), key) + way))
             .take_while(|(_, effective)| *effective <= limit)

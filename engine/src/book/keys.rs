@@ -7,6 +7,9 @@ use core::num::NonZeroU32;
 
 use crate::{LeafIndex, MarketConfig, OrderId, Price, Side};
 
+/// More leaves than a ledger has.
+pub(crate) const LEAVES_MAX: u64 = 1 << 48;
+
 /// How ranks are keys.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
@@ -39,7 +42,9 @@ impl Scale {
 
     #[inline]
     pub(super) fn rank(&self, side: Side, key: u32) -> i64 {
-        self.first_ranks[side as usize] + i64::from(key) * i64::from(self.tick.get())
+        // OK because keys are of prices, which are checked to be far from the ends of 63 bits.
+        let worse = i64::from(key).wrapping_mul(i64::from(self.tick.get()));
+        self.first_ranks[side as usize].wrapping_add(worse)
     }
 }
 
@@ -68,7 +73,13 @@ pub(super) fn limit(side: Side, rank: i64) -> Price {
 /// From the leaf 2^48 on.
 #[inline]
 pub(crate) fn pack(id: OrderId) -> u64 {
-    assert!(id.index.0 < 1 << 48, "a ledger has less than 2^48 leaves");
+    assert!(id.index.0 < LEAVES_MAX, "a ledger has less than 2^48 leaves");
+    packed(id)
+}
+
+/// Does the same for an id of a leaf below [`LEAVES_MAX`].
+#[inline]
+pub(super) fn packed(id: OrderId) -> u64 {
     id.index.0 << 16 | u64::from(id.position)
 }
 

@@ -145,9 +145,15 @@ impl Pages {
     /// page is not empty.
     #[inline]
     pub(crate) fn first_beside(&self, place: Place) -> (Place, u32, u32) {
-        let page = &self.list[(place.0 / WIDTH) as usize];
-        let at = page.occupied.trailing_zeros() % WIDTH;
-        let place = Place((place.0 / WIDTH * WIDTH) | at);
+        self.first_in(place.0 / WIDTH, u64::MAX)
+    }
+
+    /// Returns the same for a page, of which some level in `among` is occupied.
+    #[inline]
+    fn first_in(&self, number: u32, among: u64) -> (Place, u32, u32) {
+        let page = &self.list[number as usize];
+        let at = (page.occupied & among).trailing_zeros() % WIDTH;
+        let place = Place::new(number, at);
         (place, page.first_key | at, self.levels[place.0 as usize].head)
     }
 
@@ -209,16 +215,29 @@ impl Ladder {
                 return Some(key / WIDTH * WIDTH + above.trailing_zeros());
             }
         }
-        self.first_of_parts_from(pages, key / WIDTH + 1)
+        let part = self.first_part_from(key / WIDTH + 1)?;
+        let page = self.directory[(part - self.first_part) as usize];
+        Some(part * WIDTH + pages.list[page as usize].occupied.trailing_zeros())
     }
 
-    /// Returns the place of the first occupied level behind `key`, its key, and its first order.
+    /// Returns the place of the first occupied level behind that of `place`, its key, and its first order.
     #[cold]
     #[inline(never)]
-    pub(crate) fn first_behind(&self, pages: &Pages, key: u32) -> Option<(Place, u32, u32)> {
-        let key = self.next_from(pages, key + 1)?;
-        let place = self.place(key)?;
-        Some((place, key, pages.levels[place.0 as usize].head))
+    pub(crate) fn first_behind(&self, pages: &Pages, place: Place) -> Option<(Place, u32, u32)> {
+        // Two shifts, since the last level of a page has 64 behind it.
+        let occupied = pages.list[(place.0 / WIDTH) as usize].occupied;
+        if occupied >> (place.0 % WIDTH) >> 1 == 0 {
+            return self.first_of_parts_behind(pages, place);
+        }
+        Some(pages.first_in(place.0 / WIDTH, u64::MAX << (place.0 % WIDTH) << 1))
+    }
+
+    /// Returns the same for the first level in the pages behind that of `place`.
+    #[inline]
+    pub(crate) fn first_of_parts_behind(&self, pages: &Pages, place: Place) -> Option<(Place, u32, u32)> {
+        let part = pages.list[(place.0 / WIDTH) as usize].first_key / WIDTH;
+        let next = self.first_part_from(part + 1)?;
+        Some(pages.first_in(self.directory[(next - self.first_part) as usize], u64::MAX))
     }
 
     /// Returns every occupied key, rising, and where its level is.
@@ -231,19 +250,17 @@ impl Ladder {
         core::iter::successors(self.next_from(pages, 0), |key| self.next_from(pages, key + 1))
     }
 
-    /// Returns the first occupied key in the page of `part`, or in one behind it.
-    fn first_of_parts_from(&self, pages: &Pages, part: u32) -> Option<u32> {
+    /// Returns the first part from `part` on whose page has an occupied level.
+    #[inline]
+    fn first_part_from(&self, part: u32) -> Option<u32> {
         let (word, bit) = (part / WIDTH, part % WIDTH);
         let here = self.middle.get(word as usize)? & (u64::MAX << bit);
-        let part = if here != 0 {
-            word * WIDTH + here.trailing_zeros()
-        } else {
-            let words = self.top.checked_shr(word + 1).filter(|words| *words != 0)?;
-            let word = word + 1 + words.trailing_zeros();
-            word * WIDTH + self.middle[word as usize].trailing_zeros()
-        };
-        let page = self.directory[(part - self.first_part) as usize];
-        Some(part * WIDTH + pages.list[page as usize].occupied.trailing_zeros())
+        if here != 0 {
+            return Some(word * WIDTH + here.trailing_zeros());
+        }
+        let words = self.top.checked_shr(word + 1).filter(|words| *words != 0)?;
+        let word = word + 1 + words.trailing_zeros();
+        Some(word * WIDTH + self.middle[word as usize].trailing_zeros())
     }
 
     /// Makes the page of `key`, in which a level must be occupied now; `own` is this ladder's number.
@@ -336,6 +353,12 @@ mod tests {
                         let (beside, first, head) = pages.first_beside(place);
                         prop_assert_eq!(Some(&first), set.range(page..page + WIDTH).next());
                         prop_assert_eq!((Some(beside), head), (ladder.place(first), first));
+                    }
+                    let behind = ladder.first_behind(&pages, place).map(|(_, key, head)| (key, head));
+                    let expected = set.range(key + 1..).next().map(|key| (*key, *key));
+                    // Where the page was left it may be another ladder's, or nobody's, by now.
+                    if ladder.place(key) == Some(place) {
+                        prop_assert_eq!(behind, expected);
                     }
                 }
                 for from in [0, from, key, key.saturating_sub(1), (key + 1).min(LEVELS - 1)] {

@@ -3,7 +3,7 @@
 //! Knows queues and levels; does not know why an order leaves. Keeps: what is left behind it is as if it had never
 //! been there.
 
-use super::{Best, Book, Entry, FAR, Handle, NOBODY, Place, pack, unpack};
+use super::{Best, Book, Entry, FAR, Handle, NOBODY, Place, packed, side_of};
 use crate::{Energy, OrderId, ParticipantId, Price, Side};
 
 /// What is known of an order as it leaves its book.
@@ -19,26 +19,16 @@ pub(crate) struct Left {
 }
 
 impl Book {
-    /// Removes an open order, and returns what is known of it.
-    ///
-    /// # Panics
-    /// If there is none.
-    pub(crate) fn take(&mut self, handle: Handle) -> Left {
-        let id = self.entries[handle.0 as usize].id;
-        assert!(id != u64::MAX, "only open orders are removed");
-        self.take_if(handle, unpack(id)).expect("it is there")
-    }
-
-    /// Removes an order, and returns what is known of it; nothing if it does not stand at `handle`.
+    /// Returns what is known of an order that is about to leave; nothing if it does not stand at `handle`.
     #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
     #[inline(always)]
-    pub(crate) fn take_if(&mut self, handle: Handle, id: OrderId) -> Option<Left> {
-        let entry = *self.entries.get(handle.0 as usize).filter(|entry| entry.id == pack(id))?;
+    pub(crate) fn leaving(&self, handle: Handle, id: OrderId) -> Option<Left> {
+        // OK because an id that cannot be packed was never placed.
+        let entry = self.entries.get(handle.0 as usize).filter(|entry| entry.id == packed(id))?;
         let (number, key) = self.pages.whose(entry.level);
-        let side = self.side(number);
+        let side = side_of(number);
         // OK because ranks are far from the ends of 63 bits.
         let pays = Price(self.scale.rank(side, key).wrapping_neg());
-        self.remove_entry(handle, entry);
         let (owner, remaining) = (ParticipantId(entry.owner), Energy(entry.remaining));
         Some(Left { id, owner, side, pays, remaining })
     }
@@ -58,10 +48,19 @@ impl Book {
     ///
     /// # Panics
     /// If there is none.
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, handle: Handle) {
         let entry = self.entries[handle.0 as usize];
         assert!(entry.id != u64::MAX, "only open orders are removed");
         self.remove_entry(handle, entry);
+    }
+
+    /// Removes an open order of which [`Book::leaving`] has said that it stands there.
+    #[expect(clippy::inline_always, reason = "it is on the path of every cancellation")]
+    #[inline(always)]
+    pub(crate) fn let_leave(&mut self, handle: Handle) {
+        self.remove_entry(handle, self.entries[handle.0 as usize]);
     }
 
     /// Removes an open order, whose entry it is.
@@ -69,15 +68,16 @@ impl Book {
     #[inline(always)]
     fn remove_entry(&mut self, handle: Handle, entry: Entry) {
         let Entry { next, previous, level: place, .. } = entry;
-        let freed = &mut self.entries[handle.0 as usize];
+        let entries = &mut self.entries[..];
+        let freed = &mut entries[handle.0 as usize];
         freed.id = u64::MAX;
         freed.next = core::mem::replace(&mut self.free, handle.0);
-        if let Some(next) = self.entries.get_mut(next as usize) {
+        if let Some(next) = entries.get_mut(next as usize) {
             next.previous = previous;
         } else {
             self.pages.at(place).tail = previous;
         }
-        if let Some(previous) = self.entries.get_mut(previous as usize) {
+        if let Some(previous) = entries.get_mut(previous as usize) {
             previous.next = next;
         } else {
             self.follow(handle, place, next);
@@ -91,7 +91,8 @@ impl Book {
             return self.leave(place);
         };
         self.pages.at(place).head = next;
-        let best = &mut self.bests[self.pages.whose(place).0];
+        let number = self.pages.whose(place).0;
+        let best = &mut self.fronts[number].best;
         if best.head == gone.0 {
             (best.head, best.id) = (next, entry.id);
         }
@@ -101,52 +102,42 @@ impl Book {
     #[inline(never)]
     fn leave(&mut self, place: Place) {
         let (number, _) = self.pages.whose(place);
-        if self.bests[number].level == place {
+        let front = &mut self.fronts[number];
+        if front.best.level == place {
             self.leave_best(number, place);
         } else if self.pages.vacate(place) {
-            self.ladders[number].leave_page(&mut self.pages, place);
+            front.ladder.leave_page(&mut self.pages, place);
         }
     }
 
     /// Leaves the best level of a ladder vacant, which has no order any more.
     #[inline(never)]
     pub(super) fn leave_best(&mut self, number: usize, place: Place) {
-        let (level, key, head) = if self.pages.vacate(place) {
-            match self.first_of_next_page(number, place) {
-                Some(first) => first,
-                None => return self.let_lead(number, NOBODY),
-            }
+        let next = if self.pages.vacate(place) {
+            self.first_of_next_page(number, place)
         } else {
-            self.pages.first_beside(place)
+            Some(self.pages.first_beside(place))
         };
-        let rank = self.scale.rank(self.side(number), key);
-        let id = self.entries[head as usize].id;
-        self.let_lead(number, Best { rank, id, head, level });
+        let side = side_of(number);
+        let best = next.map_or(NOBODY, |(level, key, head)| {
+            let (rank, id) = (self.scale.rank(side, key), self.entries[head as usize].id);
+            Best { rank, id, head, level }
+        });
+        let over = core::mem::replace(&mut self.fronts[number].best, best);
+        if self.zones == 1 {
+            self.least[side as usize] = best.rank;
+        } else if over.rank == self.least[side as usize] {
+            let least = self.bests(side).fold(FAR, |least, best| least.min(best.rank));
+            self.least[side as usize] = least;
+        }
     }
 
     /// Leaves a ladder's first page, which is empty now, and returns the first level of the next one.
     #[cold]
     #[inline(never)]
     fn first_of_next_page(&mut self, number: usize, place: Place) -> Option<(Place, u32, u32)> {
-        let (_, key) = self.pages.whose(place);
-        let ladder = &mut self.ladders[number];
+        let ladder = &mut self.fronts[number].ladder;
         ladder.leave_page(&mut self.pages, place);
-        ladder.first_behind(&self.pages, key)
-    }
-
-    /// Lets a worse order be the best of a ladder from now on.
-    #[inline]
-    fn let_lead(&mut self, number: usize, best: Best) {
-        let over = core::mem::replace(&mut self.bests[number], best);
-        let side = self.side(number);
-        if self.zones == 1 {
-            self.least[side as usize] = best.rank;
-        } else if over.rank == self.least[side as usize] {
-            let mut least = FAR;
-            for best in self.bests(side) {
-                least = best.rank.min(least);
-            }
-            self.least[side as usize] = least;
-        }
+        ladder.first_of_parts_behind(&self.pages, place)
     }
 }

@@ -5,9 +5,9 @@
 //! for the rest. Each trade is told as it is made.
 
 use super::ladder::NONE;
-use super::{Best, Book, Fill, Handle, Incoming, Plan};
+use super::{Best, Book, Fill, Handle, Incoming, Plan, number_of, zone_of};
 use crate::grid::{Flows, Grid};
-use crate::{Energy, ParticipantId, Price, ZoneId};
+use crate::{Energy, ParticipantId, Price, Side, ZoneId};
 
 /// No zone: there are at most 1,024.
 const NOWHERE: u16 = u16::MAX;
@@ -35,11 +35,14 @@ impl Book {
     #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
     #[inline(always)]
     pub(crate) fn meet_at_home(&mut self, incoming: &Incoming, mut see: impl FnMut(&Fill)) -> Meeting {
-        let &Incoming { side, zone, owner, rank, reach, energy: Energy(mut left), .. } = incoming;
-        let number = self.number(side.opposite(), zone);
+        let &Incoming { owner, rank, reach, energy: Energy(mut left), .. } = incoming;
+        let (side, zone) = (incoming.side(), incoming.zone());
+        let other = number_of(side.opposite(), zone);
+        // OK because ranks and ways are far from the ends of 63 bits.
+        let way = rank.wrapping_add(reach).wrapping_neg();
         let mut is_stuck = false;
         while left > 0 {
-            let best = self.bests[number];
+            let best = self.fronts[other].best;
             if best.rank > reach {
                 break;
             }
@@ -50,9 +53,9 @@ impl Book {
             }
             let energy = left.min(entry.remaining);
             left -= energy;
+            let fill = self.fill_best(other, best, energy);
             // OK because ranks and ways are far from the ends of 63 bits.
-            let way = rank.wrapping_add(reach).wrapping_neg();
-            see(&self.fill_best(number, best, zone, way, energy));
+            see(&Fill { effective: best.rank.wrapping_add(way), way, ..fill });
         }
         Meeting { left: Energy(left), makes_room: false, is_stuck }
     }
@@ -66,15 +69,14 @@ impl Book {
         incoming: &Incoming,
         mut see: impl FnMut(&Fill),
     ) -> Meeting {
-        let &Incoming { side, zone: own_zone, owner, rank, energy: Energy(mut left), .. } = incoming;
+        let &Incoming { owner, rank, energy: Energy(mut left), .. } = incoming;
+        let (side, own_zone) = (incoming.side(), incoming.zone());
+        let (other, worst) = (side.opposite(), rank.wrapping_neg());
         let (mut makes_room, mut is_stuck) = (false, false);
         while left > 0 {
-            let Some(place) = first_zone(self.bests(side.opposite()), ways, rank.wrapping_neg()) else {
-                break;
-            };
-            let zone = ZoneId(place);
-            let number = self.number(side.opposite(), zone);
-            let best = self.bests[number];
+            let Some((zone, effective)) = self.first_zone(other, ways, worst) else { break };
+            let number = number_of(other, zone);
+            let best = self.fronts[number].best;
             let entry = &self.entries[best.head as usize];
             if entry.owner == owner.0 {
                 is_stuck = true;
@@ -91,16 +93,37 @@ impl Book {
                 energy = sent.energy.0;
             }
             left -= energy;
-            see(&self.fill_best(number, best, zone, ways[usize::from(place)].0, energy));
+            let fill = self.fill_best(number, best, energy);
+            // OK because ranks and ways are far from the ends of 63 bits.
+            see(&Fill { effective, way: effective.wrapping_sub(best.rank), ..fill });
         }
         Meeting { left: Energy(left), makes_room, is_stuck }
     }
 
-    /// Lets the best order of a ladder trade so much, by a way, and returns the trade.
+    /// Returns in which zone the best order of a side stands for one that may pay as much as `worst`, and what that
+    /// would pay, if there is any; `ways` are those to each zone. Of equal ranks the earlier order is the better.
     #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
     #[inline(always)]
-    fn fill_best(&mut self, number: usize, best: Best, zone: ZoneId, way: i64, energy: u64) -> Fill {
-        let entry = &mut self.entries[best.head as usize];
+    fn first_zone(&self, side: Side, ways: &[Price], worst: i64) -> Option<(ZoneId, i64)> {
+        // OK because ranks and ways are far from the ends of 63 bits, and zones are at most 1,024.
+        let (mut rank, mut id, mut found) = (worst, u64::MAX, NOWHERE);
+        let mut zone = 0_u16;
+        for (best, way) in self.bests(side).zip(ways) {
+            let effective = best.rank.wrapping_add(way.0);
+            if effective <= rank && (effective < rank || best.id < id) {
+                (rank, id, found) = (effective, best.id, zone);
+            }
+            zone = zone.wrapping_add(1);
+        }
+        (found != NOWHERE).then_some((ZoneId(found), rank))
+    }
+
+    /// Lets the best order of a ladder trade so much, and returns the trade, by no way.
+    #[expect(clippy::inline_always, reason = "it is on the path of every trade")]
+    #[inline(always)]
+    fn fill_best(&mut self, number: usize, best: Best, energy: u64) -> Fill {
+        let entries = &mut self.entries[..];
+        let entry = &mut entries[best.head as usize];
         entry.remaining -= energy;
         let (owner, is_whole) = (ParticipantId(entry.owner), entry.remaining == 0);
         if is_whole {
@@ -108,25 +131,17 @@ impl Book {
             entry.id = u64::MAX;
             entry.next = self.free;
             self.free = best.head;
-            if let Some(following) = self.entries.get_mut(next as usize) {
+            if let Some(following) = entries.get_mut(next as usize) {
                 following.previous = NONE;
-                let best_now = &mut self.bests[number];
+                let best_now = &mut self.fronts[number].best;
                 (best_now.id, best_now.head) = (following.id, next);
                 self.pages.at(best.level).head = next;
             } else {
                 self.leave_best(number, best.level);
             }
         }
-        Fill {
-            id: best.id,
-            energy: Energy(energy),
-            // OK because ranks and ways are far from the ends of 63 bits.
-            effective: best.rank.wrapping_add(way),
-            handle: Handle(best.head),
-            owner,
-            zone,
-            is_whole,
-        }
+        let (id, handle, energy) = (best.id, Handle(best.head), Energy(energy));
+        Fill { id, energy, effective: best.rank, way: 0, handle, owner, zone: zone_of(number), is_whole }
     }
 
     /// Lets what is left of an order that is stuck trade by a plan, whose fills say with whom. Returns whether its
@@ -154,7 +169,7 @@ impl Book {
     ) -> bool {
         let mut makes_room = false;
         for fill in fills {
-            let (side, zone) = (incoming.side, incoming.zone);
+            let (side, zone) = (incoming.side(), incoming.zone());
             makes_room |= grid.send_between(flows, side, zone, fill.zone, fill.energy);
             if fill.is_whole {
                 self.remove(fill.handle);
@@ -164,21 +179,4 @@ impl Book {
         }
         makes_room
     }
-}
-
-/// Returns in which zone the best order stands for one that may pay as much as `worst`, if there is any; `ways` are
-/// those to each zone. Of equal ranks the earlier order is the better.
-#[inline]
-fn first_zone(bests: &[Best], ways: &[Price], worst: i64) -> Option<u16> {
-    let (mut rank, mut id, mut found) = (worst, u64::MAX, NOWHERE);
-    let mut zone = 0_u16;
-    for (best, way) in bests.iter().zip(ways) {
-        // OK because ranks and ways are far from the ends of 63 bits, and zones are at most 1,024.
-        let effective = best.rank.wrapping_add(way.0);
-        if effective <= rank && (effective < rank || best.id < id) {
-            (rank, id, found) = (effective, best.id, zone);
-        }
-        zone = zone.wrapping_add(1);
-    }
-    (found != NOWHERE).then_some(found)
 }

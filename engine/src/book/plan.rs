@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Best, Book, Handle, NONE, limit, unpack};
+use super::{Best, Book, Handle, NONE, limit, number_of, side_of, unpack, zone_of};
 use crate::grid::{Flows, Grid};
 use crate::{Energy, OrderId, ParticipantId, Price, Side, Worth, ZoneId};
 
@@ -24,8 +24,6 @@ pub(crate) struct Incoming {
     pub(crate) owner: ParticipantId,
     /// The key of its level.
     pub(super) key: u32,
-    pub(crate) zone: ZoneId,
-    pub(crate) side: Side,
 }
 
 impl Incoming {
@@ -44,6 +42,18 @@ impl Incoming {
         unpack(self.id)
     }
 
+    /// Returns whether it buys or sells.
+    #[inline]
+    pub(crate) fn side(&self) -> Side {
+        side_of(self.number)
+    }
+
+    /// Returns where its owner is connected.
+    #[inline]
+    pub(crate) fn zone(&self) -> ZoneId {
+        zone_of(self.number)
+    }
+
     /// Returns the order for so much.
     #[inline]
     pub(crate) fn of(&self, energy: Energy) -> Incoming {
@@ -60,6 +70,8 @@ pub(crate) struct Fill {
     /// The price that is effective for the incoming order, as a rank: what it pays, less than nothing where it
     /// is paid.
     pub(crate) effective: i64,
+    /// What a buyer pays besides the seller's price.
+    pub(crate) way: i64,
     pub(crate) handle: Handle,
     pub(crate) owner: ParticipantId,
     pub(crate) zone: ZoneId,
@@ -138,7 +150,7 @@ impl Plan {
         if !self.set_out(book, grid, incoming) {
             return;
         }
-        let own_zone = incoming.zone;
+        let (own_zone, ways) = (incoming.zone(), grid.ways(incoming.side(), incoming.zone()));
         if self.cursors.len() > 1 || self.cursors[0].zone != own_zone {
             self.flows.clone_from(flows);
         }
@@ -149,7 +161,8 @@ impl Plan {
             let Cursor { effective, zone, best } = self.cursors[chosen];
             let entry = &book.entries[best.head as usize];
             if entry.id >= incoming.id {
-                if zone != own_zone && grid.room_between(&self.flows, incoming.side, own_zone, zone).is_zero()
+                if zone != own_zone
+                    && grid.room_between(&self.flows, incoming.side(), own_zone, zone).is_zero()
                 {
                     self.is_blocked = true;
                     self.cursors.swap_remove(chosen);
@@ -176,6 +189,7 @@ impl Plan {
                     id: entry.id,
                     energy: Energy(energy),
                     effective,
+                    way: ways[usize::from(zone.0)].0,
                     handle: Handle(best.head),
                     owner: ParticipantId(entry.owner),
                     zone,
@@ -197,8 +211,8 @@ impl Plan {
     #[inline]
     fn set_out(&mut self, book: &Book, grid: &Grid, incoming: &Incoming) -> bool {
         self.cursors.clear();
-        let ways = grid.ways(incoming.side, incoming.zone);
-        let bests = book.bests(incoming.side.opposite());
+        let ways = grid.ways(incoming.side(), incoming.zone());
+        let bests = book.bests(incoming.side().opposite());
         for ((zone, &best), way) in (0..).map(ZoneId).zip(bests).zip(ways) {
             let effective = best.rank + way.0;
             if effective <= -incoming.rank {
@@ -220,9 +234,9 @@ impl Plan {
 
     /// Plans to send energy between the incoming order and one in another zone; returns how much has room.
     fn send(&mut self, grid: &Grid, incoming: &Incoming, zone: ZoneId, energy: u64) -> u64 {
-        let (seller, buyer) = match incoming.side {
-            Side::Bid => (zone, incoming.zone),
-            Side::Offer => (incoming.zone, zone),
+        let (seller, buyer) = match incoming.side() {
+            Side::Bid => (zone, incoming.zone()),
+            Side::Offer => (incoming.zone(), zone),
         };
         let energy = grid.room(&self.flows, seller, buyer).min(Energy(energy));
         grid.send(&mut self.flows, seller, buyer, energy);
@@ -238,11 +252,10 @@ impl Plan {
             cursor.best.id = entry.id;
             return;
         }
-        let side = incoming.side.opposite();
-        let ladder = &book.ladders[book.number(side, cursor.zone)];
-        let way = grid.ways(incoming.side, incoming.zone)[usize::from(cursor.zone.0)];
-        let (_, key) = book.pages.whose(cursor.best.level);
-        let next = ladder.first_behind(&book.pages, key).map(|(level, key, head)| {
+        let side = incoming.side().opposite();
+        let ladder = &book.fronts[number_of(side, cursor.zone)].ladder;
+        let way = grid.ways(incoming.side(), incoming.zone())[usize::from(cursor.zone.0)];
+        let next = ladder.first_behind(&book.pages, cursor.best.level).map(|(level, key, head)| {
             let rank = book.scale.rank(side, key);
             (rank + way.0, Best { rank, id: book.entries[head as usize].id, head, level })
         });

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use super::{ALLOWED, Book, Fill, Handle, Incoming, OpenOrder, Plan};
+use super::{ALLOWED, Book, Fill, Handle, Incoming, LEAVES_MAX, Meeting, OpenOrder, Plan};
 use crate::clearing;
 use crate::grid::{Flows, Grid};
 use crate::{Clearing, Energy, MarketConfig, OrderId, Price, Slot};
@@ -65,6 +65,7 @@ impl StandaloneBook {
     /// # Panics
     /// If its limit is none that the market allows.
     pub fn prepare(&self, order: &OpenOrder) -> Prepared {
+        assert!(order.id.index.0 < LEAVES_MAX, "a ledger has less than 2^48 leaves");
         Prepared(self.book.incoming(order).expect(ALLOWED))
     }
 
@@ -79,14 +80,13 @@ impl StandaloneBook {
         let Prepared(incoming) = order;
         let mut rest = incoming.energy;
         if self.book.may_meet(incoming) {
-            let side = incoming.side;
+            let side = incoming.side();
             let met =
                 |fill: &Fill| Met { resting: fill.id(), price: fill.own_price(side), energy: fill.energy };
             let meeting = if self.book.is_of_one_zone() {
                 self.book.meet_at_home(incoming, |fill| meets(met(fill)))
             } else {
-                let ways = self.grid.ways(side, incoming.zone);
-                self.book.meet((&self.grid, ways, &mut self.flows), incoming, |fill| meets(met(fill)))
+                self.meet(incoming, |fill| meets(met(fill)))
             };
             rest = meeting.left;
             if meeting.is_stuck {
@@ -98,6 +98,13 @@ impl StandaloneBook {
         }
         let handle = if rest.is_zero() { Handle::NOWHERE } else { self.book.insert(incoming, rest) };
         Placed { handle, id: incoming.id }
+    }
+
+    // Apart from the loop for one zone, so that each has the registers.
+    #[inline(never)]
+    fn meet(&mut self, incoming: &Incoming, see: impl FnMut(&Fill)) -> Meeting {
+        let ways = self.grid.ways(incoming.side(), incoming.zone());
+        self.book.meet((&self.grid, ways, &mut self.flows), incoming, see)
     }
 
     /// Takes an order out, and returns whether it was still open.

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Book, Place, limit};
+use super::{Book, Place, limit, number_of};
 use crate::{Energy, ParticipantId, Price, Side, ZoneId};
 
 /// All orders of one price, side and zone.
@@ -49,7 +49,7 @@ impl Book {
 
     /// Returns a zone's levels of one side, best limit first.
     pub(crate) fn levels(&self, zone: ZoneId, side: Side, totals: &Totals) -> impl Iterator<Item = Level> {
-        let ladder = &self.ladders[self.number(side, zone)];
+        let ladder = &self.fronts[number_of(side, zone)].ladder;
         ladder.places(&self.pages).map(move |(key, place)| Level {
             place,
             limit: limit(side, self.scale.rank(side, key)),
