@@ -191,6 +191,14 @@ fn each_mistake_is_answered_with_what_is_wrong_and_what_to_do() {
     }
 
     let url = node.url();
+    let said = roof.fails(&["account", "--node", &url.replace("http", "https")], 3);
+    assert!(said.contains("may not speak https") && said.contains(&format!("--node {url}")), "{said}");
+    let no_pem = roof.home.path().join("empty.pem");
+    std::fs::write(&no_pem, "").unwrap();
+    let roots = ["account", "--node", "https://127.0.0.1:1", "--tls-roots", no_pem.to_str().unwrap()];
+    assert!(roof.fails(&roots, 5).contains("holds no CERTIFICATE in PEM"));
+    let said = roof.says(&["sell", "0.1kWh", "--at", "12:15", "--price", "0.45", "--node", &url]);
+    assert!(said.contains(&format!("Next: parkwatt orders --open --node {url}")), "{said}");
     drop(node);
     let said = roof.fails(&["account"], 3);
     assert!(said.contains(&url) && said.contains("--node"), "{said}");

@@ -41,7 +41,6 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
 use parkwatt_client::v1::Side;
 
 use args::{Cli, Command};
@@ -51,7 +50,7 @@ use report::{Failure, Report};
 pub async fn run() -> ExitCode {
     let words: Vec<_> = std::env::args().collect();
     let profile = surroundings::read(&words);
-    let parsed = help::command().try_get_matches_from(&words).and_then(|it| Cli::from_arg_matches(&it));
+    let parsed = help::command().try_get_matches_from(&words).and_then(|it| Cli::of(&it));
     match parsed {
         Ok(mut cli) => {
             let output = cli.options.output;

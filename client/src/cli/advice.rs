@@ -110,7 +110,12 @@ pub fn after_error(error: &ClientError) -> String {
             "Name the node with --node http://HOST:PORT or PARKWATT_NODE.".to_owned()
         }
         ClientError::Unreachable { cause, .. } if cause.contains("certificate") => {
-            "Name the roots of the node's certificate with --tls-roots FILE; its operator has them.".to_owned()
+            after_certificate(cause).to_owned()
+        }
+        ClientError::Unreachable { url, cause } if speaks_otherwise(url, cause) => {
+            let (said, other) =
+                if url.starts_with("https:") { ("https", "http") } else { ("http", "https") };
+            format!("The node may not speak {said}: try --node {}", url.replacen(said, other, 1))
         }
         ClientError::Unreachable { .. } => {
             "Check that the node runs and that --node is its address. If you sent a command, see what became \
@@ -160,6 +165,30 @@ pub fn after_error(error: &ClientError) -> String {
     }
 }
 
+/// Returns what to do where the node's certificate does not do.
+fn after_certificate(cause: &str) -> &'static str {
+    if cause.contains("CaUsedAsEndEntity") {
+        "The node shows the certificate of an authority. Its operator has to show one that is none: \
+         basicConstraints=critical,CA:FALSE."
+    } else if cause.contains("not valid for name") {
+        "Name the node with --node by a name that its certificate has."
+    } else if cause.contains("xpired") {
+        "Tell the node's operator that its certificate has expired, and look at this machine's clock."
+    } else {
+        "Name the roots of the node's certificate with --tls-roots FILE; its operator has them."
+    }
+}
+
+/// Whether what was heard of a node sounds as if it spoke TLS to who does not, or the other way round.
+fn speaks_otherwise(url: &str, cause: &str) -> bool {
+    let signs: &[&str] = if url.starts_with("https:") {
+        &["corrupt message", "reset by peer", "handshake eof"]
+    } else {
+        &["broken pipe", "reset by peer", "connection closed", "frame with invalid"]
+    };
+    signs.iter().any(|sign| cause.contains(sign))
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -203,6 +232,10 @@ mod tests {
             ClientError::Address { url: text(), cause: text() },
             ClientError::Unreachable { url: text(), cause: text() },
             ClientError::Unreachable { url: text(), cause: "invalid peer certificate: UnknownIssuer".into() },
+            ClientError::Unreachable { url: "https://x".into(), cause: "received corrupt message".into() },
+            ClientError::Unreachable { url: text(), cause: "certificate: CaUsedAsEndEntity".into() },
+            ClientError::Unreachable { url: text(), cause: "certificate not valid for name".into() },
+            ClientError::Unreachable { url: text(), cause: "certificate: Expired".into() },
             refused(Code::ResourceExhausted, Some(Duration::from_millis(20))),
             refused(Code::Unauthenticated, None),
             refused(Code::NotFound, None),

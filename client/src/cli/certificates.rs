@@ -149,7 +149,11 @@ async fn bundle(until: Option<When>, options: &Options) -> Result<Report, Failur
             "left_wh": left_wh,
             "leaf_index": receipt.leaf_index,
         } }),
-        text: format!("{made}; {} stay yours.\n\nNext: parkwatt certificates", energy_text(left_wh)),
+        text: format!(
+            "{made}; {} stay yours.\n\nNext: {}",
+            energy_text(left_wh),
+            next_command("parkwatt certificates", options)
+        ),
         refused: false,
         csv: None,
     })

@@ -333,11 +333,9 @@ pub fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Returns a command for people to run next, with the key and the profile that they named.
+/// Returns a command for people to run next, with whatever they said of the way to the market.
 pub fn next_command(command: &str, options: &Options) -> String {
-    let key = options.key.as_ref().map(|file| format!(" --key {}", shell_word(&file.display().to_string())));
-    let profile = options.profile.as_ref().map(|profile| format!(" --profile {}", shell_word(profile)));
-    [command.to_owned()].into_iter().chain(key).chain(profile).collect()
+    options.said.iter().fold(command.to_owned(), |command, word| format!("{command} {}", shell_word(word)))
 }
 
 /// Writes a text and ends its line.
@@ -350,8 +348,10 @@ fn write_line(mut to: impl Write, text: &str) -> io::Result<()> {
 mod tests {
     use std::path::PathBuf;
 
+    use clap::CommandFactory;
     use tonic::Code;
 
+    use super::super::args::Cli;
     use super::*;
 
     fn rejection() -> v1::Rejection {
@@ -399,6 +399,17 @@ mod tests {
         let text = table(&columns, vec![vec!["1.0".to_owned(), "2.5 kWh".to_owned()]], "none");
         assert!(text.contains("order") && text.contains("2.5 kWh"), "{text}");
         assert_eq!(table(&columns, vec![], "no orders"), "no orders\n");
+    }
+
+    #[test]
+    fn the_next_command_goes_the_same_way_to_the_market() {
+        let line =
+            "parkwatt orders --market east --node http://n:1 --key my.pem --output json --time-zone UTC";
+        let matches = Cli::command().get_matches_from(line.split(' '));
+        let next = next_command("parkwatt account", &Cli::of(&matches).unwrap().options);
+        assert_eq!(next, "parkwatt account --node http://n:1 --market east --key my.pem");
+        let plain = Cli::of(&Cli::command().get_matches_from(["parkwatt", "orders"])).unwrap();
+        assert_eq!(next_command("parkwatt account", &plain.options), "parkwatt account");
     }
 
     #[test]

@@ -10,7 +10,9 @@ use super::advice;
 use super::args::{Conditions, Options, Order};
 use super::desk::Desk;
 use super::quantity::{energy_text, price_text};
-use super::report::{Failure, Report, left, order_id, rejection_json, rejection_text, right, table, word};
+use super::report::{
+    Failure, Report, left, next_command, order_id, rejection_json, rejection_text, right, table, word,
+};
 use super::time::{slot_rfc3339, slot_text, zone_text};
 use super::trades;
 use super::unlock::own_key;
@@ -39,7 +41,8 @@ pub async fn place(side: Side, order: Order, options: &Options) -> Result<Report
     if placed.orders.len() != orders.len() {
         return Err(desk.incomplete("an answer to each order"));
     }
-    Ok(placed_report(&orders, &placed.orders, &receipt, &desk))
+    let next = next_command("parkwatt orders --open", options);
+    Ok(placed_report(&orders, &placed.orders, &receipt, &next, &desk))
 }
 
 /// Returns how long orders stand, with the moment where there is one.
@@ -101,7 +104,15 @@ fn slots(order: Order, desk: &Desk) -> Result<std::ops::Range<u32>, Failure> {
 }
 
 /// Returns the report on a schedule and its answers, of which there are as many.
-fn placed_report(orders: &[NewOrder], answers: &[OrderAnswer], receipt: &Receipt, desk: &Desk) -> Report {
+///
+/// `next` is what to do after orders of which none was refused.
+fn placed_report(
+    orders: &[NewOrder],
+    answers: &[OrderAnswer],
+    receipt: &Receipt,
+    next: &str,
+    desk: &Desk,
+) -> Report {
     let columns = [
         left("order"),
         left(format!("delivery ({})", zone_text(&desk.zone))),
@@ -116,7 +127,7 @@ fn placed_report(orders: &[NewOrder], answers: &[OrderAnswer], receipt: &Receipt
     // Of an all-or-none schedule one order says why, and the others only that it was refused.
     let refusals = || placed.iter().filter_map(Placed::rejection);
     let refusal = refusals().find(|it| it.code != "SCHEDULE_MUST_HOLD_WHOLE").or_else(|| refusals().next());
-    let next = refusal.map_or("parkwatt orders --open", |rejection| advice::after_rejection(&rejection.code));
+    let next = refusal.map_or(next, |rejection| advice::after_rejection(&rejection.code));
     let made = match &receipt.trades[..] {
         [] => String::new(),
         made => format!("\n{}", trades::made(made, desk)),

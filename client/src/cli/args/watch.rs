@@ -13,8 +13,8 @@ pub struct Watch {
     /// When the delivery begins [default: the next that can be traded]
     #[arg(long, value_name = "TIME", value_parser = values::when)]
     pub at: Option<When>,
-    /// How often it looks
-    #[arg(long, value_name = "TIME", value_parser = values::duration, default_value = "1s")]
+    /// How often it looks, also where the node tells of nothing new
+    #[arg(long, value_name = "TIME", value_parser = values::duration, default_value = "5s")]
     pub every: Duration,
     /// Write one picture as text, and end
     #[arg(long)]

@@ -118,6 +118,20 @@ pub const TEXTS: &[(&str, &str)] = &[
         "请用 --node http://HOST:PORT 或 PARKWATT_NODE 指定节点。",
     ),
     (
+        "The node shows the certificate of an authority. Its operator has to show one that is none: basicConstraints=critical,CA:FALSE.",
+        "该节点出示的是颁发机构的证书。其运营方须改用普通证书: basicConstraints=critical,CA:FALSE。",
+    ),
+    (
+        "Name the node with --node by a name that its certificate has.",
+        "请用 --node 写出证书中所列的节点名称。",
+    ),
+    (
+        "Tell the node's operator that its certificate has expired, and look at this machine's clock.",
+        "请告知节点运营方其证书已过期, 并检查本机时钟。",
+    ),
+    ("holds no {what} in PEM", "中没有 PEM 格式的 {what}"),
+    ("The node may not speak {said}: try --node {url}", "该节点可能不使用 {said}: 请试 --node {url}"),
+    (
         "Check that the node runs and that --node is its address. If you sent a command, see what became of it before you send another: parkwatt orders",
         "请检查节点是否在运行, --node 是否是它的地址。若已发出命令, 请先查看结果再发下一条: parkwatt orders",
     ),
