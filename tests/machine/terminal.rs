@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
+    num::NonZero,
     os::fd::AsFd,
     process::Child,
     sync::mpsc::{self, Receiver},
@@ -21,8 +22,8 @@ use super::machine::{Machine, parkwatt};
 
 /// How long the screen may take until it shows what must come.
 const PATIENCE: Duration = Duration::from_mins(1);
-const ROWS: u16 = 28;
-const COLUMNS: u16 = 100;
+const ROWS: NonZero<u16> = NonZero::new(28).unwrap();
+const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
 
 /// A terminal.
 pub struct Terminal {
@@ -36,7 +37,7 @@ impl Terminal {
     /// Runs a command of a machine in a terminal.
     pub fn run(machine: &Machine, args: &[&str]) -> Terminal {
         let (pty, pts) = open().unwrap();
-        pty.resize(Size::new(ROWS, COLUMNS)).unwrap();
+        pty.resize(Size::new(ROWS.get(), COLUMNS.get())).unwrap();
         let command = Command::new(parkwatt()).args(args).envs(machine.variables()).env("TERM", "xterm");
         let child = command.env_remove("PARKWATT_KEY").env_remove("XDG_CONFIG_HOME").spawn(pts).unwrap();
         let (told, written) = mpsc::channel();
