@@ -248,7 +248,7 @@ mod tests {
     fn every_mistake_is_told_in_chinese() {
         for (line, said) in [
             ("sell 2kWh --at 12:00 --prise 1", "没有选项 '--prise'; 是否要写 '--price'?"),
-            ("sel", "没有命令 'sel'; 是否要写 'sell'?"),
+            ("selll", "没有命令 'selll'; 是否要写 'sell'?"),
             ("sell 2kWh --at 12:00 --price 1 --price 2", "--price <YUAN> 只能写一次"),
             ("sell 2kWh --at", "--at <TIME> 缺少值"),
             ("orders --open=yes", "--open 的值 'yes' 是多余的"),

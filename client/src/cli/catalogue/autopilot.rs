@@ -31,6 +31,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("In which steps it falls, in yuan per kWh", "每次降价的幅度, 元/千瓦时"),
     ("What you keep of the forecast for yourself, in per cent", "自己保留的预测比例, 百分比"),
     ("How often it looks", "多久查看一次"),
+    ("How often it looks, also where the node tells of nothing new", "多久查看一次, 即使节点没有新消息"),
     ("Look once, do what is to be done, and end", "只查看一次, 做完即结束"),
     ("Only say what would be done", "只说明将做什么"),
     ("what is asked first lies below the floor", "最初的要价低于最低价"),
