@@ -5,7 +5,7 @@
 mod machine;
 mod node;
 
-use std::{process::Command, time::Duration};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, process::Command, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use machine::Machine;
@@ -142,6 +142,11 @@ fn a_key_under_a_passphrase_speaks_and_is_rotated_and_no_file_has_it_without() {
     let passphrase = roof.home.path().join("passphrase");
     std::fs::write(&passphrase, "sunny afternoon\n").unwrap();
     let passphrase = passphrase.to_str().unwrap();
+    let allow = |mode| std::fs::set_permissions(passphrase, Permissions::from_mode(mode)).unwrap();
+    allow(0o644);
+    let said = roof.fails(&["key", "new", "--new-passphrase-file", passphrase], 5);
+    assert!(said.contains("can be read by others") && said.contains("chmod 600"), "{said}");
+    allow(0o600);
     let with = |args: &[&'static str]| roof.says(&[args, &["--passphrase-file", passphrase]].concat());
     roof.says(&["key", "new", "--new-passphrase-file", passphrase]);
     let operator_key = place.operator_key().display().to_string();

@@ -20,6 +20,7 @@ mod advice;
 mod csv;
 mod desk;
 mod report;
+mod table;
 // The commands.
 mod autopilot;
 mod certificates;
@@ -93,7 +94,7 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Watch(asked) => watch::watch(asked, options).await,
         Command::Page(asked) => page::page(asked, options).await,
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
-        Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,
+        Command::Trades { tape: false, at, count } => trades::own(*at, count.max, options).await,
         Command::Executions(asked) => executions::show(*asked, options).await,
         Command::Account => standing::account(options).await,
         Command::Statement(asked) => statement::statement(asked, options).await,

@@ -9,7 +9,9 @@ use tonic::Code;
 pub fn after_rejection(code: &str) -> &'static str {
     match code {
         "KEY_MUST_BE_ENROLLED" => "Ask the operator to enrol your key: parkwatt enrol --help",
-        "ROLE_MUST_PERMIT" => "Ask the operator which roles your key has, or name another key with --key.",
+        "ROLE_MUST_PERMIT" => {
+            "Ask the operator which roles your key has, or name another key with --key, or --operator-key."
+        }
         "NONCE_MUST_RISE" | "COMMAND_MUST_NOT_HAVE_EXPIRED" => "Nothing was done; run the command once more.",
         "NAME_MUST_BE_FREE" => "Choose another --name.",
         "KEY_MUST_BE_FREE" => {
@@ -46,7 +48,7 @@ pub fn after_rejection(code: &str) -> &'static str {
              parkwatt book shows what waits."
         }
         "MINIMUM_FILL_MUST_BE_REACHED" => {
-            "Choose a lower --at-least, less energy or another --price; parkwatt book shows what waits."
+            "Choose less energy, another --price or a lower --at-least; parkwatt book shows what waits."
         }
         "SCHEDULE_MUST_HOLD_WHOLE" => {
             "Change the order that was refused, or leave out --all-or-none to place the others."
@@ -93,7 +95,8 @@ pub fn after_rejection(code: &str) -> &'static str {
         }
         "TRANSFER_MUST_BE_TO_ANOTHER" => "Choose another --to.",
         "BUNDLE_MUST_REACH_ONE_MWH" => {
-            "Wait until you hold 1 MWh, or choose a later --until; parkwatt certificates shows what you hold."
+            "Wait until you hold 1 MWh; where you gave --until, a later one may do. parkwatt certificates shows what you \
+             hold."
         }
         "CERTIFICATE_MUST_EXIST" => "Check the certificate's name.",
         "CORRECTION_MUST_CONTRADICT_THE_CERTIFICATE" => {

@@ -335,7 +335,7 @@ EXAMPLES:
         #[arg(long)]
         tape: bool,
         /// Only those of the quarter hour that begins then
-        #[arg(long, value_name = "TIME", value_parser = values::when, requires = "tape")]
+        #[arg(long, value_name = "TIME", value_parser = values::when)]
         at: Option<When>,
         /// How many
         #[command(flatten)]

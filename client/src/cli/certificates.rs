@@ -11,7 +11,8 @@ use super::args::{Certificates, Class, Options};
 use super::desk::Desk;
 use super::proofs;
 use super::quantity::energy_text;
-use super::report::{Failure, Report, certificate_id, gec_id, left, next_command, right, table, word};
+use super::report::{Failure, Report, certificate_id, gec_id, next_command, word};
+use super::table::{left, right, table};
 use super::time::{When, slot_rfc3339, slot_text, zone_text};
 use super::unlock::own_key;
 

@@ -249,7 +249,7 @@ mod tests {
         for (line, said) in [
             ("sell 2kWh --at 12:00 --prise 1", "没有选项 '--prise'; 是否要写 '--price'?"),
             ("selll", "没有命令 'selll'; 是否要写 'sell'?"),
-            ("sell 2kWh --at 12:00 --price 1 --price 2", "--price <YUAN> 只能写一次"),
+            ("sell 2kWh --at 12:00 --price 1 --price 2", "--price <PRICE> 只能写一次"),
             ("sell 2kWh --at", "--at <TIME> 缺少值"),
             ("orders --open=yes", "--open 的值 'yes' 是多余的"),
             ("sell", "缺少: "),

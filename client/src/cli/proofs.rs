@@ -12,8 +12,9 @@ use super::args::Options;
 use super::certificates::CLASS;
 use super::desk::Desk;
 use super::quantity::energy_text;
-use super::report::{Failure, Report, certificate_id, facts, left, right, shell_word, table, word};
+use super::report::{Failure, Report, certificate_id, shell_word, word};
 use super::surroundings;
+use super::table::{facts, left, right, table};
 use super::time::{moment_rfc3339, moment_text, slot_text, zone_text};
 use super::unlock::own_key;
 

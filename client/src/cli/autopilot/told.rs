@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::super::desk::Desk;
 use super::super::quantity::{energy_text, price_text};
-use super::super::report::{Failure, Report, left, order_id, right, table};
+use super::super::report::{Failure, Report, order_id};
+use super::super::table::{left, right, table};
 use super::super::time::{moment_rfc3339, moment_text, slot_rfc3339, slot_text, zone_text};
 use super::Pilot;
 use super::plan::{Book, Step};
