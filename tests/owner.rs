@@ -251,7 +251,7 @@ fn what_a_node_refuses_is_said_in_chinese_to_who_speaks_it() {
     refused(
         &roof,
         &["certificates", "statement", "1", "--market", "yard"],
-        ["没有您可以查看的绿证注销 1", "--market"],
+        ["没有您可以查看的绿证核销 1", "--market"],
     );
     let listed = roof.json(&["markets"]);
     assert_eq!(listed["markets"][1]["market"], "yard");

@@ -257,7 +257,7 @@ impl Pilot<'_> {
                 let refusal = match answer.kind {
                     Some(order_answer::Kind::Rejected(rejection)) => {
                         self.refused.insert((*slot, *energy_wh, *price));
-                        Some(rejection.sentence)
+                        Some(rejection)
                     }
                     _ => None,
                 };
@@ -331,7 +331,7 @@ async fn change(step: Step, desk: &Desk, signer: &mut Signer) -> Result<Option<D
         Ok(_) => Ok(Some(Done { step, refusal: None })),
         Err(Failure::Rejected(rejection)) if OVERTAKEN.contains(&rejection.code.as_str()) => Ok(None),
         Err(Failure::Rejected(rejection)) if rejection.code != "NONCE_MUST_RISE" => {
-            Ok(Some(Done { step, refusal: Some(rejection.sentence) }))
+            Ok(Some(Done { step, refusal: Some(rejection) }))
         }
         Err(failure) => Err(failure),
     }

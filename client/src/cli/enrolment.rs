@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::args::{Deposit, Enrol, Options, Role};
 use super::desk::Desk;
+use super::language::say;
 use super::quantity::{amount_text, energy_text, power_text};
 use super::report::{Failure, Report, next_command, shell_word};
 use super::table::facts;
@@ -78,7 +79,7 @@ fn enrolled(enrol: &Enrol, number: u32, zone: &str, public_key: &VerifyingKey, n
         ("participant", number.to_string()),
         ("name", enrol.name.clone()),
         ("zone", zone.to_owned()),
-        ("roles", roles.join(", ")),
+        ("roles", roles.iter().map(|role| say(role)).collect::<Vec<_>>().join(", ")),
         ("PV", power_text(enrol.pv)),
         ("connection", power_text(connection_w(enrol))),
         ("credit limit", amount_text(enrol.credit)),

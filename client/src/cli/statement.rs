@@ -123,7 +123,7 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
     let zone = zone_text(&desk.zone);
     let moment = |micros| moment_text(micros, &desk.zone);
     let head = facts(&[
-        ("account", format!("{} (participant {})", statement.name, statement.participant)),
+        ("account", format!("{} ({} {})", statement.name, say("participant"), statement.participant)),
         (
             "period",
             say(&format!(

@@ -30,6 +30,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("In which steps it falls, in yuan per kWh", "每次降价的幅度, 元/千瓦时"),
     ("What you keep of the forecast for yourself, in per cent", "自己保留的预测比例, 百分比"),
+    (
+        "The forecast is more than what you are enrolled for: PV and connection deliver no more. Lower --peak, or correct the forecast; what fits is offered at the next look.",
+        "预测超过了您登记的容量: 光伏和接入容量无法交付更多。请降低 --peak 或修正预测; 合适的电量将在下次查看时报出。",
+    ),
     ("How often it looks", "多久查看一次"),
     ("How often it looks, also where the node tells of nothing new", "多久查看一次, 即使节点没有新消息"),
     ("Look once, do what is to be done, and end", "只查看一次, 做完即结束"),
@@ -71,7 +75,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("lower the price", "降价"),
     ("raise the price", "提价"),
     ("withdraw", "撤销"),
-    ("refused: {problem}", "被拒绝: {problem}"),
     ("The forecast names no quarter hour that can be traded now.", "预测中没有现在可以交易的时段。"),
     ("Nothing is to be done.", "无需操作。"),
     ("This would be done; nothing was.", "将进行以下操作; 尚未执行。"),
