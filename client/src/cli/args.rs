@@ -394,7 +394,7 @@ EXAMPLES:
   parkwatt proof 1234 --out trade.tlog-proof")]
     Proof {
         /// The entry's index: a trade's number, or what --output json calls `leaf_index`
-        #[arg(value_name = "LEAF_INDEX")]
+        #[arg(value_name = "LEAF_INDEX", value_parser = values::whole::<u64>(0..=u64::MAX))]
         leaf_index: u64,
         /// The file to write [default: leaf-LEAF_INDEX.tlog-proof]
         #[arg(long, value_name = "FILE")]
@@ -428,7 +428,7 @@ EXAMPLES:
 pub struct Count {
     /// How many at most, up to 1000
     #[arg(long = "count", value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(allow_negative_numbers = true, value_parser = values::whole::<u32>(1..=1000))]
     pub max: u32,
 }
 

@@ -21,10 +21,10 @@ pub struct Watch {
     pub once: bool,
     /// The picture's width, in letters
     #[arg(long, value_name = "N", requires = "once", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u16).range(40..=400))]
+    #[arg(allow_negative_numbers = true, value_parser = values::whole::<u16>(40..=400))]
     pub columns: u16,
     /// The picture's height, in lines
     #[arg(long, value_name = "N", requires = "once", default_value_t = 32)]
-    #[arg(value_parser = clap::value_parser!(u16).range(12..=200))]
+    #[arg(allow_negative_numbers = true, value_parser = values::whole::<u16>(12..=200))]
     pub rows: u16,
 }

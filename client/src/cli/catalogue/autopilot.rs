@@ -34,6 +34,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "The forecast is more than what you are enrolled for: PV and connection deliver no more. Lower --peak, or correct the forecast; what fits is offered at the next look.",
         "预测超过了您登记的容量: 光伏和接入容量无法交付更多。请降低 --peak 或修正预测; 合适的电量将在下次查看时报出。",
     ),
+    ("it is a whole number from {least} to {most}", "应为 {least} 到 {most} 的整数"),
     ("How often it looks", "多久查看一次"),
     ("How often it looks, also where the node tells of nothing new", "多久查看一次, 即使节点没有新消息"),
     ("Look once, do what is to be done, and end", "只查看一次, 做完即结束"),
@@ -67,7 +68,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("{energy} is no number of at least 0, such as 1.8", "{energy} 不是至少为 0 的数, 例如 1.8"),
     ("it is a number of degrees between {least} and {most}", "它是 {least} 与 {most} 之间的度数"),
     (
-        "a length of time is a number and a unit, such as 30s, 5m or 6h",
+        "a length of time is a number above 0 and a unit, such as 30s, 5m or 6h",
         "时长是数字加单位, 例如 30s、5m 或 6h",
     ),
     ("doing", "操作"),
