@@ -24,7 +24,7 @@ use ed25519_dalek::SigningKey;
 use measure::{Effort, Table, nanos_each, timed};
 use parkwatt::{
     apply::Replica,
-    index::index_rows,
+    index::rows_of,
     load::{
         disk::Disk,
         park::{self, Park},
@@ -33,7 +33,7 @@ use parkwatt::{
 };
 use parkwatt_engine::Timestamp;
 use parkwatt_ledger::{
-    CheckpointSigner, Group, Hash, HashReader, JournalOptions, Ledger, OpenError, Origin, Store, Tree,
+    CheckpointSigner, Group, Hash, HashReader, JournalOptions, Ledger, OpenError, Origin, Rows, Store, Tree,
     journal_dir, leaf_hash, prove_consistency, prove_inclusion, verify_consistency, verify_inclusion,
 };
 use parkwatt_proto::v1;
@@ -201,7 +201,7 @@ fn log(dir: &Path, size: u64) -> (Memory, Store, Hash) {
         memory.hashes.extend(&hashes);
         let checkpoint = signer().sign(memory.tree.size(), memory.tree.root());
         let group = Group { first_index, leaves, hashes, checkpoint };
-        store.apply(&[group], Vec::new()).expect("there is room on the disk");
+        store.apply(&[group], &Rows::default()).expect("there is room on the disk");
         if memory.tree.size() == size / 2 {
             half_root = memory.tree.root();
         }
@@ -259,8 +259,8 @@ fn record(dir: &Path, count: usize, group_len: usize, next: Next) {
     let store = Store::open(dir).expect("there is room on the disk");
     let mut keep = |leaves| {
         let group = ledger.append(leaves).expect("there is room on the disk");
-        let rows = index_rows(&group);
-        store.apply(&[group], rows).expect("there is room on the disk");
+        let rows = rows_of(&group);
+        store.apply(&[group], &rows).expect("there is room on the disk");
     };
     keep(vec![genesis]);
     for group in commands.chunks(group_len) {

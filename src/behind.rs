@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parkwatt_ledger::{Group, Store, StoreError};
+use parkwatt_ledger::{Group, Rows, Store, StoreError};
 use parkwatt_proto::v1;
 use tokio::sync::watch;
 use tracing::{error, warn};
@@ -240,12 +240,16 @@ fn write(
     stored: &watch::Sender<u64>,
     queue: &Queue,
 ) -> Result<(), StoreError> {
+    let mut rows = Rows::default();
     while let Some((groups, repeats)) = shared.backlog.take() {
         if let Some(last) = groups.last() {
             let size = last.end_index();
-            let rows: Vec<_> = groups.iter().flat_map(index_rows).collect();
+            rows.clear();
+            for group in &groups {
+                index_rows(group, &mut rows);
+            }
             let concerned: Vec<u32> = participants(&rows).collect();
-            store.apply(&groups, rows)?;
+            store.apply(&groups, &rows)?;
             shared.backlog.has_stored(size);
             stored.send_replace(size);
             shared.concerned.tell(concerned.into_iter(), size);

@@ -46,7 +46,7 @@ pub struct NodeConfig {
     /// MiB.
     pub group_bytes_max: usize,
     /// How long the store, which answers questions, may be behind the journal while nobody asks, in milliseconds:
-    /// many groups at once cost it far less. Default 100.
+    /// many groups at once cost it far less. Default 1,000.
     pub store_delay_ms: u64,
     /// The size of a journal segment, in bytes. Default 64 MiB.
     pub segment_bytes: u64,
@@ -116,7 +116,7 @@ impl Default for NodeConfig {
             stream_in_flight_max: 256,
             group_commands_max: 4_096,
             group_bytes_max: 4 << 20,
-            store_delay_ms: 100,
+            store_delay_ms: 1_000,
             segment_bytes: 64 << 20,
             snapshot_leaves: 1_000_000,
             session_s_max: 900,

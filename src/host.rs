@@ -279,7 +279,10 @@ fn open_for_writing(
     std::fs::write(&vkey_file, format!("{}\n", verifier.vkey())).map_err(at(&vkey_file))?;
     let unread = snapshot.as_ref().map(|it| it.tree.clone()).unwrap_or_default();
     let mut probe = Command::new(program);
-    probe.arg("check-store").arg(&dir).args(snapshot.iter().map(|it| snapshot_path(&dir, it.tree.size())));
+    probe
+        .args(["check-store", "--held"])
+        .arg(&dir)
+        .args(snapshot.iter().map(|it| snapshot_path(&dir, it.tree.size())));
     let (store, reopened) = open_or_rebuild(&dir, &verifier, &unread, &mut probe, index_rows)?;
     let known = config.witnesses().map_err(HostError::Setting)?;
     let witnessed = Witnessed::open(&dir, verifier.clone(), known, &store)?;

@@ -2,11 +2,14 @@
 //!
 //! Knows leaves; the rows follow from a leaf alone, so that they can be made again at any time.
 
+mod brief;
+mod place;
+
+use brief::{Asked, CommandBrief};
 use parkwatt_engine::Rejection;
-use parkwatt_ledger::{Group, IndexRow, Store, StoreError};
+use parkwatt_ledger::{Group, IndexRow, Rows, Store, StoreError};
 use parkwatt_proto::v1::{
-    self, certificate_voided::Was, command::Kind, leaf::Fact, ledger_account, list_entries_request::About,
-    outcome, posting::Purpose,
+    self, certificate_voided::Was, leaf::Fact, ledger_account, list_entries_request::About, posting::Purpose,
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -23,89 +26,73 @@ const BY_METERED: u8 = 8;
 /// From a command's digest to its leaf, where its nonce had been used up by another one.
 const BY_DIGEST: u8 = 9;
 
-/// Which orders of one command share a page.
-const POSITIONS_A_PAGE: u32 = 16;
+/// How many bits of an order's or a trade's number, of an order's position and of a slot tell it from its neighbours in
+/// its page. What came, or is traded, together shares a page then; who reads about one of them passes over the others.
+const ORDER_BITS: u32 = 12;
+const POSITION_BITS: u32 = 5;
+const TRADE_BITS: u32 = 10;
+const SLOT_BITS: u32 = 4;
 
-/// Where the leaves about something stand: in a page of an index, under keys that are the leaf's index and `rest`.
-///
-/// What is about neighbours shares a page, since a page costs more than what is in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Which index.
-    pub index: u8,
-    /// Which page of it.
-    pub page: Vec<u8>,
-    /// What tells it from its neighbours in the page.
-    rest: Vec<u8>,
-}
-
-impl Place {
-    /// Returns the key under which a leaf stands here.
-    pub fn key(&self, leaf_index: u64) -> Vec<u8> {
-        [&leaf_index.to_be_bytes()[..], &self.rest].concat()
-    }
-
-    /// Returns whether a key in the page is of here, and not of a neighbour.
-    pub fn has(&self, key: &[u8]) -> bool {
-        key.get(size_of::<u64>()..) == Some(&self.rest)
-    }
-}
+pub use place::Place;
 
 /// Returns the leaf index at the beginning of a row's key.
 pub fn leaf_of(key: &[u8]) -> Option<u64> {
     key.first_chunk().map(|index| u64::from_be_bytes(*index))
 }
 
-/// Returns the rows by which the leaves of `group` are found. No two have the same index, page and key.
-pub fn index_rows(group: &Group) -> Vec<IndexRow> {
-    let mut rows = Vec::new();
+/// Adds the rows by which the leaves of `group` are found. No two have the same index, page and key, and the keys of a
+/// page rise.
+pub fn index_rows(group: &Group, rows: &mut Rows) {
     for (leaf_index, bytes) in group.indexed_leaves() {
-        let Some(fact) = v1::Leaf::decode(bytes).ok().and_then(|leaf| leaf.fact) else { continue };
-        let asked = asked(&fact);
-        if let Fact::Command(command) = &fact {
-            rows.extend(row_of_repeats(command, asked.as_ref(), leaf_index));
-        }
-        let mut subjects = subjects(&fact, asked.as_ref());
+        let mut subjects = match brief::of_leaf(bytes) {
+            Some(command) => {
+                let asked = command.asked();
+                put_row_of_repeats(&command, asked.as_ref(), leaf_index, rows);
+                about_command(command.participant, command.orders(asked.as_ref()))
+            }
+            None => match v1::Leaf::decode(bytes).ok().and_then(|leaf| leaf.fact) {
+                Some(fact) => subjects(&fact),
+                None => continue,
+            },
+        };
         subjects.sort_unstable();
         subjects.dedup();
-        rows.extend(subjects.into_iter().map(|place| IndexRow {
-            index: place.index,
-            key: place.key(leaf_index),
-            page: place.page,
-            value: Vec::new(),
-        }));
+        for place in &subjects {
+            put(rows, place, leaf_index);
+        }
     }
+}
+
+/// Returns the rows of one group.
+pub fn rows_of(group: &Group) -> Rows {
+    let mut rows = Rows::default();
+    index_rows(group, &mut rows);
     rows
 }
 
-/// Returns the row by which the same command is found again: by its nonce if it has used that up, and else by its
-/// digest. A key's nonces rise from one leaf to the next, as the keys of a page must.
-fn row_of_repeats(
-    command: &v1::CommandLeaf,
-    asked: Option<&v1::Command>,
-    leaf_index: u64,
-) -> Option<IndexRow> {
-    let signed = command.signed.as_ref()?;
-    let place = if uses_its_nonce_up(command) {
-        let value = leaf_index.to_be_bytes().to_vec();
-        let key = asked?.nonce.to_be_bytes().to_vec();
-        return Some(IndexRow { index: BY_NONCE, page: signed.public_key.clone(), key, value });
-    } else {
-        by_digest(signed)
-    };
-    Some(IndexRow { index: place.index, key: place.key(leaf_index), page: place.page, value: Vec::new() })
+fn put(rows: &mut Rows, place: &Place, leaf_index: u64) {
+    rows.push(IndexRow { index: place.index, page: place.page(), key: &place.key(leaf_index), value: &[] });
 }
 
-fn uses_its_nonce_up(command: &v1::CommandLeaf) -> bool {
-    let unused = [Rejection::KeyMustBeEnrolled.code(), Rejection::NonceMustRise { nonce: 0, last: 0 }.code()];
-    match command.outcome.as_ref().and_then(|outcome| outcome.kind.as_ref()) {
-        Some(outcome::Kind::Rejected(why)) => !unused.contains(&why.code.as_str()),
-        _ => true,
+/// Adds the row by which the same command is found again: by its nonce if it has used that up, and else by its
+/// digest. A key's nonces rise from one leaf to the next, as the keys of a page must.
+fn put_row_of_repeats(command: &CommandBrief, asked: Option<&Asked>, leaf_index: u64, rows: &mut Rows) {
+    let Some(signed) = &command.signed else { return };
+    if !uses_its_nonce_up(command) {
+        put(rows, &by_digest(signed), leaf_index);
+    } else if let Some(asked) = asked {
+        let (key, value) = (asked.nonce.to_be_bytes(), leaf_index.to_be_bytes());
+        rows.push(IndexRow { index: BY_NONCE, page: &signed.public_key, key: &key, value: &value });
     }
 }
 
+fn uses_its_nonce_up(command: &CommandBrief) -> bool {
+    let unused = [Rejection::KeyMustBeEnrolled.code(), Rejection::NonceMustRise { nonce: 0, last: 0 }.code()];
+    command.rejection().is_none_or(|why| !unused.contains(&why.code.as_str()))
+}
+
 fn by_digest(signed: &v1::SignedCommand) -> Place {
-    Place { index: BY_DIGEST, page: digest(signed).to_vec(), rest: Vec::new() }
+    Place::new(BY_DIGEST, &[&digest(signed)], &[])
 }
 
 /// Returns the leaf of the same command, if the store has it. `nonce` is the command's.
@@ -123,14 +110,8 @@ pub fn leaf_of_same(
         return Ok(Some(leaf_index));
     }
     let place = by_digest(signed);
-    let row = store.scan_index(place.index, &place.page).next().transpose()?;
+    let row = store.scan_index(place.index, place.page()).next().transpose()?;
     Ok(row.and_then(|(key, _)| leaf_of(&key)))
-}
-
-/// Returns the command that a leaf records, as it was asked.
-fn asked(fact: &Fact) -> Option<v1::Command> {
-    let Fact::Command(v1::CommandLeaf { signed: Some(signed), .. }) = fact else { return None };
-    v1::Command::decode(signed.payload.as_slice()).ok()
 }
 
 /// Returns a command's digest: of who signed, and what. The signature is left out, since it follows from
@@ -143,11 +124,14 @@ pub fn digest(signed: &v1::SignedCommand) -> [u8; 32] {
 pub fn place(about: &About) -> Place {
     match about {
         About::Participant(number) => participant(*number),
-        About::Slot(slot) => whole_page(BY_SLOT, slot.to_be_bytes().to_vec()),
+        About::Slot(slot) => {
+            let (page, rest) = neighbourhood((*slot).into(), SLOT_BITS);
+            Place::new(BY_SLOT, &[&page], &[&rest])
+        }
         About::Order(id) => order(*id),
         About::Trade(trade) => {
-            let (page, rest) = neighbourhood(*trade);
-            Place { index: BY_TRADE, page, rest }
+            let (page, rest) = neighbourhood(*trade, TRADE_BITS);
+            Place::new(BY_TRADE, &[&page], &[&rest])
         }
         About::Certificate(id) => certificate(*id),
         About::Gec(id) => gec(*id),
@@ -156,29 +140,34 @@ pub fn place(about: &About) -> Place {
 
 /// Returns whether a fact is about something: whether [`index_rows`] finds it there.
 pub fn is_about(fact: &Fact, about: &About) -> bool {
-    subjects(fact, asked(fact).as_ref()).contains(&place(about))
+    subjects(fact).contains(&place(about))
 }
 
 /// Returns the same for what a participant's meter measured in a slot.
 pub fn metered(participant: u32, slot: u32) -> Place {
-    whole_page(BY_METERED, [participant, slot].map(u32::to_be_bytes).concat())
+    whole_page(BY_METERED, [participant, slot])
 }
 
 /// Returns the numbers of the participants about whom these rows find a leaf, perhaps several times.
-pub fn participants(rows: &[IndexRow]) -> impl Iterator<Item = u32> {
-    let number = |row: &IndexRow| row.page.first_chunk().map(|number| u32::from_be_bytes(*number));
+pub fn participants(rows: &Rows) -> impl Iterator<Item = u32> {
+    let number = |row: IndexRow<'_>| row.page.first_chunk().map(|number| u32::from_be_bytes(*number));
     rows.iter().filter(|row| row.index == BY_PARTICIPANT).filter_map(number)
 }
 
+/// Returns what a command of this participant is about: he, and the orders that it names or puts in another's place.
+fn about_command(who: Option<u32>, orders: impl Iterator<Item = v1::OrderId>) -> Vec<Place> {
+    who.map(participant).into_iter().chain(orders.map(order)).collect()
+}
+
 /// Returns everything that a fact is about.
-fn subjects(fact: &Fact, asked: Option<&v1::Command>) -> Vec<Place> {
+fn subjects(fact: &Fact) -> Vec<Place> {
     let slot = |slot: u32| place(&About::Slot(slot));
     let trade = |trade: u64| place(&About::Trade(trade));
     match fact {
         Fact::Genesis(_) | Fact::Tick(_) | Fact::StateRecorded(_) => Vec::new(),
         Fact::Command(command) => {
-            let orders = changed(command, asked).into_iter().map(order);
-            command.participant.map(participant).into_iter().chain(orders).collect()
+            let command = brief::of(command);
+            about_command(command.participant, command.orders(command.asked().as_ref()))
         }
         Fact::PhaseBegan(it) => vec![slot(it.slot)],
         Fact::AuctionCleared(it) => {
@@ -237,29 +226,32 @@ fn subjects(fact: &Fact, asked: Option<&v1::Command>) -> Vec<Place> {
     }
 }
 
-fn whole_page(index: u8, page: Vec<u8>) -> Place {
-    Place { index, page, rest: Vec::new() }
+fn whole_page<const N: usize>(index: u8, numbers: [u32; N]) -> Place {
+    Place::new(index, &[numbers.map(u32::to_be_bytes).as_flattened()], &[])
 }
 
-/// Returns the page that a number shares with its 255 neighbours, and what tells it from them.
-fn neighbourhood(number: u64) -> (Vec<u8>, Vec<u8>) {
-    let [page @ .., rest] = number.to_be_bytes();
-    (page.to_vec(), vec![rest])
+/// Returns the page that a number shares with those that differ from it in the last `bits` alone, and what tells it from
+/// them.
+fn neighbourhood(number: u64, bits: u32) -> ([u8; 8], [u8; 2]) {
+    let [.., high, low] = (number & ((1 << bits) - 1)).to_be_bytes();
+    ((number >> bits).to_be_bytes(), [high, low])
 }
 
 fn participant(number: u32) -> Place {
-    whole_page(BY_PARTICIPANT, number.to_be_bytes().to_vec())
+    whole_page(BY_PARTICIPANT, [number])
 }
 
 fn order(id: v1::OrderId) -> Place {
-    let (mut page, mut rest) = neighbourhood(id.index);
-    page.extend_from_slice(&(id.position / POSITIONS_A_PAGE).to_be_bytes());
-    rest.extend_from_slice(&id.position.to_be_bytes());
-    Place { index: BY_ORDER, page, rest }
+    let (page, rest) = neighbourhood(id.index, ORDER_BITS);
+    let position = id.position.to_be_bytes();
+    // Few have more than two bytes.
+    let zeros = position.iter().take(2).take_while(|byte| **byte == 0).count();
+    let positions = (id.position >> POSITION_BITS).to_be_bytes();
+    Place::new(BY_ORDER, &[&page, &positions], &[&rest, &position[zeros..]])
 }
 
 fn certificate(id: v1::CertificateId) -> Place {
-    whole_page(BY_CERTIFICATE, [id.slot, id.producer, id.issue].map(u32::to_be_bytes).concat())
+    whole_page(BY_CERTIFICATE, [id.slot, id.producer, id.issue])
 }
 
 fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; N]) -> Vec<Place> {
@@ -269,25 +261,11 @@ fn of_certificate<const N: usize>(id: Option<v1::CertificateId>, holders: [u32; 
 }
 
 fn gec(id: v1::GecId) -> Place {
-    whole_page(BY_GEC, [&id.index.to_be_bytes()[..], &id.position.to_be_bytes()].concat())
+    Place::new(BY_GEC, &[&id.index.to_be_bytes(), &id.position.to_be_bytes()], &[])
 }
 
 fn of_part(certificate: Option<v1::CertificateId>, holder: u32, national: Option<v1::GecId>) -> Vec<Place> {
     of_certificate(certificate, [holder]).into_iter().chain(national.map(gec)).collect()
-}
-
-/// Returns the orders that a command names, and that it puts in another's place.
-fn changed(command: &v1::CommandLeaf, asked: Option<&v1::Command>) -> Vec<v1::OrderId> {
-    let named = match asked.and_then(|asked| asked.kind.as_ref()) {
-        Some(Kind::CancelOrder(cancel)) => cancel.order,
-        Some(Kind::ReplaceOrder(replacement)) => replacement.order,
-        _ => None,
-    };
-    let replacement = match command.outcome.as_ref().and_then(|outcome| outcome.kind.as_ref()) {
-        Some(outcome::Kind::Replaced(id)) => Some(*id),
-        _ => None,
-    };
-    named.into_iter().chain(replacement).collect()
 }
 
 fn purpose(it: &Purpose) -> Option<Place> {
@@ -364,7 +342,7 @@ mod tests {
         ] {
             let expected = about(people, has_certificate, has_gec);
             let mut expected: Vec<_> = expected.iter().map(place).collect();
-            let mut found = subjects(&fact, None);
+            let mut found = subjects(&fact);
             expected.sort();
             found.sort();
             assert_eq!(found, expected, "{fact:?}");

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     net::SocketAddr,
     panic::resume_unwind,
     path::Path,
@@ -23,7 +24,7 @@ use parkwatt_proto::v1::{
     simulation_server::{Simulation, SimulationServer},
 };
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::{oneshot, watch},
     task::JoinSet,
 };
@@ -58,6 +59,9 @@ use crate::{
 /// How much longer than a payload's limit an envelope may be, and still be read: so far a payload that is too long is
 /// refused by its name; beyond, the transport refuses it.
 const ENVELOPE_OVERHEAD_BYTES: usize = 4 << 20;
+
+/// How many connections may wait to be accepted, if the system lets as many wait (`net.core.somaxconn`).
+const WAITING_CONNECTIONS_MAX: u32 = 4_096;
 
 /// A node that listens.
 pub struct Node {
@@ -123,11 +127,11 @@ impl Node {
         config.check().map_err(NodeError::Setting)?;
         let hosted = open_all(&config, keys, &clock, program)?;
         let markets = hosted.iter().map(|hosted| hosted.market.clone()).collect();
-        let (listener, address) = listen("listen", config.listen).await?;
+        let (listener, address) = listen("listen", config.listen)?;
         let (admin, admin_address) = match config.admin_listen {
             None => (None, None),
             Some(address) => {
-                let (listener, address) = listen("admin_listen", address).await?;
+                let (listener, address) = listen("admin_listen", address)?;
                 (Some(listener), Some(address))
             }
         };
@@ -251,11 +255,21 @@ fn open_all(
     })
 }
 
-async fn listen(field: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), NodeError> {
+fn listen(field: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), NodeError> {
     let failed = |source| NodeError::Listen { field, address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = bound(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
+}
+
+/// Listens with room for as many as may be connected: of those who find none, some hear that they are connected and then
+/// that they never were.
+fn bound(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As the system's own way to listen does: a node takes the place of one that has just ended.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CONNECTIONS_MAX)
 }
 
 async fn router(

@@ -12,6 +12,7 @@ use std::{
     env, fs,
     net::SocketAddr,
     path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -29,7 +30,7 @@ use parkwatt::{
 };
 use parkwatt_client::Connection;
 use parkwatt_engine::MarketConfig;
-use parkwatt_ledger::{Reader, Signatures, Tail, journal_dir};
+use parkwatt_ledger::{Reader, Signatures, Store, Tail, journal_dir};
 use parkwatt_proto::v1::{CommandLeaf, Leaf, leaf::Fact};
 use prost::Message;
 use tokio::task::spawn_blocking;
@@ -44,6 +45,8 @@ const SEGMENT_BYTES: u64 = 1 << 20;
 const SNAPSHOT_LEAVES: u64 = 3_000;
 /// How long between two looks at how far the node is.
 const LOOK: Duration = Duration::from_millis(1);
+/// After how many of them what does not come is said not to.
+const LOOKS_MAX: u32 = 60_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_with_kills_leaves_the_ledger_of_a_day_without() {
@@ -171,6 +174,58 @@ fn kill_in_recovery(place: &Place, address: SocketAddr) {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn who_compares_the_store_ends_with_the_node_that_waits_for_it() {
+    let place = Place::new(&[]);
+    place.start().stop();
+    // Whoever opens the store waits for this file, which nobody ever writes to.
+    let blocked = Store::path(&place.data().join("park")).join("db");
+    fs::remove_file(&blocked).unwrap();
+    assert!(Command::new("mkfifo").arg(&blocked).status().unwrap().success());
+
+    let mut node = place.spawn_at(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let is_child = |stat: &ProcessStat| stat.parent == node.id() && !stat.is_over;
+    let comparing = await_some(|| processes().into_iter().find(is_child));
+    assert!(node.try_wait().unwrap().is_none(), "the node waits for it");
+    node.kill().unwrap();
+    node.wait().unwrap();
+    await_some(|| {
+        let is_there = processes().iter().any(|stat| stat.id == comparing.id && !stat.is_over);
+        (!is_there).then_some(())
+    });
+}
+
+/// What the system says of a process.
+struct ProcessStat {
+    id: u32,
+    parent: u32,
+    /// It has ended, and nobody has asked how.
+    is_over: bool,
+}
+
+fn processes() -> Vec<ProcessStat> {
+    let stats = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        // A process may end while it is looked at.
+        let stat = fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        let (id, rest) = (stat.split(' ').next()?.parse().ok()?, stat.rsplit_once(')')?.1);
+        let mut words = rest.split_whitespace();
+        let is_over = words.next()? == "Z";
+        Some(ProcessStat { id, parent: words.next()?.parse().ok()?, is_over })
+    });
+    stats.collect()
+}
+
+/// Looks until there is something.
+fn await_some<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..LOOKS_MAX {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(LOOK);
+    }
+    panic!("it does not come");
 }
 
 /// What the journal holds.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use parkwatt_ledger::{CheckpointSigner, Group, Hash, Store};
+use parkwatt_ledger::{CheckpointSigner, Group, Hash, Rows, Store};
 use rusqlite::Connection;
 
 /// The ledger's own database, sled, with leaves alone, flushed after each group. It calls that durable, though it
@@ -29,7 +29,7 @@ impl Sled {
 
     /// Inserts it as one batch, and flushes.
     pub fn append(&self, group: &Group) {
-        self.store.apply(std::slice::from_ref(group), Vec::new()).expect("the disk takes it");
+        self.store.apply(std::slice::from_ref(group), &Rows::default()).expect("the disk takes it");
         self.store.flush().expect("the disk takes it");
     }
 }

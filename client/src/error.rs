@@ -176,7 +176,10 @@ mod tests {
         for (raw, words) in [
             ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "is an authority's"),
             ("invalid peer certificate: UnknownIssuer", "no root that is trusted here"),
-            ("invalid peer certificate: certificate not valid for name \"a\"; certificate is only valid for DnsName(\"b\")", "not for this name"),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"; certificate is only valid for DnsName(\"b\")",
+                "not for this name",
+            ),
         ] {
             let said = innermost(&std::io::Error::other(raw));
             assert!(said.contains(words), "{said}");

@@ -55,14 +55,14 @@ pub use proof::{ProofFormError, ProvedLeaf, TogetherError, UnprovedError, verify
 #[cfg(feature = "store")]
 pub use rebuild::{
     Comparison, PROBE_AHEAD, PROBE_BEHIND, ReopenError, Reopened, StoreDiffers, StoreState, answer_probe,
-    compare, open_or_rebuild,
+    compare, open_or_rebuild, run_probe,
 };
 pub use snapshot::{
     SNAPSHOT_UNFINISHED, Snapshot, UnusableSnapshot, read_snapshot, read_snapshots, snapshot_path,
     snapshots_dir, write_snapshot,
 };
 #[cfg(feature = "store")]
-pub use store::{IndexRow, Store, StoreError};
+pub use store::{IndexRow, Rows, Store, StoreError};
 pub use tiles::{LongEntry, Tiles};
 pub use tree::{
     Hash, HashReader, ProofError, Tree, leaf_hash, prove_consistency, prove_inclusion, verify_consistency,

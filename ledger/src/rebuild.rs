@@ -5,13 +5,14 @@
 //! decides by how it ends. Keeps: nothing is deleted; a store that knows more than the journal stops
 //! everything.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use crate::checkpoint::CheckpointVerifier;
 use crate::journal::{Group, PathError, ReadError, Reader, Signatures};
 use crate::ledger::journal_dir;
-use crate::store::{IndexRow, Store, StoreError};
+use crate::store::{Rows, Store, StoreError};
 use crate::tree::Tree;
 
 /// How many leaves a store is given at once, about, when it catches up.
@@ -86,7 +87,7 @@ pub fn compare(
     dir: &Path,
     verifier: &CheckpointVerifier,
     behind: &Tree,
-    rows: impl FnMut(&Group) -> Vec<IndexRow>,
+    rows: impl FnMut(&Group, &mut Rows),
 ) -> Result<StoreState, ReadError> {
     if !Store::path(dir).exists() {
         Reader::open(&journal_dir(dir), verifier, Signatures::Last)?;
@@ -144,8 +145,11 @@ fn compare_contents(
     size: u64,
     behind: &Tree,
     reader: Reader,
-    mut rows: impl FnMut(&Group) -> Vec<IndexRow>,
+    mut rows: impl FnMut(&Group, &mut Rows),
 ) -> Result<StoreState, Stop> {
+    if !store.has_this_form()? {
+        return Err(Stop::Different("it is written in the form of another version of this program".into()));
+    }
     if !store.has_tree(behind) {
         let what = format!("its tree of {} leaves is not the journal's", behind.size());
         return Err(Stop::Different(what));
@@ -156,7 +160,9 @@ fn compare_contents(
         let group = group?;
         journal_size = group.end_index();
         if group.first_index < size {
-            comparison.compare(&group, &rows(&group))?;
+            let mut derived = Rows::default();
+            rows(&group, &mut derived);
+            comparison.compare(&group, &derived)?;
         }
     }
     comparison.end(size)?;
@@ -201,7 +207,7 @@ impl Comparison {
     ///
     /// # Errors
     /// The first difference, or that the store cannot be read.
-    pub fn compare(&mut self, group: &Group, rows: &[IndexRow]) -> Result<(), StoreDiffers> {
+    pub fn compare(&mut self, group: &Group, rows: &Rows) -> Result<(), StoreDiffers> {
         for (index, leaf) in group.indexed_leaves() {
             expect(self.leaves.next(), index, leaf, "leaf")?;
         }
@@ -210,9 +216,9 @@ impl Comparison {
         }
         let note = group.checkpoint.note().as_bytes();
         expect(self.checkpoints.next(), group.end_index(), note, "checkpoint")?;
-        for row in rows {
-            let found = self.store.get_index(row.index, &row.page, &row.key).map_err(unreadable)?;
-            if found.as_ref() != Some(&row.value) {
+        for row in rows.iter() {
+            let found = self.store.get_index(row.index, row.page, row.key).map_err(unreadable)?;
+            if found.as_deref() != Some(row.value) {
                 let index = row.index;
                 let what = format!("index {index} lacks a row of the leaves from {}", group.first_index);
                 return Err(StoreDiffers(what));
@@ -322,11 +328,11 @@ pub fn open_or_rebuild(
     verifier: &CheckpointVerifier,
     behind: &Tree,
     probe: &mut Command,
-    rows: impl FnMut(&Group) -> Vec<IndexRow>,
+    rows: impl FnMut(&Group, &mut Rows),
 ) -> Result<(Store, Reopened), ReopenError> {
     let mut reopened = Reopened::CaughtUp { from: 0 };
     if Store::path(dir).exists() {
-        let output = probe.output().map_err(PathError::at(Path::new(probe.get_program())))?;
+        let output = run_probe(probe).map_err(PathError::at(Path::new(probe.get_program())))?;
         let said = String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned();
         let code = output.status.code().and_then(|code| u8::try_from(code).ok());
         reopened = match code {
@@ -353,32 +359,41 @@ pub fn open_or_rebuild(
     Ok((store, reopened))
 }
 
+/// Runs a probe to its end. Its standard input ends when it has ended, or this process has, however that came: a probe
+/// that heeds it outlives nobody who waits for it.
+pub fn run_probe(probe: &mut Command) -> io::Result<Output> {
+    let mut running = probe.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let held = running.stdin.take();
+    let output = running.wait_with_output();
+    drop(held);
+    output
+}
+
 /// Applies what the store lacks, and returns how many leaves it had.
 fn catch_up(
     dir: &Path,
     verifier: &CheckpointVerifier,
     store: &Store,
     behind: &Tree,
-    mut rows: impl FnMut(&Group) -> Vec<IndexRow>,
+    mut rows: impl FnMut(&Group, &mut Rows),
 ) -> Result<u64, ReopenError> {
     let had = store.size()?;
     let begin = if had < behind.size() { Tree::default() } else { behind.clone() };
-    let (mut lacking, mut their_rows, mut leaves) = (Vec::new(), Vec::new(), 0);
+    let (mut lacking, mut their_rows, mut leaves) = (Vec::new(), Rows::default(), 0);
     for group in Reader::resume(&journal_dir(dir), verifier, Signatures::Last, begin)? {
         let group = group?;
-        let rows = rows(&group);
         if group.first_index >= had {
             leaves += group.leaves.len();
+            rows(&group, &mut their_rows);
             lacking.push(group);
-            their_rows.extend(rows);
         }
         if leaves >= LEAVES_AT_ONCE {
-            store.apply(&lacking, std::mem::take(&mut their_rows))?;
+            store.apply(&lacking, &std::mem::take(&mut their_rows))?;
             lacking.clear();
             leaves = 0;
         }
     }
-    store.apply(&lacking, their_rows)?;
+    store.apply(&lacking, &their_rows)?;
     store.flush()?;
     Ok(had)
 }

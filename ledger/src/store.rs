@@ -5,7 +5,9 @@
 //! group is in it whole or not at all, with its index rows.
 
 mod packed;
+mod rows;
 
+use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -16,7 +18,9 @@ use tlog_tiles::tlog;
 use crate::checkpoint::SignedCheckpoint;
 use crate::journal::{Group, PathError};
 use crate::tree::{Hash, HashReader, Tree};
-use packed::{Packer, find, unpack};
+use packed::{Packer, find, unpack, unpack_counted, unpack_some};
+
+pub use rows::{IndexRow, Rows};
 
 /// How many bytes of the database are kept in memory.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -29,10 +33,15 @@ const WAIT_MS_MAX: u64 = 10_000;
 /// How often it looks meanwhile.
 const WAIT_STEP_MS: u64 = 10;
 
+/// The form in which all of it is written: another number for every change of how entries lie in it.
+const FORM: &[u8] = &[2];
+
 /// What an entry is: the first byte of its key.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Kind {
+    /// Nothing behind it: the form.
+    Form = 0,
     /// The first leaf's index, big-endian: leaves.
     Leaf = 1,
     /// The first stored index, big-endian: hashes of the tree.
@@ -41,22 +50,6 @@ enum Kind {
     Checkpoint = 3,
     /// Index number, page, the first row's key: rows of that page.
     Row = 4,
-}
-
-/// A row of an index, which the caller has derived from a group. The store does not know its meaning.
-///
-/// Each `index`, `page` and `key` is given once: a row is a fact, and facts do not change. The pages of one index are
-/// equally long, and within a page the keys rise from group to group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexRow {
-    /// Which index.
-    pub index: u8,
-    /// Which page of it: the rows of a page that are applied together lie side by side, and cost little more than one.
-    pub page: Vec<u8>,
-    /// The key within the page; rows are found by it, and ordered by it.
-    pub key: Vec<u8>,
-    /// The value.
-    pub value: Vec<u8>,
 }
 
 /// Why the store does not answer.
@@ -120,33 +113,41 @@ impl Store {
 
     /// Adds the next groups and their index rows, as a whole. The more there are of them at once, the less each
     /// costs.
-    pub fn apply(&self, groups: &[Group], mut rows: Vec<IndexRow>) -> Result<(), StoreError> {
+    pub fn apply(&self, groups: &[Group], rows: &Rows) -> Result<(), StoreError> {
         let mut size = self.size()?;
         let mut leaves = Packer::new(vec![Kind::Leaf as u8]);
         let mut hashes = Packer::new(vec![Kind::Hash as u8]);
         let mut checkpoints = Packer::new(vec![Kind::Checkpoint as u8]);
+        let mut batch = sled::Batch::default();
+        if size == 0 {
+            batch.insert(&[Kind::Form as u8], FORM);
+        }
         for group in groups {
             if group.first_index != size {
                 return Err(StoreError::OutOfOrder { size, first_index: group.first_index });
             }
             size = group.end_index();
             for (index, leaf) in group.indexed_leaves() {
-                leaves.push(&index.to_be_bytes(), leaf);
+                leaves.push_counted(&index.to_be_bytes(), leaf);
             }
             for (index, hash) in group.indexed_hashes() {
                 hashes.push_plain(&index.to_be_bytes(), &hash.0);
             }
             checkpoints.push(&size.to_be_bytes(), group.checkpoint.note().as_bytes());
         }
-        rows.sort_unstable_by(|a, b| (a.index, &a.page, &a.key).cmp(&(b.index, &b.page, &b.key)));
-        let pages = rows.chunk_by(|a, b| (a.index, &a.page) == (b.index, &b.page)).map(pack_page);
-
-        let mut batch = sled::Batch::default();
-        let packs = [leaves, hashes, checkpoints].into_iter().chain(pages).flat_map(Packer::finish);
-        for (key, value) in packs {
+        let packs = [leaves, hashes, checkpoints].into_iter().flat_map(Packer::finish);
+        for (key, value) in packs.chain(pages(rows).into_iter().flat_map(pack_page)) {
             batch.insert(key, value);
         }
         Ok(self.db.apply_batch(batch)?)
+    }
+
+    /// Returns whether it is empty, or written in the form in which it is written now.
+    pub(crate) fn has_this_form(&self) -> Result<bool, StoreError> {
+        Ok(match self.db.get([Kind::Form as u8])? {
+            Some(form) => form == FORM,
+            None => self.db.is_empty(),
+        })
     }
 
     /// Writes out what was applied.
@@ -172,8 +173,12 @@ impl Store {
 
     /// Returns leaf `index`, if the store has it.
     pub fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let pack = self.last_pack(&[Kind::Leaf as u8], &index.to_be_bytes())?;
-        pack.map_or(Ok(None), |(_, pack)| find(&pack, &index.to_be_bytes()))
+        let Some((key, pack)) = self.last_pack(&[Kind::Leaf as u8], &index.to_be_bytes())? else {
+            return Ok(None);
+        };
+        let at = usize::try_from(index - number(&key[1..])?).unwrap_or(usize::MAX);
+        // OK because: `nth` passes over what does not end, and then there is nothing more.
+        unpack_counted(&pack).nth(at).map(|leaf| leaf.map(<[u8]>::to_vec)).transpose()
     }
 
     /// Returns whether the store's hashes make this very tree of its first leaves.
@@ -183,7 +188,8 @@ impl Store {
 
     /// Returns each leaf from `first` on, with its index, in order.
     pub fn leaves(&self, first: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
-        self.numbered(Kind::Leaf, first)
+        let packs = self.packs_from(vec![Kind::Leaf as u8], &first.to_be_bytes());
+        packs.flat_map(leaves_of).skip_while(move |leaf| matches!(leaf, Ok((index, _)) if *index < first))
     }
 
     /// Returns the value of a row, if there is one with this key in this page.
@@ -201,14 +207,18 @@ impl Store {
         self.db.scan_prefix(page_prefix(index, page)).map(found).flat_map(items_of)
     }
 
-    /// Returns the rows of a page whose key is not less than `first`, in order of keys.
-    pub fn scan_index_from(
+    /// Returns those rows of a page that are wanted by their key, and whose key is not less than `first`, in order of
+    /// keys.
+    pub fn scan_index_from<F: Fn(&[u8]) -> bool>(
         &self,
         index: u8,
         page: &[u8],
         first: &[u8],
-    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        self.items_from(page_prefix(index, page), first)
+        is_wanted: F,
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<F> {
+        let packs = self.packs_from(page_prefix(index, page), first);
+        let first = first.to_vec();
+        packs.flat_map(move |pack| some_items_of(pack, |key| *key >= *first && is_wanted(key)))
     }
 
     /// Returns each stored hash from the stored index `first` on, with its index, in order.
@@ -225,7 +235,12 @@ impl Store {
         &self,
         first: u64,
     ) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
-        self.numbered(Kind::Checkpoint, first)
+        let first = first.to_be_bytes();
+        let packs = self.packs_from(vec![Kind::Checkpoint as u8], &first);
+        packs.flat_map(move |pack| some_items_of(pack, |key| *key >= first[..])).map(|item| {
+            let (key, value) = item?;
+            Ok((number(&key)?, value))
+        })
     }
 
     /// Counts the rows of all indices, by reading them.
@@ -246,28 +261,6 @@ impl Store {
         }
         let last = unpack(&pack)?.pop().ok_or(StoreError::Malformed("a pack is empty"))?;
         Ok(Some((number(&last.0)?, last.1)))
-    }
-
-    fn numbered(
-        &self,
-        kind: Kind,
-        first: u64,
-    ) -> impl Iterator<Item = Result<(u64, Vec<u8>), StoreError>> + use<> {
-        self.items_from(vec![kind as u8], &first.to_be_bytes()).map(|item| {
-            let (key, value) = item?;
-            Ok((number(&key)?, value))
-        })
-    }
-
-    /// Returns the items under `prefix` whose key is not less than `first`, in order.
-    fn items_from(
-        &self,
-        prefix: Vec<u8>,
-        first: &[u8],
-    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        let packs = self.packs_from(prefix, first).flat_map(items_of);
-        let first = first.to_vec();
-        packs.skip_while(move |item| matches!(item, Ok((key, _)) if *key < first))
     }
 
     /// Returns the packs under `prefix`, from the one on in which `first` may be.
@@ -332,14 +325,31 @@ fn page_prefix(index: u8, page: &[u8]) -> Vec<u8> {
     [&[Kind::Row as u8, index], page].concat()
 }
 
-/// Packs rows of one page, in order of keys.
-fn pack_page(rows: &[IndexRow]) -> Packer {
-    let IndexRow { index, page, .. } = &rows[0];
-    let mut packer = Packer::new(page_prefix(*index, page));
-    for row in rows {
-        packer.push(&row.key, &row.value);
+/// Returns the rows of each page, in order of keys.
+fn pages(rows: &Rows) -> Vec<Vec<IndexRow<'_>>> {
+    let mut number_of = HashMap::new();
+    let mut pages: Vec<Vec<IndexRow<'_>>> = Vec::new();
+    for row in rows.iter() {
+        let number = *number_of.entry((row.index, row.page)).or_insert_with(|| {
+            pages.push(Vec::new());
+            pages.len() - 1
+        });
+        pages[number].push(row);
     }
-    packer
+    // Nearly always they are in order.
+    for page in &mut pages {
+        page.sort_by_key(|row| row.key);
+    }
+    pages
+}
+
+/// Packs the rows of one page.
+fn pack_page(rows: Vec<IndexRow<'_>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut packer = Packer::new(page_prefix(rows[0].index, rows[0].page));
+    for row in rows {
+        packer.push(row.key, row.value);
+    }
+    packer.finish()
 }
 
 /// What the database has under a key, or why it has not.
@@ -352,10 +362,25 @@ fn found(pack: sled::Result<(sled::IVec, sled::IVec)>) -> Pack {
 
 /// Returns the items of a pack; of one that is none, the error.
 fn items_of(pack: Pack) -> std::vec::IntoIter<Item> {
-    let items = pack.and_then(|(_, pack)| unpack(&pack));
+    some_items_of(pack, |_| true)
+}
+
+/// Returns the items of a pack whose key is wanted; of one that is none, the error.
+fn some_items_of(pack: Pack, is_wanted: impl Fn(&[u8]) -> bool) -> std::vec::IntoIter<Item> {
+    let items = pack.and_then(|(_, pack)| unpack_some(&pack, is_wanted));
     let items: Vec<Item> =
         items.map_or_else(|why| vec![Err(why)], |items| items.into_iter().map(Ok).collect());
     items.into_iter()
+}
+
+/// Returns the leaves of a pack, each with its index.
+fn leaves_of(pack: Pack) -> std::vec::IntoIter<Result<(u64, Vec<u8>), StoreError>> {
+    let numbered = pack.and_then(|(key, pack)| {
+        let first = number(key.get(1..).unwrap_or_default())?;
+        let leaves = (first..).zip(unpack_counted(&pack));
+        Ok(leaves.map(|(index, leaf)| Ok((index, leaf?.to_vec()))).collect())
+    });
+    numbered.unwrap_or_else(|why| vec![Err(why)]).into_iter()
 }
 
 /// Returns the hashes of a pack, each with its stored index.
@@ -376,4 +401,47 @@ fn parse_checkpoint(note: &[u8]) -> Result<SignedCheckpoint, StoreError> {
         .ok()
         .and_then(|note| SignedCheckpoint::parse_unverified(note).ok())
         .ok_or(StoreError::Malformed("a checkpoint is not a note"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::{CheckpointSigner, Origin};
+    use crate::journal::JournalOptions;
+    use crate::ledger::{Ledger, OpenError};
+    use crate::rebuild::{StoreState, compare};
+
+    #[test]
+    fn a_store_in_another_form_is_not_the_journal_s_though_only_its_end_is_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let signer = CheckpointSigner::new(Origin::new("parkwatt/park").unwrap(), key);
+        let verifier = signer.verifier();
+        let mut ledger =
+            Ledger::open(dir.path(), signer, &JournalOptions::default(), |_| Ok::<_, OpenError>(())).unwrap();
+        let group = ledger.append(vec![b"leaf".to_vec()]).unwrap();
+        let whole = ledger.tree().clone();
+        drop(ledger);
+        let compared = |tree: &Tree| compare(dir.path(), &verifier, tree, |_, _| {}).unwrap();
+        let changed = |change: fn(&sled::Db)| {
+            let store = Store::open(dir.path()).unwrap();
+            change(&store.db);
+        };
+
+        assert!(Store::open(dir.path()).unwrap().has_this_form().unwrap(), "an empty one has any form");
+        let store = Store::open(dir.path()).unwrap();
+        store.apply(&[group], &Rows::default()).unwrap();
+        drop(store);
+        let another = |db: &sled::Db| drop(db.insert([Kind::Form as u8], &[1]).unwrap());
+        let none = |db: &sled::Db| drop(db.remove([Kind::Form as u8]).unwrap());
+        for change in [another as fn(&sled::Db), none] {
+            changed(|db| drop(db.insert([Kind::Form as u8], FORM).unwrap()));
+            assert_eq!(compared(&whole), StoreState::Equal);
+            changed(change);
+            for tree in [&whole, &Tree::default()] {
+                let StoreState::Different { what } = compared(tree) else { panic!("it is not seen") };
+                assert!(what.contains("another version"), "{what}");
+            }
+        }
+    }
 }

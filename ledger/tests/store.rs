@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
 use parkwatt_ledger::{
-    Group, IndexRow, ReadError, ReopenError, Reopened, Store, StoreError, StoreState, Tree, answer_probe,
-    compare, journal_dir, leaf_hash, open_or_rebuild, prove_consistency, prove_inclusion, verify_consistency,
-    verify_inclusion,
+    Group, IndexRow, ReadError, ReopenError, Reopened, Rows, Store, StoreError, StoreState, Tree,
+    answer_probe, compare, journal_dir, leaf_hash, open_or_rebuild, prove_consistency, prove_inclusion,
+    verify_consistency, verify_inclusion,
 };
 use sample::{audit, leaves, make, open, verifier};
 
@@ -21,14 +21,18 @@ const PROBED: &str = "PARKWATT_LEDGER_PROBED";
 /// The index that the tests derive: a leaf's hash to its position.
 const BY_HASH: u8 = 1;
 
-fn rows(group: &Group) -> Vec<IndexRow> {
-    let row = |(index, leaf): (u64, &[u8])| IndexRow {
-        index: BY_HASH,
-        page: leaf_hash(leaf).0[..1].to_vec(),
-        key: [&index.to_be_bytes()[..], &leaf_hash(leaf).0[1..]].concat(),
-        value: index.to_be_bytes().to_vec(),
-    };
-    group.indexed_leaves().map(row).collect()
+fn rows(group: &Group, rows: &mut Rows) {
+    for (index, leaf) in group.indexed_leaves() {
+        let hash = leaf_hash(leaf).0;
+        let key = [&index.to_be_bytes()[..], &hash[1..]].concat();
+        rows.push(IndexRow { index: BY_HASH, page: &hash[..1], key: &key, value: &index.to_be_bytes() });
+    }
+}
+
+fn rows_of(group: &Group) -> Rows {
+    let mut derived = Rows::default();
+    rows(group, &mut derived);
+    derived
 }
 
 fn probe(dir: &Path) -> Command {
@@ -115,9 +119,10 @@ fn a_store_with_another_row_is_moved_aside() {
     fs::remove_dir_all(Store::path(dir.path())).unwrap();
     let store = Store::open(dir.path()).unwrap();
     for group in &groups {
-        let mut rows = rows(group);
-        rows[0].value = b"elsewhere".to_vec();
-        store.apply(std::slice::from_ref(group), rows).unwrap();
+        let derived = rows_of(group);
+        let mut rows: Vec<IndexRow<'_>> = derived.iter().collect();
+        rows[0].value = b"elsewhere";
+        store.apply(std::slice::from_ref(group), &rows.into_iter().collect()).unwrap();
     }
     drop(store);
     assert!(matches!(check_reopened(dir.path()), Reopened::Rebuilt { .. }));
@@ -129,10 +134,9 @@ fn a_store_with_a_row_too_many_is_moved_aside() {
     fs::remove_dir_all(Store::path(dir.path())).unwrap();
     let store = Store::open(dir.path()).unwrap();
     for group in &groups {
-        let mut rows = rows(group);
-        let key = group.first_index.to_be_bytes().to_vec();
-        rows.push(IndexRow { index: 9, page: Vec::new(), key, value: Vec::new() });
-        store.apply(std::slice::from_ref(group), rows).unwrap();
+        let (mut rows, key) = (rows_of(group), group.first_index.to_be_bytes());
+        rows.push(IndexRow { index: 9, page: &[], key: &key, value: &[] });
+        store.apply(std::slice::from_ref(group), &rows).unwrap();
     }
     drop(store);
     assert!(matches!(check_reopened(dir.path()), Reopened::Rebuilt { .. }));
@@ -226,7 +230,7 @@ fn the_store_answers_what_was_applied() {
     }
     assert_eq!(store.leaf(45).unwrap(), None);
 
-    let again = store.apply(&groups[..1], Vec::new());
+    let again = store.apply(&groups[..1], &Rows::default());
     assert!(matches!(again, Err(StoreError::OutOfOrder { size: 45, first_index: 0 })));
 }
 
@@ -252,32 +256,29 @@ fn rows_are_found_by_key_and_in_order_of_keys() {
     make(dir.path(), &[leaves(0, 1, 10)]);
     let group = &audit(dir.path()).unwrap().0[0];
     let store = Store::open(dir.path()).unwrap();
-    let row = |index, page: &str, key: &str| IndexRow {
-        index,
-        page: page.into(),
-        key: key.into(),
-        value: key.to_uppercase().into_bytes(),
-    };
-    let rows = [
-        row(255, "b", "x"),
-        row(1, "ann", "b"),
-        row(0, "ann", "a"),
-        row(1, "bob", "a"),
-        row(1, "ann", "a"),
-        row(1, "ann", "c"),
-    ];
-    store.apply(std::slice::from_ref(group), rows.to_vec()).unwrap();
+    let mut rows = Rows::default();
+    for (index, page, key) in
+        [(255, "b", "x"), (1, "ann", "b"), (0, "ann", "a"), (1, "bob", "a"), (1, "ann", "a"), (1, "ann", "c")]
+    {
+        let value = key.to_uppercase();
+        let (page, key, value) = (page.as_bytes(), key.as_bytes(), value.as_bytes());
+        rows.push(IndexRow { index, page, key, value });
+    }
+    assert_eq!((rows.len(), rows.is_empty()), (6, false));
+    store.apply(std::slice::from_ref(group), &rows).unwrap();
 
+    let all = |_: &[u8]| true;
     let keys = |rows: &mut dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>>| {
         rows.map(|row| String::from_utf8(row.unwrap().0).unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(keys(&mut store.scan_index(1, b"ann")), ["a", "b", "c"]);
     assert_eq!(keys(&mut store.scan_index(1, b"ann").rev()), ["c", "b", "a"]);
     assert_eq!(keys(&mut store.scan_index(0, b"ann")), ["a"]);
-    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"b")), ["b", "c"]);
-    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"bb")), ["c"]);
-    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"d")), [""; 0]);
-    assert_eq!(keys(&mut store.scan_index_from(255, b"b", b"")), ["x"]);
+    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"b", all)), ["b", "c"]);
+    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"bb", all)), ["c"]);
+    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"d", all)), [""; 0]);
+    assert_eq!(keys(&mut store.scan_index_from(255, b"b", b"", all)), ["x"]);
+    assert_eq!(keys(&mut store.scan_index_from(1, b"ann", b"", |key| key != b"b")), ["a", "c"]);
     assert_eq!(store.get_index(1, b"bob", b"a").unwrap(), Some(b"A".to_vec()));
     for (index, page, key) in [(1, "bob", "b"), (1, "bob", ""), (1, "cat", "a"), (2, "bob", "a")] {
         assert_eq!(store.get_index(index, page.as_bytes(), key.as_bytes()).unwrap(), None, "{page}/{key}");

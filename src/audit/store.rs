@@ -4,23 +4,30 @@
 //! the copy is opened by somebody else. Does not know the database.
 
 use std::{
+    io,
     os::unix::fs::symlink,
     path::Path,
-    process::{Command, ExitCode, Stdio},
+    process::{self, Command, ExitCode},
+    thread,
 };
 
 use parkwatt_ledger::{
     CheckpointVerifier, PROBE_AHEAD, PROBE_BEHIND, Store, answer_probe, compare, journal_dir, read_snapshot,
+    run_probe,
 };
 
 use super::{Audit, folder, verdict::Finding};
 use crate::{host::VKEY_FILE, index::index_rows};
 
 /// Compares a ledger's store with its journal, and answers as the program that asked expects; from a snapshot's place
-/// on, if one is given and can be read.
+/// on, if one is given and can be read. One who is held by whoever asked ends with him, though he was killed: the next
+/// one could not open a store that this one has open.
 ///
 /// The last thing that a process does: a panic in it, on whichever thread, ends it.
-pub fn check_store(dir: &Path, snapshot: Option<&Path>) -> ExitCode {
+pub fn check_store(dir: &Path, snapshot: Option<&Path>, is_held: bool) -> ExitCode {
+    if is_held {
+        thread::spawn(end_with_input);
+    }
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("{panic}");
         std::process::abort();
@@ -36,6 +43,12 @@ pub fn check_store(dir: &Path, snapshot: Option<&Path>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends this process when its input ends, whose other end is held by who waits for it.
+fn end_with_input() {
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+    process::exit(1);
 }
 
 /// Returns the verifier of the key that stands beside the journal.
@@ -73,8 +86,8 @@ pub(super) fn examine(
     std::fs::write(copy.path().join(VKEY_FILE), verifier.vkey()).map_err(Finding::at(copy.path()))?;
 
     let mut probe = Command::new(program);
-    let probe = probe.arg("check-store").arg(copy.path()).stdin(Stdio::null()).output();
-    let output = probe.map_err(Finding::at(program))?;
+    let output = run_probe(probe.args(["check-store", "--held"]).arg(copy.path()));
+    let output = output.map_err(Finding::at(program))?;
     if output.status.success() {
         return Ok(());
     }

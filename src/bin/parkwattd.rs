@@ -58,6 +58,9 @@ enum Command {
         dir: PathBuf,
         /// A snapshot, behind which alone they are compared.
         snapshot: Option<PathBuf>,
+        /// End with standard input, whose other end who asks holds.
+        #[arg(long, hide = true)]
+        held: bool,
     },
 }
 
@@ -150,7 +153,9 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Check(settings)) => check_config(&settings),
         Command::Config(ConfigCommand::Show(settings)) => show_config(&settings),
         Command::Bench(BenchCommand::Load(options)) => load::run(&options),
-        Command::CheckStore { dir, snapshot } => return audit::check_store(&dir, snapshot.as_deref()),
+        Command::CheckStore { dir, snapshot, held } => {
+            return audit::check_store(&dir, snapshot.as_deref(), held);
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

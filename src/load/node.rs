@@ -13,8 +13,8 @@ use anyhow::{Context, anyhow};
 
 /// How often a second Linux counts a process's time.
 const TICKS_PER_SECOND: u32 = 100;
-/// When a process has used no time for so long, it has nothing left to do.
-const IDLE: Duration = Duration::from_millis(300);
+/// When a process has used no time for so long, it has nothing left to do: longer than the store waits for more.
+const IDLE: Duration = Duration::from_millis(1_500);
 
 /// A node, killed when it is dropped.
 pub struct NodeProcess {

@@ -208,7 +208,7 @@ fn check_may_see(market: &Market, who: Reader, about: Option<&About>) -> Result<
 fn may_see_leaf(market: &Market, who: Reader, store: &Store, leaf_index: u64) -> Result<bool, Refused> {
     let Some(id) = who.sees_only(market) else { return Ok(true) };
     let place = index::place(&About::Participant(id.0));
-    Ok(store.get_index(place.index, &place.page, &place.key(leaf_index))?.is_some())
+    Ok(store.get_index(place.index, place.page(), &place.key(leaf_index))?.is_some())
 }
 
 /// Why a participant does not see what is not about him.
@@ -220,8 +220,8 @@ pub(super) type Found<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Refus
 /// Returns the leaves about something, from leaf `from` on.
 pub(super) fn found_about<'a>(store: &'a Store, about: &About, from: u64) -> Found<'a> {
     let place = index::place(about);
-    let rows = store.scan_index_from(place.index, &place.page, &from.to_be_bytes());
-    let rows = rows.filter(move |row| row.as_ref().map_or(true, |(key, _)| place.has(key)));
+    let (index, page) = (place.index, place.page().to_vec());
+    let rows = store.scan_index_from(index, &page, &from.to_be_bytes(), move |key| place.has(key));
     Box::new(rows.map(|row| {
         let index = index::leaf_of(&row?.0);
         let index = index.ok_or_else(|| Refused::Unreadable("a row of an index names no leaf".into()))?;

@@ -21,7 +21,7 @@ use std::{
 use parkwatt_ledger::{CheckpointVerifier, Comparison, Reader, Store, Tree, journal_dir};
 use tracing::{error, info, warn};
 
-use crate::index::index_rows;
+use crate::index::rows_of;
 
 /// The file that says how often the past was begun to be read and not finished.
 pub const UNCHECKED_FILE: &str = "unchecked";
@@ -106,7 +106,7 @@ fn read(
         Reader::up_to(&journal_dir(dir), verifier, tree.size()).map_err(|problem| problem.to_string())?;
     for group in &mut reader {
         let group = group.map_err(|problem| problem.to_string())?;
-        comparison.compare(&group, &index_rows(&group)).map_err(|problem| format!("the store: {problem}"))?;
+        comparison.compare(&group, &rows_of(&group)).map_err(|problem| format!("the store: {problem}"))?;
         if stops.load(Ordering::Relaxed) {
             return Ok(Read::Stopped);
         }

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod orders;
+mod placed;
 mod slots;
 mod sums;
 

@@ -8,14 +8,16 @@ use parkwatt_engine::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::placed::{Lists, Placed, add, forget};
+
 /// Every order and trade of slots whose settlement is not final, and who had part in them. Of the others only the sums
 /// are kept: the ledger has them all, and memory does not grow with its age.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Orders {
-    by_id: BTreeMap<OrderId, OrderView>,
+    by_id: Placed,
     trades: BTreeMap<TradeId, TradeView>,
-    placed_by: BTreeMap<ParticipantId, BTreeSet<OrderId>>,
-    trades_of: BTreeMap<ParticipantId, BTreeSet<TradeId>>,
+    placed_by: Lists<OrderId>,
+    trades_of: Lists<TradeId>,
     open_in: BTreeMap<Slot, BTreeSet<OrderId>>,
     in_slot: BTreeMap<Slot, (Vec<OrderId>, Vec<TradeId>)>,
     final_sums: BTreeMap<ParticipantId, Delivered>,
@@ -142,7 +144,7 @@ impl Orders {
 
     /// Returns a participant's orders, newest first.
     pub fn of(&self, owner: ParticipantId) -> impl Iterator<Item = &OrderView> {
-        self.placed_by.get(&owner).into_iter().flatten().rev().map(|id| &self.by_id[id])
+        self.placed_by.get(&owner).into_iter().flatten().rev().map(|id| self.order(*id))
     }
 
     /// Returns a participant's trades, newest first.
@@ -168,7 +170,7 @@ impl Orders {
 
     /// Returns the orders in the book of a slot, in order of arrival.
     pub fn open_in(&self, slot: Slot) -> impl Iterator<Item = &OrderView> {
-        self.open_in.get(&slot).into_iter().flatten().map(|id| &self.by_id[id])
+        self.open_in.get(&slot).into_iter().flatten().map(|id| self.order(*id))
     }
 
     /// Returns what a participant's open orders and unsettled trades reserve (R8): what a bid may cost, and
@@ -190,11 +192,15 @@ impl Orders {
         orders.chain(trades).map(|need| need.max(Worth::ZERO)).fold(Worth::ZERO, Worth::plus)
     }
 
+    fn order(&self, id: OrderId) -> &OrderView {
+        self.by_id.get(id).expect("only orders that were placed are in lists")
+    }
+
     pub(super) fn placed(&mut self, id: OrderId, owner: ParticipantId, order: NewOrder) {
         let view = OrderView { id, owner, order, traded: Energy::ZERO, state: OrderState::Open };
         self.changed.push(view.change(signed(order.energy), 1));
-        self.by_id.insert(id, view);
-        self.placed_by.entry(owner).or_default().insert(id);
+        self.by_id.insert(view);
+        add(&mut self.placed_by, owner, id);
         self.in_slot.entry(order.slot).or_default().0.push(id);
         self.open_in.entry(order.slot).or_default().insert(id);
     }
@@ -206,7 +212,7 @@ impl Orders {
     /// Draws an order that is changed: `id` is its own where it kept its place, and else that of a new order
     /// for what was open.
     pub(super) fn replaced(&mut self, it: &Replacement, id: OrderId) {
-        let view = self.by_id.get_mut(&it.order).expect("only orders that were placed are replaced");
+        let view = self.by_id.get_mut(it.order).expect("only orders that were placed are replaced");
         if id == it.order {
             self.changed.push(view.change(signed(it.energy) - signed(view.order.energy), 0));
             view.order.energy = it.energy;
@@ -233,8 +239,8 @@ impl Orders {
                 self.fill(trade.bid, trade.energy);
                 self.fill(trade.offer, trade.energy);
                 self.trades.insert(trade.id, TradeView { trade: *trade, delivery: None });
-                self.trades_of.entry(trade.buyer).or_default().insert(trade.id);
-                self.trades_of.entry(trade.seller).or_default().insert(trade.id);
+                add(&mut self.trades_of, trade.buyer, trade.id);
+                add(&mut self.trades_of, trade.seller, trade.id);
                 self.in_slot.entry(trade.slot).or_default().1.push(trade.id);
             }
             &Event::TradeDelivered {
@@ -257,47 +263,52 @@ impl Orders {
     /// Lets go of a slot whose settlement is final.
     fn conclude(&mut self, slot: Slot) {
         let (orders, trades) = self.in_slot.remove(&slot).unwrap_or_default();
+        let mut gone = Lists::new();
         for id in orders {
-            let view = self.by_id.remove(&id).expect("an order stands in one slot");
-            forget(&mut self.placed_by, view.owner, &id);
+            let view = self.by_id.remove(id).expect("an order stands in one slot");
+            add(&mut gone, view.owner, id);
         }
+        forget(&mut self.placed_by, &gone);
+        let mut gone = Lists::new();
         for id in trades {
             let view = self.trades.remove(&id).expect("a trade stands in one slot");
             for participant in [view.trade.buyer, view.trade.seller] {
                 let sum = self.final_sums.entry(participant).or_default();
                 *sum = sum.plus(&view, participant);
-                forget(&mut self.trades_of, participant, &id);
+                add(&mut gone, participant, id);
             }
         }
+        forget(&mut self.trades_of, &gone);
     }
 
     fn fill(&mut self, id: OrderId, energy: Energy) {
-        let view = self.by_id.get_mut(&id).expect("only orders that were placed trade");
+        let view = self.by_id.get_mut(id).expect("only orders that were placed trade");
         view.traded = view.traded.plus(energy);
         self.changed.push(view.change(-signed(energy), 0));
         if view.traded == view.order.energy {
-            self.close(id, OrderState::Filled);
+            view.close(OrderState::Filled, &mut self.open_in, &mut self.changed);
         }
     }
 
     fn close(&mut self, id: OrderId, state: OrderState) {
-        let view = self.by_id.get_mut(&id).expect("only orders that were placed are closed");
-        if view.state == OrderState::Open {
-            self.changed.push(view.change(-signed(view.open_energy()), -1));
-        }
-        view.state = state;
-        if let Some(open) = self.open_in.get_mut(&view.order.slot) {
-            open.remove(&id);
-        }
+        let view = self.by_id.get_mut(id).expect("only orders that were placed are closed");
+        view.close(state, &mut self.open_in, &mut self.changed);
     }
 }
 
-/// Strikes out what was somebody's, and him with his last.
-fn forget<T: Ord>(lists: &mut BTreeMap<ParticipantId, BTreeSet<T>>, whose: ParticipantId, id: &T) {
-    if let Some(list) = lists.get_mut(&whose) {
-        list.remove(id);
-        if list.is_empty() {
-            lists.remove(&whose);
+impl OrderView {
+    fn close(
+        &mut self,
+        state: OrderState,
+        open_in: &mut BTreeMap<Slot, BTreeSet<OrderId>>,
+        changed: &mut Vec<OrderChange>,
+    ) {
+        if self.state == OrderState::Open {
+            changed.push(self.change(-signed(self.open_energy()), -1));
+        }
+        self.state = state;
+        if let Some(open) = open_in.get_mut(&self.order.slot) {
+            open.remove(&self.id);
         }
     }
 }

@@ -8,8 +8,8 @@ use tokio_stream::StreamExt;
 use tonic::{Code, transport::Channel};
 
 use super::{
-    Honest, conclude,
-    market::{Market, NOW_MICROS, order, outcome, place},
+    Honest, Over, Site, conclude,
+    market::{NOW_MICROS, order, outcome, place},
 };
 
 const HOSTILE: usize = 10;
@@ -24,10 +24,20 @@ async fn stream(mut exchange: ExchangeClient<Channel>, commands: Vec<SignedComma
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_bad_signatures_hold_no_honest_order_up() {
-    let mut market = Market::found().await;
-    let mut honest = Honest::enrol(&mut market).await;
+    hand_in_bad_signatures(Over::Tcp).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_bad_signatures_over_tls_hold_no_honest_order_up() {
+    hand_in_bad_signatures(Over::Tls).await;
+}
+
+async fn hand_in_bad_signatures(over: Over) {
+    let mut site = Site::found(over, "").await;
+    let market = &mut site.market;
+    let mut honest = Honest::enrol(market).await;
     let before = honest.trade_some().await;
-    let size = market.size().await;
+    let leaves = market.size().await;
     let good = honest.who.clone().sign(place(&[order(Side::Offer)]));
     let mut hostile = Vec::new();
     for number in 0..HOSTILE {
@@ -58,14 +68,15 @@ async fn ten_thousand_bad_signatures_hold_no_honest_order_up() {
     println!("{BAD} bad signatures: {verified} were verified and refused, {unheard} were not listened to");
     assert_eq!(verified + unheard, BAD);
     let taken = honest.acknowledged.len() - super::ORDERS;
-    assert_eq!(market.size().await, size + taken as u64, "nothing of it came into the ledger");
-    conclude("bad signatures", &mut market, honest, &before, &during).await;
+    assert_eq!(market.size().await, leaves + taken as u64, "nothing of it came into the ledger");
+    conclude("bad signatures", &mut site, honest, &before, &during).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_handed_in_before_has_its_first_receipt_however_often_it_comes() {
-    let mut market = Market::found().await;
-    let mut honest = Honest::enrol(&mut market).await;
+    let mut site = Site::found(Over::Tcp, "").await;
+    let market = &mut site.market;
+    let mut honest = Honest::enrol(market).await;
     let before = honest.trade_some().await;
     let taped = honest.acknowledged.clone();
     let replayed: Vec<SignedCommand> =
@@ -78,13 +89,14 @@ async fn what_was_handed_in_before_has_its_first_receipt_however_often_it_comes(
         assert_eq!(answer, &answer::Kind::Receipt(again));
     }
     println!("{} commands were replayed 20 times each", taped.len());
-    conclude("replays", &mut market, honest, &before, &during).await;
+    conclude("replays", &mut site, honest, &before, &during).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_wrong_costs_its_owner_a_rejection_and_nobody_else_anything() {
-    let mut market = Market::found().await;
-    let mut honest = Honest::enrol(&mut market).await;
+    let mut site = Site::found(Over::Tcp, "").await;
+    let market = &mut site.market;
+    let mut honest = Honest::enrol(market).await;
     let mut late = market.enrol_trader("late").await;
     let before = honest.trade_some().await;
     let mut skewed = Vec::new();
@@ -119,5 +131,5 @@ async fn a_clock_that_is_wrong_costs_its_owner_a_rejection_and_nobody_else_anyth
         codes.len(),
         count("COMMAND_MUST_NOT_HAVE_EXPIRED")
     );
-    conclude("wrong clocks", &mut market, honest, &before, &during).await;
+    conclude("wrong clocks", &mut site, honest, &before, &during).await;
 }

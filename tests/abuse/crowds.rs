@@ -6,15 +6,11 @@ use parkwatt_proto::v1::{
 };
 use prost::Message;
 use tokio::task::JoinSet;
-use tonic::{
-    Request,
-    metadata::MetadataValue,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Request, metadata::MetadataValue, transport::Channel};
 
 use super::{
-    Honest, conclude,
-    market::{Market, SLOT, order, place},
+    Honest, Over, Site, conclude,
+    market::{SLOT, order, place},
 };
 
 const CONNECTIONS: usize = 1_000;
@@ -27,16 +23,22 @@ const FOLLOWED: u32 = 180;
 const SCHEDULES: usize = 20;
 const LEVELS: u32 = 5;
 
-fn endpoint(market: &Market) -> Endpoint {
-    Channel::from_shared(market.node.url()).unwrap()
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_connections_that_ask_leave_an_honest_one_his_place() {
+    come_as_a_thousand(Over::Tcp).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_connections_that_ask_leave_an_honest_one_his_place() {
-    let mut market = Market::found().await;
-    let mut honest = Honest::enrol(&mut market).await;
+async fn a_thousand_connections_over_tls_leave_an_honest_one_his_place() {
+    come_as_a_thousand(Over::Tls).await;
+}
+
+async fn come_as_a_thousand(over: Over) {
+    let mut site = Site::found(over, "").await;
+    let market = &mut site.market;
+    let mut honest = Honest::enrol(market).await;
     let before = honest.trade_some().await;
-    let endpoint = endpoint(&market);
+    let endpoint = market.endpoint();
     let attack = async move {
         let mut asking = JoinSet::new();
         for _ in 0..CONNECTIONS {
@@ -59,21 +61,22 @@ async fn a_thousand_connections_that_ask_leave_an_honest_one_his_place() {
     for reader in &mut open {
         reader.get_market(GetMarketRequest::default()).await.unwrap();
     }
-    conclude("a thousand connections", &mut market, honest, &before, &during).await;
+    conclude("a thousand connections", &mut site, honest, &before, &during).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_for_everything_and_reads_nothing_takes_bounded_memory() {
     let settings = "streams.per_key_max = 1000\nstreams.buffer_bytes_max = 20_000\n";
-    let mut market = Market::found_with(settings).await;
-    let mut honest = Honest::enrol(&mut market).await;
+    let mut site = Site::found(Over::Tcp, settings).await;
+    let market = &mut site.market;
+    let mut honest = Honest::enrol(market).await;
     let mut bob = market.enrol_trader("bob").await;
     let before = honest.trade_some().await;
     let session = MetadataValue::from_bytes(&bob.session("park", 900).encode_to_vec());
     let slots: Vec<u32> = (SLOT.0..SLOT.0 + FOLLOWED).collect();
     let mut unread = Vec::new();
     for _ in 0..UNREAD_CONNECTIONS {
-        let channel = endpoint(&market).connect().await.unwrap();
+        let channel = market.channel().await;
         for number in 0..UNREAD_STREAMS {
             if number % 2 == 0 {
                 let mut request = Request::new(StreamExecutionsRequest::default());
@@ -98,7 +101,7 @@ async fn who_asks_for_everything_and_reads_nothing_takes_bounded_memory() {
     println!("{} streams were opened and not read, behind {} orders", unread.len(), orders * FOLLOWED);
     assert_eq!(unread.len(), UNREAD_CONNECTIONS * UNREAD_STREAMS);
     drop(answers);
-    conclude("readers who do not read", &mut market, honest, &before, &during).await;
+    conclude("readers who do not read", &mut site, honest, &before, &during).await;
 }
 
 /// Returns bids of one Wh in each slot, at limits of their own.

@@ -3,9 +3,15 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::Arc,
 };
 
-use super::{Honest, conclude, market::Market};
+use tokio_rustls::rustls::ClientConfig;
+
+use super::{
+    Honest, Over, Site, conclude,
+    handshakes::{Encrypted, trusting},
+};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -66,15 +72,19 @@ fn attacks() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Sends it on a connection of its own, which stays open.
-fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+fn send(address: SocketAddr, tls: Option<&Arc<ClientConfig>>, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
+    let all = [PREFACE, SETTINGS, bytes].concat();
     // The node may have closed it before all was sent; it may.
-    let _ = stream.write_all(&[PREFACE, SETTINGS, bytes].concat());
+    let _ = match tls {
+        None => stream.write_all(&all),
+        Some(tls) => Encrypted::new(tls, &mut stream).write_all(&all),
+    };
     stream
 }
 
 /// Returns whether the node has closed the connection, or still waits for the rest.
-fn is_closed(stream: &mut TcpStream) -> bool {
+pub fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let mut said = [0; 4_096];
     loop {
@@ -88,16 +98,26 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_frames_and_half_open_connections_hurt_nobody_else() {
-    let mut market = Market::found().await;
-    let mut honest = Honest::enrol(&mut market).await;
+    send_broken_frames(Over::Tcp).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_frames_under_tls_hurt_nobody_else() {
+    send_broken_frames(Over::Tls).await;
+}
+
+async fn send_broken_frames(over: Over) {
+    let mut site = Site::found(over, "").await;
+    let market = &mut site.market;
+    let mut honest = Honest::enrol(market).await;
     let before = honest.trade_some().await;
-    let address = market.node.address;
+    let (address, tls) = (market.node.address, (over == Over::Tls).then(|| trusting(&site.authority)));
     let attack = async move {
         tokio::task::spawn_blocking(move || {
             let mut open = Vec::new();
             for _ in 0..TIMES {
                 for (what, bytes) in attacks() {
-                    open.push((what, send(address, &bytes)));
+                    open.push((what, send(address, tls.as_ref(), &bytes)));
                 }
             }
             open
@@ -114,5 +134,5 @@ async fn broken_frames_and_half_open_connections_hurt_nobody_else() {
     let closed = open.iter_mut().map(|(_, stream)| is_closed(stream)).filter(|is_closed| *is_closed).count();
     println!("{} connections of {} kinds, {closed} of them closed by the node", open.len(), attacks().len());
     assert!(closed >= TIMES, "what cannot be read is closed");
-    conclude("broken frames", &mut market, honest, &before, &during).await;
+    conclude("broken frames", &mut site, honest, &before, &during).await;
 }

@@ -5,9 +5,13 @@
 //! honest orders are all answered, and that nothing acknowledged is lost, is.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[allow(dead_code, reason = "each test uses its part of it")]
+#[path = "../service/authority.rs"]
+mod authority;
 mod commands;
 mod crowds;
 mod frames;
+mod handshakes;
 #[allow(dead_code, reason = "each test uses its part of it")]
 #[path = "../service/market.rs"]
 mod market;
@@ -20,6 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use authority::{Authority, settings};
 use market::{Market, Person, order, outcome, place};
 use parkwatt_proto::v1::{
     Receipt, Side, SignedCommand, exchange_client::ExchangeClient, order_answer, outcome::Kind as Outcome,
@@ -30,6 +35,37 @@ use tonic::transport::Channel;
 const MEMORY_MAX: u64 = 128 << 20;
 /// How many honest orders are measured at a time.
 const ORDERS: usize = 100;
+
+/// How everybody speaks with the node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Tcp,
+    Tls,
+}
+
+/// A node under attack, and how it is reached.
+struct Site {
+    market: Market,
+    over: Over,
+    authority: Authority,
+    /// The files of TLS.
+    _files: tempfile::TempDir,
+}
+
+impl Site {
+    async fn found(over: Over, more: &str) -> Site {
+        let (files, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+        authority.write(files.path());
+        let market = match over {
+            Over::Tcp => Market::found_with(more).await,
+            Over::Tls => {
+                let toml = format!("{more}{}", settings(files.path(), ""));
+                Market::found_trusting(&toml, Some(authority.roots())).await
+            }
+        };
+        Site { market, over, authority, _files: files }
+    }
+}
 
 /// An honest caller with a connection of his own.
 struct Honest {
@@ -107,10 +143,12 @@ impl Latencies {
 }
 
 /// Prints what an attack came to, and checks the node's memory and that nothing acknowledged is lost.
-async fn conclude(what: &str, market: &mut Market, honest: Honest, before: &Latencies, during: &Latencies) {
+async fn conclude(what: &str, site: &mut Site, honest: Honest, before: &Latencies, during: &Latencies) {
+    let over = if site.over == Over::Tls { ", over TLS" } else { "" };
+    let market = &mut site.market;
     let memory = memory_max(market);
     println!(
-        "{what}: {} honest orders, p50 {:?} -> {:?} ({:.1} x), p99 {:?} -> {:?} ({:.1} x); memory at most {} MiB",
+        "{what}{over}: {} honest orders, p50 {:?} -> {:?} ({:.1} x), p99 {:?} -> {:?} ({:.1} x); memory at most {} MiB",
         during.count,
         before.p50,
         during.p50,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ed25519_dalek::{Signer, SigningKey};
-use parkwatt::{apply::Replica, config::MarketFile, host::VKEY_FILE, index::index_rows, wire};
+use parkwatt::{apply::Replica, config::MarketFile, host::VKEY_FILE, index::rows_of, wire};
 use parkwatt_engine::{SECONDS_PER_SLOT, Slot, Timestamp};
 use parkwatt_ledger::{CheckpointSigner, JournalOptions, Ledger, OpenError, Origin, Store};
 use parkwatt_proto::{
@@ -180,8 +180,8 @@ impl Day {
             }
             let group = ledger.append(leaves.clone()).unwrap();
             if let Some(opened) = opened.as_ref().filter(|_| n < store) {
-                let rows = index_rows(&group);
-                opened.apply(&[group], rows).unwrap();
+                let rows = rows_of(&group);
+                opened.apply(&[group], &rows).unwrap();
             }
         }
         drop(ledger);

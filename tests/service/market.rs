@@ -1,7 +1,7 @@
 //! A market on a node of its own, people with keys, and what a refusal must look like.
 
 use ed25519_dalek::{Signer, SigningKey};
-use parkwatt_client::{Connection, read_key};
+use parkwatt_client::{Connection, Trust, read_key};
 use parkwatt_engine::Slot;
 use parkwatt_proto::{
     COMMAND_TYPE, SESSION_TYPE, pre_authentication_encoding,
@@ -12,7 +12,10 @@ use parkwatt_proto::{
     },
 };
 use prost::Message;
-use tonic::{Code, Status, transport::Channel};
+use tonic::{
+    Code, Status,
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
+};
 use tonic_types::{ErrorDetail, StatusExt};
 
 use super::node::{Node, Place};
@@ -32,6 +35,8 @@ pub struct Market {
     pub node: Node,
     pub connection: Connection,
     pub operator: Person,
+    /// The certificate of who vouches for the node, where it speaks TLS.
+    roots: Option<Vec<u8>>,
 }
 
 /// Somebody with a key.
@@ -49,11 +54,16 @@ impl Market {
 
     /// Founds a market on a node with these settings.
     pub async fn found_with(toml: &str) -> Market {
+        Market::found_trusting(toml, None).await
+    }
+
+    /// Founds a market on a node with these settings, for whose certificate these roots vouch.
+    pub async fn found_trusting(toml: &str, roots: Option<Vec<u8>>) -> Market {
         let place = Place::with_config(toml, &["--simulated-from", NOW]);
         let node = place.start();
-        let connection = Connection::open(&node.url()).await.unwrap();
+        let connection = connection(&node, roots.clone()).await;
         let operator = Person { key: read_key(&place.operator_key()).unwrap(), nonce: 0 };
-        Market { place, node, connection, operator }
+        Market { place, node, connection, operator, roots }
     }
 
     /// Enrols somebody with a meter, and pays 1,000 yuan in.
@@ -93,7 +103,19 @@ impl Market {
 
     /// Returns a bare connection.
     pub async fn channel(&self) -> Channel {
-        Channel::from_shared(self.node.url()).unwrap().connect().await.unwrap()
+        self.endpoint().connect().await.unwrap()
+    }
+
+    /// Returns where connections are opened.
+    pub fn endpoint(&self) -> Endpoint {
+        let endpoint = Channel::from_shared(self.node.url()).unwrap();
+        match &self.roots {
+            None => endpoint,
+            Some(roots) => {
+                let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
+                endpoint.tls_config(tls).unwrap()
+            }
+        }
     }
 
     /// Returns the raw client of commands.
@@ -110,8 +132,12 @@ impl Market {
     pub async fn kill_and_start_again(&mut self) {
         self.node.kill();
         self.node = self.place.start();
-        self.connection = Connection::open(&self.node.url()).await.unwrap();
+        self.connection = connection(&self.node, self.roots.clone()).await;
     }
+}
+
+async fn connection(node: &Node, roots: Option<Vec<u8>>) -> Connection {
+    Connection::open_with(&node.url(), &Trust { roots, identity: None }).await.unwrap()
 }
 
 impl Person {

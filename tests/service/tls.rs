@@ -4,57 +4,27 @@ use std::{
     fs,
     io::Read,
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use super::{
+    authority::{Authority, settings},
+    node::{Place, auditor},
+};
 use parkwatt_client::{ClientError, Connection, Trust};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore},
+    rustls::{
+        ClientConfig, RootCertStore,
+        pki_types::{CertificateDer, pem::PemObject},
+    },
 };
-
-use super::node::{Place, auditor};
 
 /// How long anything may take that must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// An authority, and the files of TLS in a folder.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Authority {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn roots(&self) -> Vec<u8> {
-        self.0.pem().into_bytes()
-    }
-
-    /// Returns a certificate for `name`, and its key.
-    fn vouch_for(&self, name: &str) -> [Vec<u8>; 2] {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        [certificate.pem().into_bytes(), key.serialize_pem().into_bytes()]
-    }
-
-    /// Writes the files of a node.
-    fn write(&self, dir: &Path) {
-        let [certificate, key] = self.vouch_for("127.0.0.1");
-        fs::write(dir.join("node.pem"), certificate).unwrap();
-        fs::write(dir.join("node-key.pem"), key).unwrap();
-    }
-}
-
-fn settings(dir: &Path, more: &str) -> String {
-    format!("tls = {{ certificate = '{0}/node.pem', key = '{0}/node-key.pem'{more} }}", dir.display())
-}
 
 async fn asked(url: &str, trust: &Trust) -> Result<String, ClientError> {
     let connection = Connection::open_with(url, trust).await?;
@@ -93,7 +63,7 @@ async fn the_page_of_a_node_with_tls_is_shown_over_tls_alone() {
     let asked = b"GET /markets/park/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
 
     let mut roots = RootCertStore::empty();
-    roots.add(authority.0.der().clone()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(&authority.roots()).unwrap()).unwrap();
     let trusting = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let stranger =
         ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();

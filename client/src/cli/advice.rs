@@ -234,9 +234,15 @@ mod tests {
         let errors = [
             ClientError::Address { url: text(), cause: text() },
             ClientError::Unreachable { url: text(), cause: text() },
-            ClientError::Unreachable { url: text(), cause: "no root that is trusted here vouches for its certificate".into() },
+            ClientError::Unreachable {
+                url: text(),
+                cause: "no root that is trusted here vouches for its certificate".into(),
+            },
             ClientError::Unreachable { url: "https://x".into(), cause: "received corrupt message".into() },
-            ClientError::Unreachable { url: text(), cause: "the certificate that it shows is an authority's".into() },
+            ClientError::Unreachable {
+                url: text(),
+                cause: "the certificate that it shows is an authority's".into(),
+            },
             ClientError::Unreachable { url: text(), cause: "its certificate is not for this name".into() },
             ClientError::Unreachable { url: text(), cause: "its certificate has expired".into() },
             refused(Code::ResourceExhausted, Some(Duration::from_millis(20))),

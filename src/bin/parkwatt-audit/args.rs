@@ -73,6 +73,9 @@ pub enum Command {
     CheckStore {
         /// The market's folder.
         dir: PathBuf,
+        /// End with standard input, whose other end who asks holds.
+        #[arg(long)]
+        held: bool,
     },
 }
 

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
             }
             Err(problem) => misused(&problem),
         },
-        Command::CheckStore { dir } => audit::check_store(&dir, None),
+        Command::CheckStore { dir, held } => audit::check_store(&dir, None, held),
     }
 }
 

@@ -131,7 +131,7 @@ fn stated_before(
         Subject::Delivery { trade } => index::place(&About::Trade(trade)),
         Subject::Metered { slot } => index::metered(participant, slot),
     };
-    for row in store.scan_index(place.index, &place.page).rev() {
+    for row in store.scan_index(place.index, place.page()).rev() {
         let (key, _) = row?;
         let leaf_index = index::leaf_of(&key).filter(|leaf_index| place.has(&key) && *leaf_index < first);
         let Some(leaf_index) = leaf_index else { continue };
