@@ -173,7 +173,7 @@ fn after_certificate(cause: &str) -> &'static str {
     if cause.contains("an authority's") {
         "The node shows the certificate of an authority. Its operator has to show one that is none: \
          basicConstraints=critical,CA:FALSE."
-    } else if cause.contains("not for this name") {
+    } else if cause.contains("for this name") {
         "Name the node with --node by a name that its certificate has."
     } else if cause.contains("has expired") {
         "Tell the node's operator that its certificate has expired, and look at this machine's clock."
