@@ -5,7 +5,7 @@
 mod machine;
 mod node;
 
-use std::{process::Command, time::Duration};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, process::Command, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use machine::Machine;
@@ -142,6 +142,11 @@ fn a_key_under_a_passphrase_speaks_and_is_rotated_and_no_file_has_it_without() {
     let passphrase = roof.home.path().join("passphrase");
     std::fs::write(&passphrase, "sunny afternoon\n").unwrap();
     let passphrase = passphrase.to_str().unwrap();
+    let allow = |mode| std::fs::set_permissions(passphrase, Permissions::from_mode(mode)).unwrap();
+    allow(0o644);
+    let said = roof.fails(&["key", "new", "--new-passphrase-file", passphrase], 5);
+    assert!(said.contains("can be read by others") && said.contains("chmod 600"), "{said}");
+    allow(0o600);
     let with = |args: &[&'static str]| roof.says(&[args, &["--passphrase-file", passphrase]].concat());
     roof.says(&["key", "new", "--new-passphrase-file", passphrase]);
     let operator_key = place.operator_key().display().to_string();
@@ -191,6 +196,14 @@ fn each_mistake_is_answered_with_what_is_wrong_and_what_to_do() {
     }
 
     let url = node.url();
+    let said = roof.fails(&["account", "--node", &url.replace("http", "https")], 3);
+    assert!(said.contains("may not speak https") && said.contains(&format!("--node {url}")), "{said}");
+    let no_pem = roof.home.path().join("empty.pem");
+    std::fs::write(&no_pem, "").unwrap();
+    let roots = ["account", "--node", "https://127.0.0.1:1", "--tls-roots", no_pem.to_str().unwrap()];
+    assert!(roof.fails(&roots, 5).contains("holds no CERTIFICATE in PEM"));
+    let said = roof.says(&["sell", "0.1kWh", "--at", "12:15", "--price", "0.45", "--node", &url]);
+    assert!(said.contains(&format!("Next: parkwatt orders --open --node {url}")), "{said}");
     drop(node);
     let said = roof.fails(&["account"], 3);
     assert!(said.contains(&url) && said.contains("--node"), "{said}");
@@ -238,7 +251,7 @@ fn what_a_node_refuses_is_said_in_chinese_to_who_speaks_it() {
     refused(
         &roof,
         &["certificates", "statement", "1", "--market", "yard"],
-        ["没有您可以查看的绿证注销 1", "--market"],
+        ["没有您可以查看的绿证核销 1", "--market"],
     );
     let listed = roof.json(&["markets"]);
     assert_eq!(listed["markets"][1]["market"], "yard");

@@ -3,9 +3,12 @@
 
 mod machine;
 mod node;
+#[path = "machine/terminal.rs"]
+mod terminal;
 
 use machine::Machine;
 use node::Place;
+use terminal::Terminal;
 
 /// Eleven o'clock in Shanghai.
 const NOW: &str = "2026-06-01T03:00:00Z";
@@ -35,7 +38,9 @@ fn a_picture_shows_the_book_the_prices_the_own_orders_and_trades_of_a_real_marke
     }
     let watch = ["watch", "--once", "--at", "12:00", "--columns", "100", "--rows", "24"];
     let picture = roof.says(&watch);
-    assert!(picture.starts_with("park  2026-06-01 12:00  continuous    2026-06-01 11:00 (Asia/Shanghai)\n"));
+    assert!(picture.starts_with(
+        "park  delivery 2026-06-01 12:00  continuous    now 2026-06-01 11:00 (Asia/Shanghai)\n"
+    ));
     assert_eq!(frame(&picture, "Book"), ["The book is empty."]);
     assert_eq!(frame(&picture, "The day's prices"), ["Nothing has traded on this day."]);
 
@@ -55,36 +60,28 @@ fn a_picture_shows_the_book_the_prices_the_own_orders_and_trades_of_a_real_marke
     assert_eq!(
         words("Book"),
         [
-            "side zone limit energy",
-            "offer park 0.47 yuan/kWh 0.5 kWh",
-            "offer park 0.45 yuan/kWh 0.6 kWh",
-            "bid park 0.40 yuan/kWh 2 kWh",
+            "side zone yuan/kWh energy",
+            "offer park 0.47 0.5 kWh",
+            "offer park 0.45 0.6 kWh",
+            "bid park 0.40 2 kWh",
         ]
     );
     assert_eq!(
         words("The day's prices"),
-        [
-            "time mean price traded",
-            "12:00 0.45 yuan/kWh 0.4 kWh ██████",
-            "12:15 0.45 yuan/kWh 0.8 kWh ████████████",
-        ]
+        ["time yuan/kWh traded", "12:00 0.45 0.4 kWh ██████", "12:15 0.45 0.8 kWh ████████████",]
     );
     assert_eq!(
         words("Your open orders"),
         [
-            "delivery side limit energy",
-            "2026-06-01 12:00 offer 0.47 yuan/kWh 0.5 kWh",
-            "2026-06-01 12:15 offer 0.45 yuan/kWh 0.2 kWh",
-            "2026-06-01 12:00 offer 0.45 yuan/kWh 0.6 kWh",
+            "delivery side yuan/kWh energy",
+            "12:00 offer 0.47 0.5 kWh",
+            "12:15 offer 0.45 0.2 kWh",
+            "12:00 offer 0.45 0.6 kWh",
         ]
     );
     assert_eq!(
         words("Your trades"),
-        [
-            "delivery side seller is paid energy",
-            "2026-06-01 12:15 offer 0.45 yuan/kWh 0.8 kWh",
-            "2026-06-01 12:00 offer 0.45 yuan/kWh 0.4 kWh",
-        ]
+        ["delivery side yuan/kWh energy", "12:15 offer 0.45 0.8 kWh", "12:00 offer 0.45 0.4 kWh",]
     );
 
     // Who has no key sees what everybody sees; and a small screen is a small picture.
@@ -95,4 +92,34 @@ fn a_picture_shows_the_book_the_prices_the_own_orders_and_trades_of_a_real_marke
     let said = roof.run(&["watch"]);
     assert_eq!(said.status.code(), Some(2));
     assert!(String::from_utf8(said.stderr).unwrap().contains("Use --once"));
+}
+
+#[test]
+fn the_live_view_changes_as_orders_and_trades_come_and_not_when_a_clock_says_so() {
+    let place = Place::new(&["--simulated-from", NOW]);
+    let node = place.start();
+    let (roof, mill) = (Machine::new(&node), Machine::new(&node));
+    let operator = place.operator_key().display().to_string();
+    for (machine, name) in [(&roof, "roof"), (&mill, "mill")] {
+        machine.says(&["key", "new"]);
+        let enrol = ["enrol", "--name", name, "--pv", "8kW", "--credit", "1000", "--operator-key", &operator];
+        machine.says(&enrol);
+    }
+    // It would look by itself only when this test is long over.
+    let mut view = Terminal::run(&roof, &["watch", "--at", "12:00", "--every", "10h"]);
+    view.until(|screen| screen.contains("The book is empty.") && screen.contains("You have no trades."));
+    mill.says(&["sell", "0.5kWh", "--at", "12:00", "--price", "0.47"]);
+    view.until(|screen| screen.contains("0.47"));
+    roof.says(&["buy", "0.2kWh", "--at", "12:00", "--price", "0.60"]);
+    let screen = view.until(|screen| !screen.contains("You have no trades."));
+    assert!(frame(&screen, "Your trades")[1].contains("0.2 kWh"), "{screen}");
+    assert!(frame(&screen, "Book").concat().contains("0.3 kWh"), "{screen}");
+
+    // Another quarter hour is followed as well.
+    view.press("\u{1b}[C");
+    view.until(|screen| screen.starts_with("park  delivery 2026-06-01 12:15"));
+    mill.says(&["sell", "0.7kWh", "--at", "12:15", "--price", "0.49"]);
+    view.until(|screen| screen.contains("0.49"));
+    view.press("q");
+    assert_eq!(view.code(), Some(0));
 }

@@ -20,6 +20,7 @@ mod advice;
 mod csv;
 mod desk;
 mod report;
+mod table;
 // The commands.
 mod autopilot;
 mod certificates;
@@ -41,7 +42,6 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
 use parkwatt_client::v1::Side;
 
 use args::{Cli, Command};
@@ -51,7 +51,7 @@ use report::{Failure, Report};
 pub async fn run() -> ExitCode {
     let words: Vec<_> = std::env::args().collect();
     let profile = surroundings::read(&words);
-    let parsed = help::command().try_get_matches_from(&words).and_then(|it| Cli::from_arg_matches(&it));
+    let parsed = help::command().try_get_matches_from(&words).and_then(|it| Cli::of(&it));
     match parsed {
         Ok(mut cli) => {
             let output = cli.options.output;
@@ -94,7 +94,7 @@ async fn dispatch(Cli { command, options }: &Cli) -> Result<Report, Failure> {
         Command::Watch(asked) => watch::watch(asked, options).await,
         Command::Page(asked) => page::page(asked, options).await,
         Command::Trades { tape: true, at, count } => trades::tape(*at, count.max, options).await,
-        Command::Trades { tape: false, count, .. } => trades::own(count.max, options).await,
+        Command::Trades { tape: false, at, count } => trades::own(*at, count.max, options).await,
         Command::Executions(asked) => executions::show(*asked, options).await,
         Command::Account => standing::account(options).await,
         Command::Statement(asked) => statement::statement(asked, options).await,

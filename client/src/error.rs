@@ -134,8 +134,19 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    cause.to_string()
+    let said = cause.to_string();
+    let words = CERTIFICATES.iter().find(|(sign, _)| said.contains("certificate") && said.contains(sign));
+    words.map_or(said, |(_, words)| (*words).to_owned())
 }
+
+/// What rustls says of certificates, by a part of it, and the same in words.
+const CERTIFICATES: [(&str, &str); 5] = [
+    ("CaUsedAsEndEntity", "the certificate that it shows is an authority's"),
+    ("UnknownIssuer", "no root that is trusted here vouches for its certificate"),
+    ("BadSignature", "no root that is trusted here vouches for its certificate"),
+    ("not valid for name", "its certificate is not for this name"),
+    ("xpired", "its certificate has expired"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -158,6 +169,21 @@ mod tests {
         assert_eq!(reason, "QUEUE_FULL");
         assert_eq!(message, "the queue is full");
         assert_eq!(retry_after, Some(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_in_words() {
+        for (raw, words) in [
+            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "is an authority's"),
+            ("invalid peer certificate: UnknownIssuer", "no root that is trusted here"),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"; certificate is only valid for DnsName(\"b\")",
+                "not for this name",
+            ),
+        ] {
+            let said = innermost(&std::io::Error::other(raw));
+            assert!(said.contains(words), "{said}");
+        }
     }
 
     #[test]

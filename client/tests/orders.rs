@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 const SELL: [&str; 6] = ["sell", "2.5kWh", "--at", "12:00", "--price", "0.42"];
 /// 2026-06-01T02:30:00Z, half past ten in Shanghai: half an hour ago, so that the next one is tomorrow's.
 const TOMORROW_HALF_PAST_TEN: u64 = 1_780_367_400_000_000;
+/// A quarter of an hour before the gate of noon closes.
+const HALF_PAST_ELEVEN: u64 = TOMORROW_HALF_PAST_TEN - 23 * 3_600_000_000;
 
 fn placed(orders: Vec<v1::OrderAnswer>) -> outcome::Kind {
     outcome::Kind::Placed(v1::Placed { orders })
@@ -31,17 +33,17 @@ fn each_condition_is_said_as_the_contract_says_it() {
         (&["--immediate"], with(|it| it.set_time_in_force(v1::TimeInForce::ImmediateOrCancel))),
         (&["--fill-or-kill"], with(|it| it.set_time_in_force(v1::TimeInForce::FillOrKill))),
         (
-            &["--good-until", "10:30"],
+            &["--good-until", "11:30"],
             with(|it| {
                 it.set_time_in_force(v1::TimeInForce::GoodUntil);
-                it.good_until_micros = TOMORROW_HALF_PAST_TEN;
+                it.good_until_micros = HALF_PAST_ELEVEN;
             }),
         ),
         (
-            &["--good-until", "2026-06-02T02:30:00Z"],
+            &["--good-until", "2026-06-01T03:30:00Z"],
             with(|it| {
                 it.set_time_in_force(v1::TimeInForce::GoodUntil);
-                it.good_until_micros = TOMORROW_HALF_PAST_TEN;
+                it.good_until_micros = HALF_PAST_ELEVEN;
             }),
         ),
         (&["--post-only"], with(|it| it.post_only = true)),
@@ -57,7 +59,8 @@ fn each_condition_is_said_as_the_contract_says_it() {
 #[test]
 fn two_times_in_force_and_all_or_none_of_one_order_are_wrong_command_lines() {
     let owner = Owner::new(Script::default());
-    let cases: [&[&str]; 4] = [
+    let cases: [&[&str]; 5] = [
+        &["--good-until", "2026-06-01 11:50"],
         &["--immediate", "--fill-or-kill"],
         &["--immediate", "--good-until", "10:30"],
         &["--good-until", "half past ten"],
@@ -261,4 +264,16 @@ fn while_an_auction_is_open_the_book_says_what_it_would_be() {
     let nothing = Some(v1::AuctionCleared::default());
     let said = Owner::new(Script { depth, indicative: nothing, ..Script::default() }).table(&book);
     assert!(said.contains("nothing would trade"), "{said}");
+}
+
+#[test]
+fn a_schedule_written_the_wrong_way_round_is_asked_about_and_a_night_is_not() {
+    let owner = Owner::new(Script::default());
+    for at in ["14:00-13:00", "13:00-13:00"] {
+        let (code, error) = owner.failure(&["sell", "2kWh", "--at", at, "--price", "0.42"]);
+        assert_eq!((code, &error["field"]), (Some(2), &json!("--at")), "{at}");
+        assert!(error["next"].as_str().unwrap().contains("--until \"2026-06-02 13:00\""), "{error}");
+    }
+    let night = Owner::new(script(Ok(receipt(placed((0..16).map(accepted).collect()), vec![]))));
+    night.json(&["sell", "2kWh", "--at", "22:00-02:00", "--price", "0.42"]);
 }

@@ -1,8 +1,9 @@
 //! What holds around a command: profiles, passphrases, the language; no node is needed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -24,7 +25,10 @@ impl Machine {
     }
 
     fn file(&self, name: &str, content: &str) -> String {
-        fs::write(self.home.path().join(name), content).unwrap();
+        let file = self.home.path().join(name);
+        fs::write(&file, content).unwrap();
+        // As a passphrase must be.
+        fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
         self.path(name)
     }
 

@@ -4,6 +4,7 @@
 //! Keeps: nothing is asked for that a regulator's or an operator's session does not allow.
 
 use std::{
+    error::Error as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -203,7 +204,9 @@ impl Remote {
                      regulator or an operator of this market (--key)"
                 ),
                 Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {
-                    format!("{url}: the node does not answer: {said}; try again, or ask its operator")
+                    let cause = status.source().map_or_else(|| said.to_owned(), innermost);
+                    let hint = other_scheme(url);
+                    format!("{url}: the node does not answer: {cause}; try again, {hint}, or ask its operator")
                 }
                 Code::Unimplemented => {
                     format!("{url}: the node is older than this program and lacks a call: {said}")
@@ -238,14 +241,20 @@ async fn connect(node: &NodeAddress<'_>) -> Result<Channel, Finding> {
                 "{url}: no connection is made: {cause}; name the roots of its certificate with --tls-roots"
             )
         } else {
-            format!("{url}: nobody answers there: {cause}; is the node running?")
+            let hint = other_scheme(url);
+            format!("{url}: nobody answers there: {cause}; is the node running? If so, {hint}")
         })
     })
 }
 
 fn tls(trust: &Trust<'_>) -> Result<ClientTlsConfig, Finding> {
     let read = |path: &Path| {
-        std::fs::read(path).map_err(|problem| Finding::unreadable(format!("{}: {problem}", path.display())))
+        std::fs::read(path).map_err(|problem| {
+            let file = path.display();
+            Finding::unreadable(format!(
+                "the file {file} cannot be read: {problem}; check the name after --tls-..."
+            ))
+        })
     };
     let mut tls = match trust.roots {
         None => ClientTlsConfig::new().with_native_roots(),
@@ -255,6 +264,11 @@ fn tls(trust: &Trust<'_>) -> Result<ClientTlsConfig, Finding> {
         tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
     }
     Ok(tls)
+}
+
+/// Returns what to try where a node seems to speak TLS to who does not, or the other way round.
+fn other_scheme(url: &str) -> &'static str {
+    if url.starts_with("https:") { "try http://" } else { "try https://" }
 }
 
 /// Returns the first cause, which says most: the outer ones only say that the transport failed.

@@ -274,6 +274,15 @@ fn check_config(settings: &Settings) -> anyhow::Result<()> {
             config.data.join(&file.name).display()
         );
     }
+    println!("{}", config.web_listen.in_words());
+    match config.admin_listen {
+        None => println!("There would be no port for operators' tools (admin_listen)."),
+        Some(address) => println!("Operators' tools would find /healthz, /readyz and /metrics on {address}."),
+    }
+    println!(
+        "The market and its page would speak {}.",
+        if config.tls.is_some() { "TLS" } else { "without TLS (tls)" }
+    );
     println!(
         "Where there is a ledger already, it says what the market is, and the market's settings are not used."
     );

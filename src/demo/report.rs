@@ -22,7 +22,8 @@ pub fn ledger(ledger: &Path, audited: &Audit, tally: &Tally, traded_in: Duration
     let orders_per_s = u128::from(tally.orders) * 1000 / traded_in.as_millis().max(1);
     row("Orders a second", thousands(u64::try_from(orders_per_s)?));
     for (code, count) in &tally.rejections {
-        row("Refused by a rule", format!("{count} x {code}"));
+        // ORDER_MUST_BE_OPEN is a sentence's end already.
+        row("Refused by a rule", format!("{count}: {}", code.to_lowercase().replace('_', " ")));
     }
     let (seconds, signatures) = (Duration::from_micros(figures.elapsed_us), thousands(figures.signatures));
     let verdict = match audited.verdict {

@@ -22,6 +22,17 @@ pub enum WebListen {
 }
 
 impl WebListen {
+    /// Returns where a page would be, in a sentence.
+    pub fn in_words(self) -> String {
+        match self {
+            WebListen::Nowhere => "There would be no page for browsers (web_listen = \"none\").".to_owned(),
+            WebListen::Auto => {
+                format!("Its page for browsers would be on {USUAL}, or on a free port where that is taken.")
+            }
+            WebListen::At(address) => format!("Its page for browsers would be on {address}."),
+        }
+    }
+
     /// Begins to listen; nothing where there is no page.
     ///
     /// # Errors

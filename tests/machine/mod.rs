@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -53,14 +54,18 @@ impl Machine {
     pub fn run(&self, args: &[&str]) -> Output {
         Command::new(parkwatt())
             .args(args)
-            .env("HOME", self.home.path())
-            .env("TZ", "Asia/Shanghai")
-            .env("PARKWATT_NODE", &self.node)
+            .envs(self.variables())
             .env_remove("PARKWATT_KEY")
             .env_remove("XDG_CONFIG_HOME")
-            .env("LC_ALL", "C")
             .output()
             .unwrap()
+    }
+
+    /// Returns what a command finds in its environment.
+    pub fn variables(&self) -> [(&str, &OsStr); 4] {
+        let words = [("TZ", "Asia/Shanghai"), ("PARKWATT_NODE", &self.node), ("LC_ALL", "C")];
+        let [zone, node, language] = words.map(|(name, value)| (name, OsStr::new(value)));
+        [("HOME", self.home.path().as_os_str()), zone, node, language]
     }
 
     /// Runs a command that must be done, and returns what it says.

@@ -125,6 +125,13 @@ fn settings_are_checked_without_starting_a_node() {
     let (code, said) = config(&["check", "--set", "market.name=yard", "--listen", "127.0.0.1:9"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("market 'yard' on 127.0.0.1:9, with its ledger in parkwatt-data/yard"), "{said}");
+    assert!(
+        said.contains("page for browsers would be on 127.0.0.1:7480") && said.contains("without TLS"),
+        "{said}"
+    );
+    let ports = ["web_listen='none'", "admin_listen='127.0.0.1:9'"].map(|it| ["--set", it]).concat();
+    let (_, said) = config(&[&["check"], &ports[..]].concat());
+    assert!(said.contains("no page for browsers") && said.contains("/metrics on 127.0.0.1:9"), "{said}");
     for (setting, words) in [
         ("queue_len_max=0", "queue_len_max: 0 is not between 1 and"),
         ("lisen=1", "--set lisen=1: unknown field `lisen`"),

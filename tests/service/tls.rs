@@ -5,6 +5,7 @@ use std::{
     io::Read,
     net::TcpStream,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,14 @@ use super::{
     node::{Place, auditor},
 };
 use parkwatt_client::{ClientError, Connection, Trust};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        pki_types::{CertificateDer, pem::PemObject},
+    },
+};
 
 /// How long anything may take that must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -40,6 +49,41 @@ async fn a_node_shows_its_certificate_and_only_who_trusts_it_speaks_with_it() {
         let refused = asked(&url, &trust).await.unwrap_err();
         assert!(matches!(refused, ClientError::Unreachable { .. }), "{refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_node_with_tls_is_shown_over_tls_alone() {
+    let (dir, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.write(dir.path());
+    let config = format!("web_listen = '127.0.0.1:0'\n{}", settings(dir.path(), ""));
+    let mut node = Place::with_config(&config, &[]).start();
+    let said = node.says();
+    let (_, page) = said.split_once("A page for a browser is https://").unwrap();
+    let page = page.split_once('/').unwrap().0.to_owned();
+    let asked = b"GET /markets/park/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(&authority.roots()).unwrap()).unwrap();
+    let trusting = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let stranger =
+        ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let knock = async |config: ClientConfig| {
+        let stream = tokio::net::TcpStream::connect(&page).await.unwrap();
+        TlsConnector::from(Arc::new(config)).connect("127.0.0.1".try_into().unwrap(), stream).await
+    };
+    assert!(knock(stranger).await.is_err());
+    let mut stream = knock(trusting).await.unwrap();
+    stream.write_all(asked).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("<title>Parkwatt</title>"), "{answer}");
+
+    let mut plain = tokio::net::TcpStream::connect(&page).await.unwrap();
+    plain.write_all(asked).await.unwrap();
+    let mut answer = Vec::new();
+    // OK because: whether the connection ends or is reset, nothing of the page may have come.
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!String::from_utf8_lossy(&answer).contains("HTTP"), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +131,7 @@ fn an_auditor_reads_a_node_over_tls_and_shows_his_certificate() {
         // The node ends the connection, as early or late as the handshake lets it.
         (&[&verify[..], &roots][..], "answer"),
         (&[&verify, &identity], "--tls-roots"),
-        (&[&verify, &["--tls-roots".into(), path("absent.pem")]], "absent.pem: "),
+        (&[&verify, &["--tls-roots".into(), path("absent.pem")]], "absent.pem cannot be read: "),
     ] {
         let (code, said) = run(args);
         assert_ne!(code, Some(0));

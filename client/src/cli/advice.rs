@@ -9,7 +9,9 @@ use tonic::Code;
 pub fn after_rejection(code: &str) -> &'static str {
     match code {
         "KEY_MUST_BE_ENROLLED" => "Ask the operator to enrol your key: parkwatt enrol --help",
-        "ROLE_MUST_PERMIT" => "Ask the operator which roles your key has, or name another key with --key.",
+        "ROLE_MUST_PERMIT" => {
+            "Ask the operator which roles your key has, or name another key with --key, or --operator-key."
+        }
         "NONCE_MUST_RISE" | "COMMAND_MUST_NOT_HAVE_EXPIRED" => "Nothing was done; run the command once more.",
         "NAME_MUST_BE_FREE" => "Choose another --name.",
         "KEY_MUST_BE_FREE" => {
@@ -46,7 +48,7 @@ pub fn after_rejection(code: &str) -> &'static str {
              parkwatt book shows what waits."
         }
         "MINIMUM_FILL_MUST_BE_REACHED" => {
-            "Choose a lower --at-least, less energy or another --price; parkwatt book shows what waits."
+            "Choose less energy, another --price or a lower --at-least; parkwatt book shows what waits."
         }
         "SCHEDULE_MUST_HOLD_WHOLE" => {
             "Change the order that was refused, or leave out --all-or-none to place the others."
@@ -93,7 +95,8 @@ pub fn after_rejection(code: &str) -> &'static str {
         }
         "TRANSFER_MUST_BE_TO_ANOTHER" => "Choose another --to.",
         "BUNDLE_MUST_REACH_ONE_MWH" => {
-            "Wait until you hold 1 MWh, or choose a later --until; parkwatt certificates shows what you hold."
+            "Wait until you hold 1 MWh; where you gave --until, a later one may do. parkwatt certificates shows what you \
+             hold."
         }
         "CERTIFICATE_MUST_EXIST" => "Check the certificate's name.",
         "CORRECTION_MUST_CONTRADICT_THE_CERTIFICATE" => {
@@ -110,7 +113,12 @@ pub fn after_error(error: &ClientError) -> String {
             "Name the node with --node http://HOST:PORT or PARKWATT_NODE.".to_owned()
         }
         ClientError::Unreachable { cause, .. } if cause.contains("certificate") => {
-            "Name the roots of the node's certificate with --tls-roots FILE; its operator has them.".to_owned()
+            after_certificate(cause).to_owned()
+        }
+        ClientError::Unreachable { url, cause } if speaks_otherwise(url, cause) => {
+            let (said, other) =
+                if url.starts_with("https:") { ("https", "http") } else { ("http", "https") };
+            format!("The node may not speak {said}: try --node {}", url.replacen(said, other, 1))
         }
         ClientError::Unreachable { .. } => {
             "Check that the node runs and that --node is its address. If you sent a command, see what became \
@@ -160,6 +168,30 @@ pub fn after_error(error: &ClientError) -> String {
     }
 }
 
+/// Returns what to do where the node's certificate does not do.
+fn after_certificate(cause: &str) -> &'static str {
+    if cause.contains("an authority's") {
+        "The node shows the certificate of an authority. Its operator has to show one that is none: \
+         basicConstraints=critical,CA:FALSE."
+    } else if cause.contains("for this name") {
+        "Name the node with --node by a name that its certificate has."
+    } else if cause.contains("has expired") {
+        "Tell the node's operator that its certificate has expired, and look at this machine's clock."
+    } else {
+        "Name the roots of the node's certificate with --tls-roots FILE; its operator has them."
+    }
+}
+
+/// Whether what was heard of a node sounds as if it spoke TLS to who does not, or the other way round.
+fn speaks_otherwise(url: &str, cause: &str) -> bool {
+    let signs: &[&str] = if url.starts_with("https:") {
+        &["corrupt", "reset", "handshake"]
+    } else {
+        &["broken", "reset", "closed", "frame"]
+    };
+    signs.iter().any(|sign| cause.contains(sign))
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -202,7 +234,17 @@ mod tests {
         let errors = [
             ClientError::Address { url: text(), cause: text() },
             ClientError::Unreachable { url: text(), cause: text() },
-            ClientError::Unreachable { url: text(), cause: "invalid peer certificate: UnknownIssuer".into() },
+            ClientError::Unreachable {
+                url: text(),
+                cause: "no root that is trusted here vouches for its certificate".into(),
+            },
+            ClientError::Unreachable { url: "https://x".into(), cause: "received corrupt message".into() },
+            ClientError::Unreachable {
+                url: text(),
+                cause: "the certificate that it shows is an authority's".into(),
+            },
+            ClientError::Unreachable { url: text(), cause: "its certificate is not for this name".into() },
+            ClientError::Unreachable { url: text(), cause: "its certificate has expired".into() },
             refused(Code::ResourceExhausted, Some(Duration::from_millis(20))),
             refused(Code::Unauthenticated, None),
             refused(Code::NotFound, None),

@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 mod autopilot;
 mod certificates;
@@ -112,6 +113,32 @@ pub struct Options {
     /// What holds where nothing above is said.
     #[arg(skip)]
     pub fallback: Profile,
+    /// Which of these were said on the command line itself, as words: what comes next needs them again.
+    #[arg(skip)]
+    pub said: Vec<String>,
+}
+
+/// The way to a market, by the names that the parser has for it.
+const WAY: [&str; 8] =
+    ["profile", "node", "tls_roots", "tls_certificate", "tls_key", "market", "key", "passphrase_file"];
+
+impl Cli {
+    /// Returns what a command line asks, as it was parsed.
+    ///
+    /// # Errors
+    /// What is wrong with the command line.
+    pub fn of(matches: &ArgMatches) -> Result<Cli, clap::Error> {
+        let mut cli = Cli::from_arg_matches(matches)?;
+        let said = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let words = WAY.into_iter().filter(said).flat_map(|name| {
+            let values = matches.get_raw(name).into_iter().flatten();
+            [format!("--{}", name.replace('_', "-"))]
+                .into_iter()
+                .chain(values.map(|value| value.to_string_lossy().into_owned()))
+        });
+        cli.options.said = words.collect();
+        Ok(cli)
+    }
 }
 
 /// What holds: the option or its variable, then the profile, then the default.
@@ -308,7 +335,7 @@ EXAMPLES:
         #[arg(long)]
         tape: bool,
         /// Only those of the quarter hour that begins then
-        #[arg(long, value_name = "TIME", value_parser = values::when, requires = "tape")]
+        #[arg(long, value_name = "TIME", value_parser = values::when)]
         at: Option<When>,
         /// How many
         #[command(flatten)]
@@ -367,7 +394,7 @@ EXAMPLES:
   parkwatt proof 1234 --out trade.tlog-proof")]
     Proof {
         /// The entry's index: a trade's number, or what --output json calls `leaf_index`
-        #[arg(value_name = "LEAF_INDEX")]
+        #[arg(value_name = "LEAF_INDEX", value_parser = values::whole::<u64>(0..=u64::MAX))]
         leaf_index: u64,
         /// The file to write [default: leaf-LEAF_INDEX.tlog-proof]
         #[arg(long, value_name = "FILE")]
@@ -401,7 +428,7 @@ EXAMPLES:
 pub struct Count {
     /// How many at most, up to 1000
     #[arg(long = "count", value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(allow_negative_numbers = true, value_parser = values::whole::<u32>(1..=1000))]
     pub max: u32,
 }
 

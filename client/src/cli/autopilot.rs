@@ -62,6 +62,7 @@ pub async fn fly(asked: &Autopilot, options: &Options) -> Result<Report, Failure
         dry_run: asked.dry_run,
         refused: BTreeSet::new(),
     };
+    let mut has_looked = false;
     loop {
         let looked = pilot.look().await;
         if asked.once {
@@ -69,9 +70,13 @@ pub async fn fly(asked: &Autopilot, options: &Options) -> Result<Report, Failure
         }
         let told = match &looked {
             Ok(report) => tell(report, options.output),
-            Err(failure) if goes_on(failure) => tell(&told::waiting(failure, asked.every), options.output),
+            // A forecast that was read before is being written just now.
+            Err(failure) if goes_on(failure) || has_looked && matches!(failure, Failure::File { .. }) => {
+                tell(&told::waiting(failure, asked.every), options.output)
+            }
             Err(_) => return looked,
         };
+        has_looked |= looked.is_ok();
         if told.is_err() || !waited(asked.every).await {
             return Ok(Report {
                 text: "The autopilot ends; what it offered stands.".to_owned(),
@@ -252,7 +257,7 @@ impl Pilot<'_> {
                 let refusal = match answer.kind {
                     Some(order_answer::Kind::Rejected(rejection)) => {
                         self.refused.insert((*slot, *energy_wh, *price));
-                        Some(rejection.sentence)
+                        Some(rejection)
                     }
                     _ => None,
                 };
@@ -326,7 +331,7 @@ async fn change(step: Step, desk: &Desk, signer: &mut Signer) -> Result<Option<D
         Ok(_) => Ok(Some(Done { step, refusal: None })),
         Err(Failure::Rejected(rejection)) if OVERTAKEN.contains(&rejection.code.as_str()) => Ok(None),
         Err(Failure::Rejected(rejection)) if rejection.code != "NONCE_MUST_RISE" => {
-            Ok(Some(Done { step, refusal: Some(rejection.sentence) }))
+            Ok(Some(Done { step, refusal: Some(rejection) }))
         }
         Err(failure) => Err(failure),
     }

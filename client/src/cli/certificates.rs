@@ -11,7 +11,8 @@ use super::args::{Certificates, Class, Options};
 use super::desk::Desk;
 use super::proofs;
 use super::quantity::energy_text;
-use super::report::{Failure, Report, certificate_id, gec_id, left, next_command, right, table, word};
+use super::report::{Failure, Report, certificate_id, gec_id, next_command, word};
+use super::table::{left, right, table};
 use super::time::{When, slot_rfc3339, slot_text, zone_text};
 use super::unlock::own_key;
 
@@ -149,7 +150,11 @@ async fn bundle(until: Option<When>, options: &Options) -> Result<Report, Failur
             "left_wh": left_wh,
             "leaf_index": receipt.leaf_index,
         } }),
-        text: format!("{made}; {} stay yours.\n\nNext: parkwatt certificates", energy_text(left_wh)),
+        text: format!(
+            "{made}; {} stay yours.\n\nNext: {}",
+            energy_text(left_wh),
+            next_command("parkwatt certificates", options)
+        ),
         refused: false,
         csv: None,
     })

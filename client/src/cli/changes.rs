@@ -9,7 +9,7 @@ use serde_json::json;
 use super::args::{Cancel, Options, Replace, Side};
 use super::desk::Desk;
 use super::quantity::{energy_text, price_text};
-use super::report::{Failure, Report, order_id};
+use super::report::{Failure, Report, next_command, order_id};
 use super::trades;
 use super::unlock::{own_key, signing_key};
 
@@ -32,7 +32,8 @@ pub async fn replace(replace: Replace, options: &Options) -> Result<Report, Fail
     let (outcome::Kind::Replaced(new), receipt) = desk.submit(&key, Kind::ReplaceOrder(asked)).await? else {
         return Err(desk.incomplete("the replacement"));
     };
-    Ok(replaced_report(replace.order, new, &asked, &receipt, &desk))
+    let next = next_command("parkwatt orders --open", options);
+    Ok(replaced_report(replace.order, new, &asked, &receipt, &next, &desk))
 }
 
 /// Withdraws an order, or all that fit.
@@ -80,6 +81,7 @@ fn replaced_report(
     new: OrderId,
     asked: &ReplaceOrder,
     receipt: &Receipt,
+    next: &str,
     desk: &Desk,
 ) -> Report {
     let (energy, limit) = (energy_text(asked.energy_wh), price_text(asked.limit_price_micros_per_kwh));
@@ -109,7 +111,7 @@ fn replaced_report(
             },
             "trades": receipt.trades.iter().map(trades::json).collect::<Vec<_>>(),
         }),
-        text: format!("{changed}{at_once}Next: parkwatt orders --open"),
+        text: format!("{changed}{at_once}Next: {next}"),
         refused: false,
         csv: None,
     }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-/// Returns a document's rows, under their headings.
+/// Returns a document's rows, under their headings; nothing where its lists are empty.
 pub fn rows(document: &Value) -> String {
     let Value::Object(parts) = document else { return line([document_text(document)]) };
     let lists: Vec<(&String, &Vec<Value>)> =
@@ -25,6 +25,9 @@ pub fn rows(document: &Value) -> String {
             row.append(&mut flat(item));
             rows.push(row);
         }
+    }
+    if rows.is_empty() {
+        return String::new();
     }
     let mut headings: Vec<String> = if lists.len() > 1 { vec!["list".to_owned()] } else { Vec::new() };
     for row in &rows {
@@ -98,6 +101,7 @@ mod tests {
         let document = json!({ "slot": 7, "bids": [{ "wh": 1 }], "offers": [{ "wh": 2 }] });
         assert_eq!(rows(&document), "list,wh\nbids,1\noffers,2\n");
         assert_eq!(rows(&json!({ "account": { "name": "mill", "wh": 3 } })), "name,wh\nmill,3\n");
+        assert_eq!(rows(&json!({ "slot": 7, "bids": [], "offers": [] })), "");
         assert_eq!(rows(&json!({ "enrolled": null, "line": "x" })), "enrolled,line\n,x\n");
     }
 }

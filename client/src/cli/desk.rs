@@ -150,23 +150,28 @@ pub fn key_file(options: &Options) -> Result<PathBuf, Failure> {
     Ok(home.join(".parkwatt").join("key.pem"))
 }
 
-/// Returns what a connection over TLS rests on.
 /// Connects to the node.
 pub async fn connect(options: &Options) -> Result<Connection, Failure> {
     Ok(Connection::open_with(options.node(), &trust(options)?).await?)
 }
 
+/// Returns what a connection over TLS rests on.
 fn trust(options: &Options) -> Result<Trust, Failure> {
-    let read = |path: &PathBuf| {
-        fs::read(path).map_err(|problem| Failure::File {
+    let read = |path: &PathBuf, what: &str| {
+        let failed = |problem| Failure::File {
             path: path.clone(),
-            problem: format!("cannot be read: {problem}"),
+            problem,
             next: "Name the files of TLS with --tls-roots, --tls-certificate and --tls-key.".to_owned(),
-        })
+        };
+        let bytes = fs::read(path).map_err(|problem| failed(format!("cannot be read: {problem}")))?;
+        // The library takes a file without any for one that trusts nobody.
+        let is_there = String::from_utf8_lossy(&bytes).contains(&format!("{what}-----"));
+        is_there.then_some(bytes).ok_or_else(|| failed(format!("holds no {what} in PEM")))
     };
-    let roots = options.tls_roots().map(read).transpose()?;
+    let (certificate_pem, key_pem) = ("CERTIFICATE", "PRIVATE KEY");
+    let roots = options.tls_roots().map(|roots| read(roots, certificate_pem)).transpose()?;
     let identity = match options.tls_identity() {
-        Some([certificate, key]) => Some([read(certificate)?, read(key)?]),
+        Some([certificate, key]) => Some([read(certificate, certificate_pem)?, read(key, key_pem)?]),
         None => None,
     };
     Ok(Trust { roots, identity })

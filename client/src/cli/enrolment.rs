@@ -9,8 +9,10 @@ use serde_json::json;
 
 use super::args::{Deposit, Enrol, Options, Role};
 use super::desk::Desk;
+use super::language::say;
 use super::quantity::{amount_text, energy_text, power_text};
-use super::report::{Failure, Report, facts, next_command, shell_word};
+use super::report::{Failure, Report, next_command, shell_word};
+use super::table::facts;
 use super::unlock::{own_key, signing_key};
 
 /// The power of a connection where nobody says it, at least.
@@ -77,7 +79,7 @@ fn enrolled(enrol: &Enrol, number: u32, zone: &str, public_key: &VerifyingKey, n
         ("participant", number.to_string()),
         ("name", enrol.name.clone()),
         ("zone", zone.to_owned()),
-        ("roles", roles.join(", ")),
+        ("roles", roles.iter().map(|role| say(role)).collect::<Vec<_>>().join(", ")),
         ("PV", power_text(enrol.pv)),
         ("connection", power_text(connection_w(enrol))),
         ("credit limit", amount_text(enrol.credit)),
@@ -100,7 +102,8 @@ fn enrolled(enrol: &Enrol, number: u32, zone: &str, public_key: &VerifyingKey, n
     }
 }
 
-/// Returns a first order that the participant could place: what his PV delivers in a quarter hour, or a bid.
+/// Returns a first order that the participant could place: what his PV delivers in a quarter hour, or a bid; for who
+/// does not trade, what he may look at.
 fn first_order(enrol: &Enrol, lot_wh: u64) -> String {
     let lot = lot_wh.max(1);
     let delivered = enrol.pv.min(connection_w(enrol)) / QUARTERS_PER_HOUR / lot * lot;
@@ -108,7 +111,10 @@ fn first_order(enrol: &Enrol, lot_wh: u64) -> String {
         let energy = energy_text(delivered).replace(' ', "");
         return format!("parkwatt sell {energy} --at 12:00 --price 0.42");
     }
-    "parkwatt buy 40kWh --at 12:00 --price 0.55".to_owned()
+    if enrol.roles.contains(&Role::Consumer) {
+        return "parkwatt buy 40kWh --at 12:00 --price 0.55".to_owned();
+    }
+    "parkwatt trades --tape".to_owned()
 }
 
 /// Returns the report that only the operator can enrol, and how he does it.

@@ -162,12 +162,14 @@ fn choices(arg: &Arg) -> String {
     part("可选", values.join(", ")) + &default
 }
 
-/// Returns what is wrong with a command line, in Chinese; nothing for what is seldom.
+/// Returns what is wrong with a command line, in Chinese; nothing in another language, and for what is no mistake.
 pub fn mistake_in_chinese(error: &clap::Error) -> Option<String> {
+    let said = (language() == Language::Zh).then(|| mistake(error)).flatten()?;
+    Some(format!("错误: {said}\n详见 --help。"))
+}
+
+fn mistake(error: &clap::Error) -> Option<String> {
     use clap::error::{ContextKind, ErrorKind};
-    if language() != Language::Zh {
-        return None;
-    }
     let part = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let [argument, value] = [ContextKind::InvalidArg, ContextKind::InvalidValue].map(part);
     let said = match error.kind() {
@@ -179,18 +181,33 @@ pub fn mistake_in_chinese(error: &clap::Error) -> Option<String> {
         ErrorKind::InvalidValue => {
             format!("{argument} 的值 '{value}' 无效; 可用的值: {}", part(ContextKind::ValidValue))
         }
-        ErrorKind::UnknownArgument => format!("没有选项 '{argument}'"),
-        ErrorKind::InvalidSubcommand => format!("没有命令 '{}'", part(ContextKind::InvalidSubcommand)),
+        ErrorKind::UnknownArgument => {
+            format!("没有选项 '{argument}'{}", meant(&part(ContextKind::SuggestedArg)))
+        }
+        ErrorKind::InvalidSubcommand => {
+            let (name, near) = (part(ContextKind::InvalidSubcommand), part(ContextKind::SuggestedSubcommand));
+            format!("没有命令 '{name}'{}", meant(&near))
+        }
+        ErrorKind::TooManyValues => format!("{argument} 的值 '{value}' 是多余的"),
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => format!("{argument} 的值的个数不对"),
+        ErrorKind::NoEquals => format!("{argument} 与其值之间要写 ="),
+        ErrorKind::InvalidUtf8 => "命令行中有不是 UTF-8 的文字".to_owned(),
         ErrorKind::MissingSubcommand => {
             format!("缺少命令; 可用的命令: {}", part(ContextKind::ValidSubcommand))
         }
         ErrorKind::MissingRequiredArgument => format!("缺少: {argument}"),
-        ErrorKind::ArgumentConflict => {
-            format!("{argument} 不能与 {} 同时使用", part(ContextKind::PriorArg))
-        }
+        ErrorKind::ArgumentConflict => match part(ContextKind::PriorArg) {
+            prior if prior == argument => format!("{argument} 只能写一次"),
+            prior => format!("{argument} 不能与 {prior} 同时使用"),
+        },
         _ => return None,
     };
-    Some(format!("错误: {said}\n详见 --help。"))
+    Some(said)
+}
+
+/// Returns what was probably meant, where there is something like it.
+fn meant(near: &str) -> String {
+    if near.is_empty() { String::new() } else { format!("; 是否要写 '{near}'?") }
 }
 
 #[cfg(test)]
@@ -225,6 +242,22 @@ mod tests {
         let missing: Vec<_> = found.iter().filter(|text| translated(text).is_none()).collect();
         assert!(found.len() > 150, "{}", found.len());
         assert!(missing.is_empty(), "{missing:#?}");
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_chinese() {
+        for (line, said) in [
+            ("sell 2kWh --at 12:00 --prise 1", "没有选项 '--prise'; 是否要写 '--price'?"),
+            ("selll", "没有命令 'selll'; 是否要写 'sell'?"),
+            ("sell 2kWh --at 12:00 --price 1 --price 2", "--price <PRICE> 只能写一次"),
+            ("sell 2kWh --at", "--at <TIME> 缺少值"),
+            ("orders --open=yes", "--open 的值 'yes' 是多余的"),
+            ("sell", "缺少: "),
+        ] {
+            let words = ["parkwatt"].into_iter().chain(line.split(' '));
+            let mistake = mistake(&Cli::command().try_get_matches_from(words).unwrap_err()).unwrap();
+            assert!(mistake.contains(said), "{line}: {mistake}");
+        }
     }
 
     #[test]

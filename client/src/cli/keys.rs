@@ -14,7 +14,8 @@ use tonic::Code;
 use super::args::{Key, NewPassphrase, Options};
 use super::desk::{Desk, key_file};
 use super::language::say;
-use super::report::{Failure, Report, facts, next_command};
+use super::report::{Failure, Report, next_command};
+use super::table::facts;
 use super::unlock::{new_passphrase, opened, signing_key};
 
 /// Does what is asked with a key.

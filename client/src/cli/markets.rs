@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::args::Options;
 use super::desk::connect;
-use super::report::{Failure, Report, left, right, table};
+use super::report::{Failure, Report};
+use super::table::{left, right, table};
 
 /// Shows the node's markets.
 pub async fn list(options: &Options) -> Result<Report, Failure> {

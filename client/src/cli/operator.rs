@@ -21,7 +21,7 @@ pub async fn pay_out(pay_out: &PayOut, options: &Options) -> Result<Report, Fail
     else {
         return Err(desk.incomplete("the amount that was paid out"));
     };
-    let emptied = if pay_out.all { " Nothing is left in it." } else { "" };
+    let emptied = if pay_out.all { "\nNothing is left in it." } else { "" };
     Ok(Report {
         json: json!({ "paid_out": {
             "participant": name,

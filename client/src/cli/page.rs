@@ -16,7 +16,7 @@ use serde_json::json;
 use super::args::Options;
 use super::desk::Desk;
 use super::report::{Failure, Report};
-use super::time::{moment_rfc3339, moment_text};
+use super::time::{moment_rfc3339, moment_text, zone_text};
 use super::unlock::own_key;
 
 /// How long the page shows what only the caller may see: as long as nodes allow.
@@ -50,7 +50,8 @@ pub async fn page(asked: &Page, options: &Options) -> Result<Report, Failure> {
     let is_open = asked.open && OPENERS.iter().any(|opener| opens(opener, &link));
     let until = moment_text(expires_at_micros, &desk.zone);
     let mut text = format!(
-        "{link}\n\nIt shows your own day until {until}. Whoever has it sees the same: give it to nobody."
+        "{link}\n\nIt shows your own day until {until} ({}). Whoever has it sees the same: give it to nobody.",
+        zone_text(&desk.zone)
     );
     if asked.open && !is_open {
         text.push('\n');
@@ -85,9 +86,10 @@ fn address(named: Option<&str>, node: &str, market: &str) -> Result<String, Fail
             format!("{scheme}://{host}:{PORT}")
         }
     };
-    let base = base.split('#').next().unwrap_or_default().trim_end_matches('/');
-    let tail = format!("/markets/{market}");
-    Ok(if base.ends_with(&tail) { format!("{base}/") } else { format!("{base}{tail}/") })
+    // Whatever page of the node is named, this market's is meant.
+    let base = base.split(['#', '?']).next().unwrap_or_default();
+    let base = base.split_once("/markets/").map_or(base, |(base, _)| base).trim_end_matches('/');
+    Ok(format!("{base}/markets/{market}/"))
 }
 
 /// Whether this program has taken the link.
@@ -110,6 +112,7 @@ mod tests {
             (Some("http://a:1"), "http://b:2", "http://a:1/markets/park/"),
             (Some("http://a:1/markets/park/"), "http://b:2", "http://a:1/markets/park/"),
             (Some("https://a/x/#old"), "http://b:2", "https://a/x/markets/park/"),
+            (Some("http://a:1/markets/yard/?a=b#x"), "http://b:2", "http://a:1/markets/park/"),
         ] {
             assert_eq!(address(named, node, "park").unwrap(), expected);
         }

@@ -13,7 +13,8 @@ use serde_json::json;
 
 use super::args::{Options, ProfileAction};
 use super::language::Language;
-use super::report::{Failure, Report, facts, left, table};
+use super::report::{Failure, Report};
+use super::table::{facts, left, table};
 
 /// What is in the file.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -130,9 +131,14 @@ pub fn act(action: &ProfileAction, options: &Options) -> Result<Report, Failure>
         }
         ProfileAction::Remove { name } => {
             profiles.profiles.remove(name).ok_or_else(|| profiles.unknown(name))?;
-            profiles.used.take_if(|used| used == name);
+            let was_used = profiles.used.take_if(|used| used == name).is_some();
             profiles.write_to(&path)?;
-            Ok(list(&profiles))
+            let mut report = list(&profiles);
+            if was_used {
+                report.text +=
+                    "\nIt was the one in use: none is now. Choose another with parkwatt profile use NAME.";
+            }
+            Ok(report)
         }
     }
 }
@@ -152,6 +158,13 @@ fn described(options: &Options) -> Result<Profile, Failure> {
         problem: "a profile needs the address of its market's node".to_owned(),
         next: "Name it with --node https://HOST:PORT; the market's operator knows it.".to_owned(),
     })?;
+    if !node.starts_with("http://") && !node.starts_with("https://") {
+        return Err(Failure::Usage {
+            field: "--node",
+            problem: format!("{node:?} is no address: one is http://HOST:PORT or https://HOST:PORT"),
+            next: "Name it with --node https://HOST:PORT; the market's operator knows it.".to_owned(),
+        });
+    }
     Ok(Profile {
         node: Some(node),
         market: options.market.clone(),

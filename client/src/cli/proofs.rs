@@ -11,9 +11,11 @@ use serde_json::json;
 use super::args::Options;
 use super::certificates::CLASS;
 use super::desk::Desk;
+use super::language::say;
 use super::quantity::energy_text;
-use super::report::{Failure, Report, certificate_id, facts, left, right, shell_word, table, word};
+use super::report::{Failure, Report, certificate_id, shell_word, word};
 use super::surroundings;
+use super::table::{facts, left, right, table};
 use super::time::{moment_rfc3339, moment_text, slot_text, zone_text};
 use super::unlock::own_key;
 
@@ -139,13 +141,13 @@ fn claim_text(claim: &Retirement) -> String {
     let head = facts(&[
         ("claim", claim.number.to_string()),
         ("market", claim.market.clone()),
-        ("holder", format!("{} (participant {})", claim.holder_name, claim.holder)),
+        ("holder", format!("{} ({} {})", claim.holder_name, say("participant"), claim.holder)),
         ("beneficiary", quoted(&claim.beneficiary)),
         ("purpose", quoted(&claim.purpose)),
         ("consumed from", local(slot_text(claim.consumption_slot, zone))),
         ("energy", energy_text(claim.energy_wh)),
         ("void of it", energy_text(claim.voided_wh)),
-        ("class", word(CLASS, claim.class().as_str_name()).replace('_', "-")),
+        ("class", say(&word(CLASS, claim.class().as_str_name()).replace('_', "-"))),
         ("claimed at", local(moment_text(claim.at_micros, zone))),
     ]);
     let columns = [left("certificate"), left("producer"), right("energy"), left("state")];

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ContextKind;
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use parkwatt_client::{ClientError, v1};
 use serde_json::{Value, json};
 
@@ -17,10 +16,12 @@ use super::args::{Options, Output};
 use super::csv;
 use super::help;
 use super::language::say;
-use super::surroundings::language;
+use super::quantity::energy_text;
+use super::surroundings::{self, language};
+use super::time::{moment_text, slot_text};
 
-/// How tables look: one line, under the headings.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+/// Slots are quarter hours since 1970: one in a sentence is beyond the first year of them.
+const SLOT_MIN: u32 = 100_000;
 
 /// What a command has to say.
 #[derive(Debug, Default)]
@@ -155,7 +156,8 @@ pub fn finish(result: &Result<Report, Failure>, output: Output) -> ExitCode {
         Ok(report) => {
             let written = match output {
                 // It has said everything line by line.
-                _ if report.json.is_null() && report.text.is_empty() => Ok(()),
+                Output::Json | Output::Csv if report.json.is_null() && report.csv.is_none() => Ok(()),
+                Output::Table if report.text.is_empty() => Ok(()),
                 Output::Table => write_line(io::stdout(), language().say_lines(&report.text).trim_end()),
                 Output::Csv => {
                     let csv = report.csv.clone().unwrap_or_else(|| csv::rows(&report.json));
@@ -175,7 +177,11 @@ pub fn finish(result: &Result<Report, Failure>, output: Output) -> ExitCode {
     };
     match written {
         // OK because who closes the pipe early has read enough; what was asked is done all the same.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::from(5),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let problem = say(&format!("what was done could not be written: {error}"));
+            let _ = write_line(io::stderr(), &format!("{} {problem}", say("error:")));
+            ExitCode::from(5)
+        }
         _ => ExitCode::from(code),
     }
 }
@@ -188,7 +194,10 @@ pub fn tell(report: &Report, output: Output) -> io::Result<()> {
     match output {
         Output::Table => write_line(io::stdout(), language().say_lines(&report.text).trim_end()),
         Output::Json => write_line(io::stdout(), &report.json.to_string()),
-        Output::Csv => write_line(io::stdout(), csv::rows(&report.json).trim_end()),
+        Output::Csv => match csv::rows(&report.json).trim_end() {
+            "" => Ok(()),
+            rows => write_line(io::stdout(), rows),
+        },
     }
 }
 
@@ -219,79 +228,42 @@ pub fn finish_parsing(error: &clap::Error, json_asked: bool) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// A column of a table: its heading, and how it is aligned.
-#[derive(Clone, Debug)]
-pub enum Column {
-    /// Words.
-    Left(String),
-    /// Numbers.
-    Right(String),
-}
-
-/// Returns a column of words.
-pub fn left(heading: impl Into<String>) -> Column {
-    Column::Left(heading.into())
-}
-
-/// Returns a column of numbers.
-pub fn right(heading: impl Into<String>) -> Column {
-    Column::Right(heading.into())
-}
-
-/// Returns a table for people, or `none` where it has no rows.
-pub fn table(columns: &[Column], rows: Vec<Vec<String>>, none: &str) -> String {
-    if rows.is_empty() {
-        return format!("{}\n", say(none));
-    }
-    let heading = |column: &Column| match column {
-        Column::Left(heading) | Column::Right(heading) => say(heading),
-    };
-    let rows = rows.into_iter().map(|row| said(columns, row));
-    let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(columns.iter().map(heading)).add_rows(rows);
-    for (index, column) in columns.iter().enumerate() {
-        if let (Column::Right(_), Some(column)) = (column, table.column_mut(index)) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    format!("{table}\n")
-}
-
-/// The columns whose cells are words of ours; what stands in others is a name or a number.
-const WORDS: [&str; 9] =
-    ["side", "state", "result", "stands", "matching", "delivered", "class", "in use", "doing"];
-
-/// Returns a row with its words in the caller's language.
-fn said(columns: &[Column], row: Vec<String>) -> Vec<String> {
-    let is_words = |column: &Column| match column {
-        Column::Left(heading) | Column::Right(heading) => WORDS.contains(&heading.as_str()),
-    };
-    let cell = |(place, cell): (usize, String)| {
-        if columns.get(place).is_some_and(is_words) { say(&cell) } else { cell }
-    };
-    row.into_iter().enumerate().map(cell).collect()
-}
-
-/// Returns how many columns of a terminal a text takes: a Chinese letter takes two.
-fn width(text: &str) -> usize {
-    text.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum()
-}
-
-/// Returns a list of facts for people, one a line.
-pub fn facts(facts: &[(&str, String)]) -> String {
-    let names: Vec<_> = facts.iter().map(|(name, _)| say(name)).collect();
-    let width = names.iter().map(|name| width(name)).max().unwrap_or_default();
-    let line = |(name, (_, value)): (&String, &(&str, String))| {
-        format!("{name}{}  {value}", " ".repeat(width - self::width(name)))
-    };
-    names.iter().zip(facts).map(line).collect::<Vec<_>>().join("\n") + "\n"
-}
-
 /// Returns a rejection for people.
 pub fn rejection_text(rejection: &v1::Rejection) -> String {
     let field = &rejection.field;
-    format!("{} {} ({} {}, {field})", say("rejected:"), say(&rejection.sentence), say("rule"), rejection.rule)
+    let sentence = with_units(&say(&rejection.sentence));
+    format!("{} {sentence} ({} {}, {field})", say("rejected:"), say("rule"), rejection.rule)
+}
+
+/// Returns a sentence of a rule with its times and energies as people write them: the market counts slots,
+/// microseconds and Wh.
+fn with_units(sentence: &str) -> String {
+    let mut words: Vec<String> = sentence.split(' ').map(str::to_owned).collect();
+    for place in 1..words.len() {
+        let (before, word) = words.split_at_mut(place);
+        let (Some(before), Some(word)) = (before.last_mut(), word.first_mut()) else { continue };
+        let unit = word.trim_end_matches([',', ';', '.', '。']).to_owned();
+        let behind = word[unit.len()..].to_owned();
+        if let (Ok(micros), "us") = (before.parse(), unit.as_str()) {
+            (*before, *word) = (moment_text(micros, &surroundings::zone()), behind);
+        } else if let (Ok(wh), "Wh") = (before.parse(), unit.as_str()) {
+            (*before, *word) = (energy_text(wh), behind);
+        } else if let ("slot" | "时段", Ok(slot)) = (before.as_str(), unit.parse::<u32>())
+            && slot > SLOT_MIN
+        {
+            *before = say("the quarter hour");
+            *word = slot_text(slot, &surroundings::zone()) + &behind;
+        }
+    }
+    // Behind what took its unit's place there is nothing but a sign.
+    words
+        .join(" ")
+        .replace(" ,", ",")
+        .replace(" ;", ";")
+        .replace(" 。", "。")
+        .replace("  ", " ")
+        .trim_end()
+        .to_owned()
 }
 
 /// Returns a rejection for machines.
@@ -333,11 +305,9 @@ pub fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Returns a command for people to run next, with the key and the profile that they named.
+/// Returns a command for people to run next, with whatever they said of the way to the market.
 pub fn next_command(command: &str, options: &Options) -> String {
-    let key = options.key.as_ref().map(|file| format!(" --key {}", shell_word(&file.display().to_string())));
-    let profile = options.profile.as_ref().map(|profile| format!(" --profile {}", shell_word(profile)));
-    [command.to_owned()].into_iter().chain(key).chain(profile).collect()
+    options.said.iter().fold(command.to_owned(), |command, word| format!("{command} {}", shell_word(word)))
 }
 
 /// Writes a text and ends its line.
@@ -350,8 +320,10 @@ fn write_line(mut to: impl Write, text: &str) -> io::Result<()> {
 mod tests {
     use std::path::PathBuf;
 
+    use clap::CommandFactory;
     use tonic::Code;
 
+    use super::super::args::Cli;
     use super::*;
 
     fn rejection() -> v1::Rejection {
@@ -394,11 +366,28 @@ mod tests {
     }
 
     #[test]
-    fn a_table_shows_its_headings_or_says_that_it_is_empty() {
-        let columns = [left("order"), right("energy")];
-        let text = table(&columns, vec![vec!["1.0".to_owned(), "2.5 kWh".to_owned()]], "none");
-        assert!(text.contains("order") && text.contains("2.5 kWh"), "{text}");
-        assert_eq!(table(&columns, vec![], "no orders"), "no orders\n");
+    fn a_rule_s_sentence_has_the_units_of_people() {
+        for (sentence, said) in [
+            ("the gate of slot 1978096 has closed", "the gate of the quarter hour"),
+            ("1346 Wh exceeds the 1327 Wh that PV can deliver", "1.346 kWh exceeds the 1.327 kWh that PV"),
+            ("good until 1780281000000000 us, and it is 1780282800000027 us", ", and it is 2026-06-01"),
+            ("a lot is 100 Wh", "a lot is 0.1 kWh"),
+        ] {
+            let text = with_units(sentence);
+            assert!(text.contains(said) && !text.contains(" us"), "{text}");
+        }
+        assert_eq!(with_units("order 7.0 is none of yours"), "order 7.0 is none of yours");
+    }
+
+    #[test]
+    fn the_next_command_goes_the_same_way_to_the_market() {
+        let line =
+            "parkwatt orders --market east --node http://n:1 --key my.pem --output json --time-zone UTC";
+        let matches = Cli::command().get_matches_from(line.split(' '));
+        let next = next_command("parkwatt account", &Cli::of(&matches).unwrap().options);
+        assert_eq!(next, "parkwatt account --node http://n:1 --market east --key my.pem");
+        let plain = Cli::of(&Cli::command().get_matches_from(["parkwatt", "orders"])).unwrap();
+        assert_eq!(next_command("parkwatt account", &plain.options), "parkwatt account");
     }
 
     #[test]

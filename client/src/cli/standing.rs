@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::args::Options;
 use super::desk::Desk;
 use super::quantity::{amount_text, energy_text, nanos, nanos_decimal, nanos_text, price_text};
-use super::report::{Failure, Report, facts, left, order_id, right, table, word};
+use super::report::{Failure, Report, order_id, word};
+use super::table::{facts, left, right, table};
 use super::time::{When, moment_rfc3339, moment_text, slot_rfc3339, slot_text, zone_text};
 use super::unlock::own_key;
 
@@ -129,8 +130,8 @@ fn account_report(account: &AccountStatement) -> Option<Report> {
         ("credit limit", amount_text(account.credit_limit_fen)),
         ("reserved", nanos_text(reserved)),
         ("free to bid", nanos_text(available)),
-        ("bought", energy_text(account.bought_wh)),
-        ("sold", energy_text(account.sold_wh)),
+        ("delivered to you", energy_text(account.bought_wh)),
+        ("delivered by you", energy_text(account.sold_wh)),
         ("certificates held", energy_text(account.certificates_held_wh)),
         ("certificates claimed", energy_text(account.certificates_retired_wh)),
         ("certificates bundled", energy_text(account.certificates_bundled_wh)),

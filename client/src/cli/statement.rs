@@ -12,7 +12,8 @@ use super::desk::Desk;
 use super::language::say;
 use super::period::Month;
 use super::quantity::{decimal_text, nanos_decimal, nanos_text};
-use super::report::{Failure, Report, facts, left, right, table, word};
+use super::report::{Failure, Report, word};
+use super::table::{facts, left, right, table};
 use super::time::{moment_rfc3339, moment_text, slot_date, slot_rfc3339, slot_text, zone_text};
 use super::unlock::own_key;
 
@@ -122,7 +123,7 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
     let zone = zone_text(&desk.zone);
     let moment = |micros| moment_text(micros, &desk.zone);
     let head = facts(&[
-        ("account", format!("{} (participant {})", statement.name, statement.participant)),
+        ("account", format!("{} ({} {})", statement.name, say("participant"), statement.participant)),
         (
             "period",
             say(&format!(

@@ -1,20 +1,24 @@
 //! `trades`: a participant's own trades, and everybody's without names.
 
-use parkwatt_client::v1::{OwnTrade, Side, Trade};
+use parkwatt_client::v1::{OwnTrade, Side, Trade, TradeDelivered};
 use serde_json::{Value, json};
 
 use super::args::Options;
+use super::csv;
 use super::desk::Desk;
 use super::quantity::{cost_nanos, energy_text, nanos_decimal, nanos_text, price_text};
-use super::report::{Failure, Report, left, order_id, right, table, word};
+use super::report::{Failure, Report, order_id, word};
+use super::table::{left, right, table};
 use super::time::{When, slot_rfc3339, slot_text, zone_text};
 use super::unlock::own_key;
 
-/// Shows the caller's trades.
-pub async fn own(count: u32, options: &Options) -> Result<Report, Failure> {
+/// Shows the caller's trades; of one delivery, where it is said which.
+pub async fn own(at: Option<When>, count: u32, options: &Options) -> Result<Report, Failure> {
     let key = own_key(options)?;
     let desk = Desk::open(options).await?;
-    let trades = desk.connection.trades(&desk.session(&key), count).await?;
+    let slot = at.map(|at| desk.next_slot(at)).transpose()?;
+    let mut trades = desk.connection.trades(&desk.session(&key), count).await?;
+    trades.retain(|own| slot.is_none_or(|slot| own.trade.as_ref().is_some_and(|it| it.slot == slot)));
     let trades: Vec<_> = trades
         .iter()
         .map(|own| own.trade.as_ref().map(|trade| (own, trade)))
@@ -99,11 +103,21 @@ fn own_report(trades: &[(&OwnTrade, &Trade)], desk: &Desk) -> Report {
     let note = "\nA bid's price is all-in: energy, wheeling, congestion and fee. Amounts are for the whole \
                 energy; settlement pays what is delivered, and charges the side that fell short.";
     let text = table(&columns, rows, "You have no trades.");
+    let json = |own: &OwnTrade, trade: &Trade, delivery| {
+        let mut value = own_json(own, trade);
+        value["delivery"] = delivery;
+        value
+    };
+    let listed = |delivery: fn(&OwnTrade) -> Value| -> Value {
+        let trades = trades.iter().map(|(own, trade)| json(own, trade, delivery(own)));
+        json!({ "trades": trades.collect::<Vec<_>>() })
+    };
     Report {
-        json: json!({ "trades": trades.iter().map(|(own, trade)| own_json(own, trade)).collect::<Vec<_>>() }),
+        json: listed(|own| own.delivery.as_ref().map_or(Value::Null, |it| delivery_json(Some(it)))),
         text: if trades.is_empty() { text } else { text + note },
         refused: false,
-        csv: None,
+        // The same columns, whether anything is settled or not.
+        csv: Some(csv::rows(&listed(|own| delivery_json(own.delivery.as_ref())))),
     }
 }
 
@@ -130,13 +144,16 @@ fn own_json(own: &OwnTrade, trade: &Trade) -> Value {
     value["side"] = json!(word("SIDE_", own.side().as_str_name()));
     value["order_id"] = json!(own_order(own, trade));
     value["amount_yuan"] = json!(nanos_decimal(cost_nanos(trade.energy_wh, own_price(own, trade))));
-    value["delivery"] = json!(own.delivery.as_ref().map(|delivery| json!({
-        "delivered_wh": delivery.delivered_wh,
-        "seller_deviation_wh": delivery.seller_deviation_wh,
-        "buyer_deviation_wh": delivery.buyer_deviation_wh,
-        "estimated": delivery.estimated,
-    })));
     value
+}
+
+fn delivery_json(delivery: Option<&TradeDelivered>) -> Value {
+    json!({
+        "delivered_wh": delivery.map(|it| it.delivered_wh),
+        "seller_deviation_wh": delivery.map(|it| it.seller_deviation_wh),
+        "buyer_deviation_wh": delivery.map(|it| it.buyer_deviation_wh),
+        "estimated": delivery.map(|it| it.estimated),
+    })
 }
 
 /// Returns the name of the caller's order in a trade.

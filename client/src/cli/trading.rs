@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use super::advice;
 use super::args::{Conditions, Options, Order};
 use super::desk::Desk;
+use super::language::say;
 use super::quantity::{energy_text, price_text};
-use super::report::{Failure, Report, left, order_id, rejection_json, rejection_text, right, table, word};
-use super::time::{slot_rfc3339, slot_text, zone_text};
+use super::report::{Failure, Report, next_command, order_id, rejection_json, rejection_text, word};
+use super::table::{left, right, table};
+use super::time::{moment_text, slot_date, slot_rfc3339, slot_text, zone_text};
 use super::trades;
 use super::unlock::own_key;
 
@@ -20,7 +22,21 @@ pub async fn place(side: Side, order: Order, options: &Options) -> Result<Report
     let key = own_key(options)?;
     let desk = Desk::open(options).await?;
     let (time_in_force, good_until_micros) = time_in_force(order.conditions, &desk)?;
-    let orders: Vec<_> = slots(order, &desk)?
+    let slots = slots(order, &desk)?;
+    let last_gate_s = u64::from(slots.end - 1) * SECONDS_PER_SLOT;
+    let last_gate_s = last_gate_s.saturating_sub(u64::from(desk.genesis.gate_before_s));
+    if good_until_micros > last_gate_s * 1_000_000 {
+        return Err(Failure::Usage {
+            field: "--good-until",
+            problem: format!(
+                "{} is later than {}, when the last gate closes",
+                moment_text(good_until_micros, &desk.zone),
+                moment_text(last_gate_s * 1_000_000, &desk.zone)
+            ),
+            next: "Choose an earlier time, with its date if it is another day's; or leave it out.".to_owned(),
+        });
+    }
+    let orders: Vec<_> = slots
         .map(|slot| NewOrder {
             side: side.into(),
             slot,
@@ -39,8 +55,14 @@ pub async fn place(side: Side, order: Order, options: &Options) -> Result<Report
     if placed.orders.len() != orders.len() {
         return Err(desk.incomplete("an answer to each order"));
     }
-    Ok(placed_report(&orders, &placed.orders, &receipt, &desk))
+    let next = next_command("parkwatt orders --open", options);
+    Ok(placed_report(&orders, &placed.orders, &receipt, &next, &desk))
 }
+
+const SECONDS_PER_SLOT: u64 = 900;
+/// How many slots a schedule over midnight has at most that is written as two times of day: half a day. A longer one
+/// was probably written the wrong way round.
+const OVERNIGHT_MAX: u32 = 48;
 
 /// Returns how long orders stand, with the moment where there is one.
 fn time_in_force(conditions: Conditions, desk: &Desk) -> Result<(TimeInForce, u64), Failure> {
@@ -83,6 +105,14 @@ fn slots(order: Order, desk: &Desk) -> Result<std::ops::Range<u32>, Failure> {
             next: "Choose a later --until, or leave it out for one quarter hour.".to_owned(),
         }
     })?;
+    let is_overnight = slot_date(from, &desk.zone) != slot_date(end - 1, &desk.zone);
+    if order.at.until.is_some() && is_overnight && end - from > OVERNIGHT_MAX {
+        return Err(Failure::Usage {
+            field: "--at",
+            problem: format!("would last until {} of another day", slot_text(end, &desk.zone)),
+            next: format!("If you mean it, say so: --until \"{}\".", slot_text(end, &desk.zone)),
+        });
+    }
     let max = desk.genesis.schedule_len_max;
     if end - from > max {
         return Err(Failure::Usage {
@@ -101,7 +131,15 @@ fn slots(order: Order, desk: &Desk) -> Result<std::ops::Range<u32>, Failure> {
 }
 
 /// Returns the report on a schedule and its answers, of which there are as many.
-fn placed_report(orders: &[NewOrder], answers: &[OrderAnswer], receipt: &Receipt, desk: &Desk) -> Report {
+///
+/// `next` is what to do after orders of which none was refused.
+fn placed_report(
+    orders: &[NewOrder],
+    answers: &[OrderAnswer],
+    receipt: &Receipt,
+    next: &str,
+    desk: &Desk,
+) -> Report {
     let columns = [
         left("order"),
         left(format!("delivery ({})", zone_text(&desk.zone))),
@@ -116,15 +154,16 @@ fn placed_report(orders: &[NewOrder], answers: &[OrderAnswer], receipt: &Receipt
     // Of an all-or-none schedule one order says why, and the others only that it was refused.
     let refusals = || placed.iter().filter_map(Placed::rejection);
     let refusal = refusals().find(|it| it.code != "SCHEDULE_MUST_HOLD_WHOLE").or_else(|| refusals().next());
-    let next = refusal.map_or("parkwatt orders --open", |rejection| advice::after_rejection(&rejection.code));
+    let next = refusal.map_or(next, |rejection| advice::after_rejection(&rejection.code));
     let made = match &receipt.trades[..] {
         [] => String::new(),
         made => format!("\n{}", trades::made(made, desk)),
     };
     let text = format!(
-        "{}{made}
+        "{}{}{made}
 Next: {next}",
-        table(&columns, rows, "no orders")
+        table(&columns, rows, "no orders"),
+        reasons(&placed, desk)
     );
     Report {
         json: json!({
@@ -137,6 +176,25 @@ Next: {next}",
         refused: refusal.is_some(),
         csv: None,
     }
+}
+
+/// Returns why orders were refused: each reason once, with the first order that it concerns and how many more.
+fn reasons(placed: &[Placed], desk: &Desk) -> String {
+    let mut reasons: Vec<(String, u32, usize)> = Vec::new();
+    for (rejection, order) in placed.iter().filter_map(|it| Some((it.rejection()?, it.order))) {
+        let reason = rejection_text(rejection);
+        match reasons.iter_mut().find(|(known, ..)| *known == reason) {
+            Some((.., more)) => *more += 1,
+            None => reasons.push((reason, order.slot, 0)),
+        }
+    }
+    let line = |(reason, slot, more): &(String, u32, usize)| {
+        let first = slot_text(*slot, &desk.zone);
+        let first = if *more == 0 { first } else { say(&format!("{first} and {more} more")) };
+        format!("{first}: {reason}\n")
+    };
+    let lines: String = reasons.iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 /// An order, its answer, and what traded of it at once.
@@ -181,7 +239,7 @@ impl<'a> Placed<'a> {
 
     fn row(&self, desk: &Desk) -> Vec<String> {
         let result = match (self.rejection(), self.traded_wh, self.lapsed_wh) {
-            (Some(rejection), ..) => rejection_text(rejection),
+            (Some(_), ..) => "refused".to_owned(),
             (None, 0, 0) => "accepted, waits in the book".to_owned(),
             (None, 0, lapsed) => format!("accepted, nothing traded, {} lapsed", energy_text(lapsed)),
             (None, traded, 0) if traded == self.order.energy_wh => "accepted, traded whole".to_owned(),

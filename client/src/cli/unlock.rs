@@ -4,6 +4,7 @@
 //! never shown.
 
 use std::io::IsTerminal;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
@@ -12,12 +13,15 @@ use parkwatt_client::{ClientError, read_key, read_sealed_key};
 use super::args::Options;
 use super::desk::key_file;
 use super::language::say;
-use super::report::Failure;
+use super::report::{Failure, shell_word};
 
 /// How often a passphrase is asked for on the terminal.
 const TRIES: usize = 3;
 /// How many letters a new passphrase has at least; documented in `parkwatt key encrypt --help`.
 const LETTERS_MIN: usize = 8;
+
+/// The bits of a file's mode by which others than its owner may do something with it.
+const OTHERS: u32 = 0o077;
 
 /// Returns the caller's key.
 pub fn own_key(options: &Options) -> Result<SigningKey, Failure> {
@@ -82,6 +86,16 @@ fn passphrase_in(file: &Path, field: &'static str) -> Result<String, Failure> {
         problem,
         next: format!("Name a file whose first line is the passphrase with {field}."),
     };
+    if let Ok(found) = std::fs::metadata(file)
+        && found.is_file()
+        && found.permissions().mode() & OTHERS != 0
+    {
+        return Err(Failure::File {
+            path: file.to_owned(),
+            problem: "can be read by others, and a passphrase is only its owner's".to_owned(),
+            next: format!("Take that from them: chmod 600 {}", shell_word(&file.display().to_string())),
+        });
+    }
     let text =
         std::fs::read_to_string(file).map_err(|problem| failure(format!("cannot be read: {problem}")))?;
     match text.lines().next() {

@@ -37,7 +37,19 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let length = text.parse::<SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok());
     match length {
         Some(length) if !length.is_zero() => Ok(length),
-        _ => Err("a length of time is a number and a unit, such as 30s, 5m or 6h".to_owned()),
+        _ => Err("a length of time is a number above 0 and a unit, such as 30s, 5m or 6h".to_owned()),
+    }
+}
+
+/// Returns how a whole number between two is read.
+pub fn whole<T: TryFrom<u64>>(
+    range: std::ops::RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| format!("it is a whole number from {} to {}", range.start(), range.end()))
     }
 }
 

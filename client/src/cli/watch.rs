@@ -1,19 +1,22 @@
 //! `watch`: a slot's depth, the day's prices, own orders and trades, as they come.
 //!
-//! Knows the terminal and the node; how a picture looks is `picture`'s.
+//! Knows the terminal and the node; how a picture looks is `picture`'s, and when to look again `news`'s.
 
+mod news;
 mod picture;
 
 use std::io::{self, IsTerminal};
-use std::time::Duration;
+use std::ops::Range;
+use std::thread;
 
 use ed25519_dalek::SigningKey;
 use parkwatt_client::v1::{Depth, Order, OwnTrade, SlotSummary};
 use parkwatt_client::{ClientError, Connection};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use serde_json::json;
+use tokio::sync::mpsc::{self, Receiver};
 
 use super::args::{Options, Watch};
 use super::desk::{Desk, key_file};
@@ -21,10 +24,11 @@ use super::period;
 use super::report::{Failure, Report};
 use super::time::{moment_rfc3339, slot_date, slot_rfc3339};
 use super::unlock::own_key;
+use news::News;
 
 /// How many of the own trades and orders are read.
 const NEWEST: u32 = 50;
-/// How many slots a day has at most, on which clocks are set back.
+/// How many slots a day has at most: one on which clocks are set back.
 const SLOTS_PER_DAY: u32 = 100;
 const MICROS_PER_SLOT: u64 = 900_000_000;
 
@@ -34,7 +38,9 @@ pub struct Seen {
     /// The market, and its time.
     desk: Desk,
     depth: Depth,
-    /// The slots of the local day in which something happened.
+    /// The slots of the local day.
+    slots: Range<u32>,
+    /// Those of them in which something happened.
     day: Vec<SlotSummary>,
     /// The own open orders and newest trades; nothing for who has no key.
     own: Option<(Vec<Order>, Vec<OwnTrade>)>,
@@ -67,7 +73,7 @@ pub async fn watch(asked: &Watch, options: &Options) -> Result<Report, Failure> 
     ended.map(|()| Report { text: "The view is closed.".to_owned(), ..Report::default() })
 }
 
-/// Reads what is shown. It asks again each time; a stream of changes could take its place.
+/// Reads what is shown.
 async fn see(
     connection: Connection,
     slot: u32,
@@ -79,9 +85,11 @@ async fn see(
     let depth = desk.connection.depth(market, slot).await?;
     let midnight = slot_date(slot, &desk.zone).and_then(|date| period::midnight(date, &desk.zone));
     let first = midnight.and_then(|micros| u32::try_from(micros / MICROS_PER_SLOT).ok()).unwrap_or(slot);
-    let day = desk.connection.slots(market, first, SLOTS_PER_DAY).await?;
-    let same_day = |it: &SlotSummary| slot_date(it.slot, &desk.zone) == slot_date(slot, &desk.zone);
-    let day = day.into_iter().filter(same_day).collect();
+    let same_day = |other: u32| slot_date(other, &desk.zone) == slot_date(slot, &desk.zone);
+    let after = (first..first.saturating_add(SLOTS_PER_DAY)).find(|slot| !same_day(*slot));
+    let slots = first..after.unwrap_or(first.saturating_add(SLOTS_PER_DAY));
+    let count = u32::try_from(slots.len()).unwrap_or(SLOTS_PER_DAY);
+    let day = desk.connection.slots(market, first, count).await?;
     let own = match key {
         None => None,
         Some(key) => {
@@ -90,7 +98,7 @@ async fn see(
             Some((orders, desk.connection.trades(&session, NEWEST).await?))
         }
     };
-    Ok(Seen { desk, depth, day, own })
+    Ok(Seen { desk, depth, slots, day, own })
 }
 
 /// Draws one picture as text.
@@ -128,7 +136,7 @@ fn once(asked: &Watch, seen: &Seen) -> Report {
     }
 }
 
-/// Draws until somebody presses q.
+/// Draws whenever there is news, until somebody presses q.
 async fn live(
     terminal: &mut ratatui::DefaultTerminal,
     connection: Connection,
@@ -137,12 +145,19 @@ async fn live(
     key: Option<&SigningKey>,
     options: &Options,
 ) -> Result<(), Failure> {
+    let mut keys = keys();
     let mut seen = see(connection.clone(), slot, key, options).await?;
+    let mut news = News::of(&seen, key).await;
     let mut trouble = None;
     loop {
         let drawn = terminal.draw(|frame| picture::draw(frame, &seen, trouble.as_deref()));
         drawn.map_err(|problem| no_terminal(&problem))?;
-        match pressed(asked.every).map_err(|problem| no_terminal(&problem))? {
+        let pressed = tokio::select! {
+            pressed = keys.recv() => Some(pressed.unwrap_or(Err(io::ErrorKind::UnexpectedEof.into()))),
+            () = news.come() => None,
+            () = tokio::time::sleep(asked.every) => None,
+        };
+        match pressed.transpose().map_err(|problem| no_terminal(&problem))? {
             Some(KeyCode::Char('q') | KeyCode::Esc) => return Ok(()),
             Some(KeyCode::Left) => slot = slot.saturating_sub(1),
             Some(KeyCode::Right) => slot = slot.saturating_add(1),
@@ -150,6 +165,9 @@ async fn live(
         }
         trouble = match see(connection.clone(), slot, key, options).await {
             Ok(now) => {
+                if news.has_ended() || now.depth.slot != seen.depth.slot {
+                    news = News::of(&now, key).await;
+                }
                 seen = now;
                 None
             }
@@ -161,18 +179,31 @@ async fn live(
     }
 }
 
-/// Waits for a key that is pressed, at most so long.
-fn pressed(every: Duration) -> io::Result<Option<KeyCode>> {
-    if !event::poll(every)? {
-        return Ok(None);
-    }
-    match event::read()? {
-        Event::Key(key) if key.kind == KeyEventKind::Press => {
-            let is_break = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-            Ok(Some(if is_break { KeyCode::Esc } else { key.code }))
+/// Returns the keys that are pressed, and the terminal's new size as none of them; or why there are no more.
+fn keys() -> Receiver<io::Result<KeyCode>> {
+    let (pressed, keys) = mpsc::channel(16);
+    // It waits for a key until the program ends.
+    thread::spawn(move || {
+        loop {
+            let key = match event::read() {
+                Ok(Event::Key(key)) if key.kind == KeyEventKind::Press => Ok(code(key)),
+                Ok(Event::Resize(..)) => Ok(KeyCode::Null),
+                Ok(_) => continue,
+                Err(problem) => Err(problem),
+            };
+            let is_last = key.is_err();
+            if pressed.blocking_send(key).is_err() || is_last {
+                return;
+            }
         }
-        _ => Ok(None),
-    }
+    });
+    keys
+}
+
+/// Returns which key is meant: Ctrl-C is Esc.
+fn code(key: KeyEvent) -> KeyCode {
+    let is_break = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+    if is_break { KeyCode::Esc } else { key.code }
 }
 
 fn no_terminal(problem: &io::Error) -> Failure {

@@ -110,6 +110,9 @@ function drawPlot(host, bids, offers) {
     }
     return isDemand ? line.reverse() : line;
   };
+  const [bidFor, offered] = [filled(demand, true), filled(supply, false)];
+  // Where they meet: the last limit at which no more is offered than bid for.
+  const meeting = Math.max(0, x.findLastIndex((_, at) => offered[at] <= bidFor[at]));
   const energy = (_, value) => (value === null || value === undefined ? '–' : `${value.toFixed(1)} kWh`);
   plot(host, 260, {
     scales: { x: { time: false }, y: { range: (_, low, high) => [0, high * 1.05] } },
@@ -122,5 +125,5 @@ function drawPlot(host, bids, offers) {
       { label: t('Bid for at this price or more'), paths: steps(), points: { show: false }, stroke: colour('bid'), fill: colour('bid-fill'), width: 2, value: energy },
       { label: t('Offered at this price or less'), paths: steps(), points: { show: false }, stroke: colour('offer'), fill: colour('offer-fill'), width: 2, value: energy },
     ],
-  }, [x, filled(demand, true), filled(supply, false)]);
+  }, [x, bidFor, offered], () => meeting);
 }

@@ -112,19 +112,11 @@ function drawPlot(host, rows, chosen, choose) {
       { label: t('Price'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('accent'), width: 2.5, value: shown(t('yuan/kWh')) },
     ],
     cursor: { y: false },
-    hooks: {
-      draw: [(self) => mark(self, chosen()), (self) => tell(self, chosen() - x[0])],
-      setCursor: [(self) => tell(self, chosen() - x[0])],
-    },
-  }, data);
+    hooks: { draw: [(self) => mark(self, chosen())] },
+  }, data, () => chosen() - x[0]);
   drawn.over.addEventListener('click', () => drawn.cursor.idx !== null && choose(x[drawn.cursor.idx]));
   drawn.over.style.cursor = 'pointer';
   host.plot = drawn;
-}
-
-/** Says in the legend what the chosen quarter hour has, where no pointer is at another one. */
-function tell(drawn, idx) {
-  if (drawn.cursor.idx === null || drawn.cursor.idx === undefined) drawn.setLegend({ idx }, false);
 }
 
 /** Marks the chosen quarter hour. */

@@ -35,7 +35,7 @@ export function say(text) {
  * but those in `words`. */
 export function table(caption, heads, rows, { words = [], hideCaption = false } = {}) {
   const place = (index) => (index > 0 && !words.includes(index) ? 'number' : null);
-  const head = heads.map((text, index) => h('th', { scope: 'col', class: place(index) }, text));
+  const head = heads.map((text, index) => h('th', { scope: 'col', class: place(index) }, ...heading(text)));
   const body = rows.map((cells) => h('tr', {}, ...cells.map((cell, index) =>
     (index === 0 ? h('th', { scope: 'row' }, cell) : h('td', { class: place(index) }, cell)))));
   return h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
@@ -43,6 +43,12 @@ export function table(caption, heads, rows, { words = [], hideCaption = false } 
       h('caption', { class: hideCaption ? 'unseen' : null }, caption),
       h('thead', {}, h('tr', {}, ...head)),
       h('tbody', {}, ...body)));
+}
+
+/** Returns a heading, in which no line ends within the unit. */
+function heading(text) {
+  const [, name, unit] = /^([^(（]*)([(（].*)?$/.exec(text) ?? [null, text];
+  return unit ? [name, h('span', { class: 'unit-of' }, unit)] : [name];
 }
 
 /** Returns a figure: a name, a value, and what it means. */

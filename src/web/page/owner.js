@@ -78,10 +78,12 @@ function drawPlot(host, day, parts, offered) {
   const shown = (wh) => Number(wh) / 1000;
   const series = (label, name) => ({ label: t(label), paths: bars(), points: { show: false }, fill: colour(name), stroke: colour(name), width: 0,
     value: (_, value) => (value === null || value === undefined ? '–' : `${value.toFixed(3)} kWh`) });
+  const energies = x.map((slot) => shown(offered.get(slot) ?? 0n));
+  const most = energies.indexOf(Math.max(...energies));
   plot(host, 200, {
     scales: { x: { time: false, range: [x[0], x.at(-1) + 1] }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 0.1)] } },
     axes: [axis({ size: 30, space: 44, values: (_, ticks) => ticks.map((slot) => clock(slot)), incrs: [4, 8, 12, 16, 24] }), axis({ size: 46, label: t('kWh'), labelSize: 18 })],
     series: [{ label: t('Quarter hour'), value: (_, slot) => (slot === null ? '–' : span(slot)) }, series('Offered', 'line-strong'), series('Sold', 'accent')],
     cursor: { y: false },
-  }, [x, x.map((slot) => shown(offered.get(slot) ?? 0n)), x.map((slot) => shown(by.get(slot)?.sold_wh ?? 0))]);
+  }, [x, energies, x.map((slot) => shown(by.get(slot)?.sold_wh ?? 0))], () => most);
 }

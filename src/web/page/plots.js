@@ -20,10 +20,15 @@ export function axis(options) {
   };
 }
 
-/** Draws a plot in `host`, as wide as it, and again when its width changes. Returns the plot. */
-export function plot(host, height, options, data) {
+/** Draws a plot in `host`, as wide as it, and again when its width changes. Its legend says what is at the pointer, and
+ * where there is none, at the place that `resting` returns. Returns the plot. */
+export function plot(host, height, options, data, resting) {
   const size = () => ({ width: Math.max(240, Math.floor(host.clientWidth)), height });
-  const drawn = new uPlot({ ...size(), legend: { live: true, markers: { dash } }, ...options }, data, host);
+  const tell = (drawn) => {
+    if (drawn.cursor.idx === null || drawn.cursor.idx === undefined) drawn.setLegend({ idx: resting() }, false);
+  };
+  const hooks = { draw: [...(options.hooks?.draw ?? []), tell], setCursor: [tell] };
+  const drawn = new uPlot({ ...size(), legend: { live: true, markers: { dash } }, ...options, hooks }, data, host);
   watchWidth(host, () => drawn.setSize(size()));
   return drawn;
 }

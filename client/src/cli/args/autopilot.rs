@@ -57,7 +57,7 @@ pub struct Autopilot {
     #[arg(long, value_name = "DEGREES", value_parser = sun::azimuth, default_value = "180", requires = "peak")]
     pub azimuth: f64,
     /// What is left of the sun's energy after heat, dirt, cables and inverter, in per cent
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = values::whole::<u32>(1..=100))]
     #[arg(default_value_t = 80, requires = "peak")]
     pub performance: u32,
     /// The least you take, in yuan per kWh
@@ -73,7 +73,7 @@ pub struct Autopilot {
     #[arg(long, value_name = "PRICE", value_parser = quantity::price, default_value = "0.01")]
     pub step: i64,
     /// What you keep of the forecast for yourself, in per cent
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = values::whole::<u32>(0..=100))]
     #[arg(default_value_t = 0)]
     pub keep: u32,
     /// How often it looks

@@ -47,7 +47,7 @@ EXAMPLES:
   parkwatt certificates statement 1234 --out claim.json")]
     Statement {
         /// The claim's number
-        #[arg(value_name = "NUMBER")]
+        #[arg(value_name = "NUMBER", value_parser = values::whole::<u64>(0..=u64::MAX))]
         number: u64,
         /// The file to write [default: retirement-NUMBER.json]
         #[arg(long, value_name = "FILE")]

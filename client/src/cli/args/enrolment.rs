@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use ed25519_dalek::VerifyingKey;
 use parkwatt_client::parse_public_key;
 
@@ -27,7 +27,7 @@ pub struct Enrol {
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Producer, Role::Consumer])]
     pub roles: Vec<Role>,
     /// What the participant may owe, in yuan
-    #[arg(long, value_name = "YUAN", value_parser = quantity::amount, default_value = "0")]
+    #[arg(long, value_name = "YUAN", value_parser = quantity::amount, default_value = "0", allow_negative_numbers = true)]
     pub credit: u64,
     /// The public key of the meter at the connection, in 64 hex digits
     #[arg(long, value_name = "HEX", value_parser = parse_public_key)]
@@ -60,7 +60,7 @@ pub struct Deposit {
     #[arg(long, value_name = "NAME", value_parser = values::name)]
     pub to: String,
     /// How much, in yuan
-    #[arg(long, value_name = "YUAN", value_parser = quantity::amount)]
+    #[arg(long, value_name = "YUAN", value_parser = quantity::amount, allow_negative_numbers = true)]
     pub amount: u64,
     /// The operator's key file
     #[arg(long, value_name = "FILE")]
@@ -69,15 +69,16 @@ pub struct Deposit {
 
 /// What to pay out.
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("what").required(true).args(["amount", "all"])))]
 pub struct PayOut {
     /// The participant's name tag
     #[arg(value_name = "NAME", value_parser = values::name)]
     pub from: String,
     /// How much, in yuan
-    #[arg(value_name = "YUAN", value_parser = quantity::amount, required_unless_present = "all")]
+    #[arg(value_name = "YUAN", value_parser = quantity::amount, allow_negative_numbers = true)]
     pub amount: Option<u64>,
     /// The whole balance, which leaves the account empty
-    #[arg(long, conflicts_with = "amount")]
+    #[arg(long)]
     pub all: bool,
     /// The operator's key file
     #[arg(long, value_name = "FILE")]

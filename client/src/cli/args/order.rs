@@ -70,22 +70,23 @@ pub struct Replace {
 
 /// What to withdraw.
 #[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("what").required(true).args(["order", "all"])))]
 pub struct Cancel {
     /// The order's name, as `parkwatt orders` shows it, such as 1234.0
-    #[arg(value_name = "ORDER", value_parser = values::order_id, required_unless_present = "all")]
+    #[arg(value_name = "ORDER", value_parser = values::order_id)]
     pub order: Option<v1::OrderId>,
     /// All open orders, or those that the next options name
-    #[arg(long, conflicts_with = "order")]
+    #[arg(long)]
     pub all: bool,
     /// Only those of the quarter hour that begins then
-    #[arg(long, value_name = "TIME", value_parser = values::when, requires = "all", conflicts_with = "order")]
+    #[arg(long, value_name = "TIME", value_parser = values::when, conflicts_with = "order")]
     pub at: Option<When>,
     /// Only those of this side
-    #[arg(long, value_enum, requires = "all", conflicts_with = "order")]
+    #[arg(long, value_enum, conflicts_with = "order")]
     pub side: Option<Side>,
     /// Those of this participant instead of your own; for the operator
     #[arg(long, value_name = "NAME", value_parser = values::name)]
-    #[arg(requires_all = ["all", "operator_key"], conflicts_with = "order")]
+    #[arg(requires = "operator_key", conflicts_with = "order")]
     pub participant: Option<String>,
     /// The operator's key file
     #[arg(long, value_name = "FILE", requires = "participant")]

@@ -13,18 +13,18 @@ pub struct Watch {
     /// When the delivery begins [default: the next that can be traded]
     #[arg(long, value_name = "TIME", value_parser = values::when)]
     pub at: Option<When>,
-    /// How often it looks
-    #[arg(long, value_name = "TIME", value_parser = values::duration, default_value = "1s")]
+    /// How often it looks, also where the node tells of nothing new
+    #[arg(long, value_name = "TIME", value_parser = values::duration, default_value = "5s")]
     pub every: Duration,
     /// Write one picture as text, and end
     #[arg(long)]
     pub once: bool,
     /// The picture's width, in letters
     #[arg(long, value_name = "N", requires = "once", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u16).range(40..=400))]
+    #[arg(allow_negative_numbers = true, value_parser = values::whole::<u16>(40..=400))]
     pub columns: u16,
     /// The picture's height, in lines
     #[arg(long, value_name = "N", requires = "once", default_value_t = 32)]
-    #[arg(value_parser = clap::value_parser!(u16).range(12..=200))]
+    #[arg(allow_negative_numbers = true, value_parser = values::whole::<u16>(12..=200))]
     pub rows: u16,
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use parkwatt_client::v1::Rejection;
 use serde_json::{Value, json};
 
 use super::super::desk::Desk;
 use super::super::quantity::{energy_text, price_text};
-use super::super::report::{Failure, Report, left, order_id, right, table};
+use super::super::report::{Failure, Report, order_id, rejection_text};
+use super::super::table::{left, right, table};
 use super::super::time::{moment_rfc3339, moment_text, slot_rfc3339, slot_text, zone_text};
 use super::Pilot;
 use super::plan::{Book, Step};
@@ -18,8 +20,12 @@ pub struct Done {
     /// The step.
     pub step: Step,
     /// Why it was refused, where it was.
-    pub refusal: Option<String>,
+    pub refusal: Option<Rejection>,
 }
+
+/// What to do after offers of more than the roof can deliver.
+const TOO_MUCH: &str = "The forecast is more than what you are enrolled for: PV and connection deliver no more. Lower --peak, \
+                        or correct the forecast; what fits is offered at the next look.";
 
 /// Returns what a look came to: its steps, and what is for sale, waits and is sold of the forecast.
 pub fn report(
@@ -56,7 +62,17 @@ pub fn report(
     );
     let named =
         if forecast.is_empty() { "\nThe forecast names no quarter hour that can be traded now." } else { "" };
-    let refused = done.iter().any(|done| done.refusal.is_some());
+    let refusals: Vec<_> = done.iter().filter_map(|done| done.refusal.as_ref()).collect();
+    let mut why = String::new();
+    for refusal in &refusals {
+        let line = format!("{}\n", rejection_text(refusal));
+        if !why.contains(&line) {
+            why += &line;
+        }
+    }
+    if refusals.iter().any(|it| it.code == "OFFER_MUST_BE_DELIVERABLE") {
+        why = format!("{why}{TOO_MUCH}\n");
+    }
     Report {
         json: json!({
             "market_time": moment_rfc3339(desk.now_micros),
@@ -66,8 +82,8 @@ pub fn report(
             "sold_wh": sold,
             "steps": done.iter().map(Done::json).collect::<Vec<_>>(),
         }),
-        text: steps + &sums + named,
-        refused,
+        text: steps + &why + &sums + named,
+        refused: !refusals.is_empty(),
         csv: None,
     }
 }
@@ -90,7 +106,7 @@ impl Done {
         let (slot, doing, order, energy, price) = self.parts();
         let doing = match &self.refusal {
             None => doing.to_owned(),
-            Some(sentence) => format!("refused: {sentence}"),
+            Some(_) => "refused".to_owned(),
         };
         vec![
             slot_text(slot, &desk.zone),
@@ -110,7 +126,7 @@ impl Done {
             "order_id": order,
             "energy_wh": energy,
             "limit_price_micros_per_kwh": price,
-            "refusal": self.refusal,
+            "refusal": self.refusal.as_ref().map(|it| &it.sentence),
         })
     }
 

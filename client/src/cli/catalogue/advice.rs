@@ -7,8 +7,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "请运营方登记您的密钥: parkwatt enrol --help",
     ),
     (
-        "Ask the operator which roles your key has, or name another key with --key.",
-        "请向运营方询问您的密钥有哪些角色, 或用 --key 指定另一把密钥。",
+        "Ask the operator which roles your key has, or name another key with --key, or --operator-key.",
+        "请向运营方询问您的密钥有哪些角色, 或用 --key (运营方用 --operator-key) 指定另一把密钥。",
     ),
     ("Nothing was done; run the command once more.", "没有执行任何操作; 请再运行一次。"),
     ("Choose another --name.", "请换一个 --name。"),
@@ -47,8 +47,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "请选一个不会立即成交的 --price, 或去掉 --post-only; parkwatt book 显示挂单。",
     ),
     (
-        "Choose a lower --at-least, less energy or another --price; parkwatt book shows what waits.",
-        "请选更小的 --at-least、更少的电量或另一个 --price; parkwatt book 显示挂单。",
+        "Choose less energy, another --price or a lower --at-least; parkwatt book shows what waits.",
+        "请选更少的电量、另一个 --price 或更小的 --at-least; parkwatt book 显示挂单。",
     ),
     (
         "Change the order that was refused, or leave out --all-or-none to place the others.",
@@ -100,8 +100,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Choose another --to.", "请换一个 --to。"),
     (
-        "Wait until you hold 1 MWh, or choose a later --until; parkwatt certificates shows what you hold.",
-        "请等到持有 1 MWh, 或选更晚的 --until; parkwatt certificates 显示您持有的绿证。",
+        "Wait until you hold 1 MWh; where you gave --until, a later one may do. parkwatt certificates shows what you hold.",
+        "请等到持有 1 MWh; 若给出了 --until, 可改为更晚的时间。parkwatt certificates 显示您持有的绿证。",
     ),
     ("Check the certificate's name.", "请检查绿证的名称。"),
     (
@@ -117,6 +117,48 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Name the node with --node http://HOST:PORT or PARKWATT_NODE.",
         "请用 --node http://HOST:PORT 或 PARKWATT_NODE 指定节点。",
     ),
+    (
+        "The node shows the certificate of an authority. Its operator has to show one that is none: basicConstraints=critical,CA:FALSE.",
+        "该节点出示的是颁发机构的证书。其运营方须改用普通证书: basicConstraints=critical,CA:FALSE。",
+    ),
+    (
+        "Name the node with --node by a name that its certificate has.",
+        "请用 --node 写出证书中所列的节点名称。",
+    ),
+    (
+        "Tell the node's operator that its certificate has expired, and look at this machine's clock.",
+        "请告知节点运营方其证书已过期, 并检查本机时钟。",
+    ),
+    ("holds no {what} in PEM", "中没有 PEM 格式的 {what}"),
+    ("what was done could not be written: {cause}", "已执行, 但结果无法写出: {cause}"),
+    ("would last until {time} of another day", "将持续到另一天的 {time}"),
+    ("If you mean it, say so: --until \"{time}\".", "若确实如此, 请写明: --until \"{time}\"。"),
+    ("{time} is later than {gate}, when the last gate closes", "{time} 晚于最后一个时段的截止时间 {gate}"),
+    (
+        "Choose an earlier time, with its date if it is another day's; or leave it out.",
+        "请选更早的时间, 若是另一天请写上日期; 或省略它。",
+    ),
+    (
+        "It was the one in use: none is now. Choose another with parkwatt profile use NAME.",
+        "它是正在使用的配置: 现在没有在用的了。请用 parkwatt profile use NAME 另选一个。",
+    ),
+    (
+        "{node} is no address: one is http://HOST:PORT or https://HOST:PORT",
+        "{node} 不是地址: 地址的形式是 http://HOST:PORT 或 https://HOST:PORT",
+    ),
+    ("can be read by others, and a passphrase is only its owner's", "可被他人读取, 而口令只属于其所有者"),
+    ("Take that from them: chmod 600 {file}", "请取消他人的权限: chmod 600 {file}"),
+    ("the certificate that it shows is an authority's", "它出示的是颁发机构的证书"),
+    ("no root that is trusted here vouches for its certificate", "本机信任的根证书都不能证明它的证书"),
+    ("its certificate is not for this name", "它的证书不是为此名称颁发的"),
+    ("its certificate has expired", "它的证书已过期"),
+    ("refused", "被拒绝"),
+    ("yuan/kWh", "元/kWh"),
+    ("now {time}", "现在 {time}"),
+    ("{title} and {n} more", "{title} (另有 {n})"),
+    ("{first} and {n} more", "{first} 及另外 {n} 个"),
+    ("the quarter hour", "时段"),
+    ("The node may not speak {said}: try --node {url}", "该节点可能不使用 {said}: 请试 --node {url}"),
     (
         "Check that the node runs and that --node is its address. If you sent a command, see what became of it before you send another: parkwatt orders",
         "请检查节点是否在运行, --node 是否是它的地址。若已发出命令, 请先查看结果再发下一条: parkwatt orders",

@@ -77,7 +77,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("then: man parkwatt-sell", "然后: man parkwatt-sell"),
     ("12:00 is the last noon that is over", "12:00 是刚过去的正午"),
-    ("claims what your own plant generated and you consumed yourself", "注销您自发自用的绿证"),
+    ("claims what your own plant generated and you consumed yourself", "核销您自发自用的绿证"),
     (
         "writes retirement-1234.json; `parkwatt certificates retire` names the number",
         "写出 retirement-1234.json; 编号由 `parkwatt certificates retire` 给出",

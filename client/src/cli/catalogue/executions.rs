@@ -15,7 +15,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("posted", "已入账"),
     ("certificate issued", "绿证签发"),
     ("certificate sliced", "绿证分割"),
-    ("certificate retired", "绿证注销"),
+    ("certificate retired", "绿证核销"),
     ("certificate transferred", "绿证转让"),
     ("certificate expired", "绿证过期"),
     ("certificate withdrawn", "绿证撤回"),

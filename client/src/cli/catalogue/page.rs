@@ -12,8 +12,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Open it in the browser", "在浏览器中打开"),
     (
-        "It shows your own day until {time}. Whoever has it sees the same: give it to nobody.",
-        "在 {time} 之前它显示您自己的一天。持有链接者所见相同: 请勿交给任何人。",
+        "It shows your own day until {time} ({zone}). Whoever has it sees the same: give it to nobody.",
+        "在 {time} ({zone}) 之前它显示您自己的一天。持有链接者所见相同：请勿交给任何人。",
     ),
     (
         "No browser could be opened here: copy the line into one.",

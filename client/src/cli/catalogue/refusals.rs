@@ -39,7 +39,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("the ledger cannot be read: {why}", "无法读取账本: {why}"),
     (
         "there is no claim of certificates {number} that the caller may see",
-        "没有您可以查看的绿证注销 {number}",
+        "没有您可以查看的绿证核销 {number}",
     ),
     ("the founding operator's key has no account to read", "创建市场的运营方密钥没有账户"),
     ("the founding operator's key has no executions", "创建市场的运营方密钥没有成交回报"),

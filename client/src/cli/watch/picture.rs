@@ -47,7 +47,20 @@ fn head_text(seen: &Seen) -> String {
     let phase = say(&word("PHASE_", seen.depth.phase().as_str_name()));
     let begin = slot_text(seen.depth.slot, zone);
     let now = moment_text(seen.desk.now_micros, zone);
+    let (begin, now) = (say(&format!("delivery {begin}")), say(&format!("now {now}")));
     format!("{}  {begin}  {phase}    {now} ({})", seen.desk.genesis.market, zone_text(zone))
+}
+
+/// Returns a price without its unit, which the heading has.
+fn price(micros_per_kwh: i64) -> String {
+    price_text(micros_per_kwh).split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// Returns when a delivery begins: its time, and of another day than the one that is watched also its date.
+fn delivery(slot: u32, seen: &Seen) -> String {
+    let text = slot_text(slot, &seen.desk.zone);
+    // 2026-06-01 12:00
+    text.get(if seen.slots.contains(&slot) { 11.. } else { 5.. }).unwrap_or(&text).to_owned()
 }
 
 /// The offers, the best one lowest, and below them the bids, the best one highest.
@@ -56,7 +69,7 @@ fn depth(frame: &mut Frame, seen: &Seen, area: Rect) {
         let cells = [
             say(side),
             level.zone.clone(),
-            price_text(level.limit_price_micros_per_kwh),
+            price(level.limit_price_micros_per_kwh),
             energy_text(level.energy_wh),
         ];
         Row::new(cells.map(Cell::from)).style(Style::new().fg(color))
@@ -72,8 +85,8 @@ fn depth(frame: &mut Frame, seen: &Seen, area: Rect) {
     let mut rows: Vec<Row> = Vec::new();
     rows.extend(offers[offers.len().saturating_sub(room)..].iter().map(|it| row("offer", Color::Red, it)));
     rows.extend(bids.iter().take(room).map(|it| row("bid", Color::Green, it)));
-    let heading = ["side", "zone", "limit", "energy"];
-    show(frame, area, "Book", heading, rows, "The book is empty.", [6, 12, 14, 12]);
+    let heading = ["side", "zone", "yuan/kWh", "energy"];
+    show(frame, area, "Book", heading, rows, "The book is empty.", [5, 12, 8, 9]);
 }
 
 fn prices(frame: &mut Frame, seen: &Seen, area: Rect) {
@@ -85,15 +98,15 @@ fn prices(frame: &mut Frame, seen: &Seen, area: Rect) {
         let bar = "█".repeat(usize::try_from(share).unwrap_or(BAR));
         let begin = slot_text(it.slot, &seen.desk.zone);
         let time = begin.split_once(' ').map_or(begin.as_str(), |(_, time)| time).to_owned();
-        let price = price_text(it.mean_price_micros_per_kwh.unwrap_or_default());
+        let price = price(it.mean_price_micros_per_kwh.unwrap_or_default());
         let row = Row::new([time, price, energy_text(it.traded_wh), bar].map(Cell::from));
         if it.slot == seen.depth.slot { row.bold() } else { row }
     };
     // The newest that there is room for.
     let room = usize::from(area.height.saturating_sub(3));
     let rows = traded[traded.len().saturating_sub(room)..].iter().map(row).collect();
-    let heading = ["time", "mean price", "traded", ""];
-    show(frame, area, "The day's prices", heading, rows, "Nothing has traded on this day.", [6, 14, 12, 12]);
+    let heading = ["time", "yuan/kWh", "traded", ""];
+    show(frame, area, "The day's prices", heading, rows, "Nothing has traded on this day.", [5, 8, 9, 12]);
 }
 
 fn orders(frame: &mut Frame, seen: &Seen, area: Rect) {
@@ -102,16 +115,16 @@ fn orders(frame: &mut Frame, seen: &Seen, area: Rect) {
         let placed = order.order?;
         let open = placed.energy_wh.saturating_sub(order.traded_wh);
         let cells = [
-            slot_text(placed.slot, &seen.desk.zone),
+            delivery(placed.slot, seen),
             say(&word("SIDE_", placed.side().as_str_name())),
-            price_text(placed.limit_price_micros_per_kwh),
+            price(placed.limit_price_micros_per_kwh),
             energy_text(open),
         ];
         Some(Row::new(cells.map(Cell::from)))
     };
     let rows = orders.iter().filter_map(row).collect();
-    let heading = ["delivery", "side", "limit", "energy"];
-    show(frame, area, "Your open orders", heading, rows, "You have no such orders.", [16, 6, 14, 9]);
+    let heading = ["delivery", "side", "yuan/kWh", "energy"];
+    show(frame, area, "Your open orders", heading, rows, "You have no such orders.", [11, 5, 8, 9]);
 }
 
 fn trades(frame: &mut Frame, seen: &Seen, area: Rect) {
@@ -119,16 +132,16 @@ fn trades(frame: &mut Frame, seen: &Seen, area: Rect) {
     let row = |own: &OwnTrade| {
         let trade = own.trade.as_ref()?;
         let cells = [
-            slot_text(trade.slot, &seen.desk.zone),
+            delivery(trade.slot, seen),
             say(&word("SIDE_", own.side().as_str_name())),
-            price_text(trade.price_micros_per_kwh),
+            price(trade.price_micros_per_kwh),
             energy_text(trade.energy_wh),
         ];
         Some(Row::new(cells.map(Cell::from)))
     };
     let rows = trades.iter().filter_map(row).collect();
-    let heading = ["delivery", "side", "seller is paid", "energy"];
-    show(frame, area, "Your trades", heading, rows, "You have no trades.", [16, 6, 14, 9]);
+    let heading = ["delivery", "side", "yuan/kWh", "energy"];
+    show(frame, area, "Your trades", heading, rows, "You have no trades.", [11, 5, 8, 9]);
 }
 
 fn without_key(frame: &mut Frame, area: Rect, title: &str) {
@@ -147,7 +160,9 @@ fn show(
     none: &str,
     widths: [u16; 4],
 ) {
-    let block = Block::bordered().title(say(title));
+    let hidden = rows.len().saturating_sub(usize::from(area.height.saturating_sub(3)));
+    let title = if hidden == 0 { say(title) } else { say(&format!("{} and {hidden} more", say(title))) };
+    let block = Block::bordered().title(title);
     if rows.is_empty() {
         frame.render_widget(Paragraph::new(say(none)).wrap(Wrap { trim: true }).block(block), area);
         return;
