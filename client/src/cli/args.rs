@@ -415,7 +415,7 @@ EXAMPLES:
     #[command(after_help = "\
 EXAMPLES:
   parkwatt man --out ~/.local/share/man/man1
-      then: man parkwatt-sell")]
+      then: man ~/.local/share/man/man1/parkwatt-sell.1")]
     Man {
         /// The folder, which is made where it is missing
         #[arg(long, value_name = "DIR")]

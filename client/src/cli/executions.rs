@@ -9,7 +9,7 @@ use clap::Args;
 use ed25519_dalek::SigningKey;
 use jiff::tz::TimeZone;
 use parkwatt_client::v1::{
-    CertificateId, Execution, OrderId, Side, StreamExecutionsRequest, execution::Kind,
+    CertificateId, Execution, OrderId, Side, StreamExecutionsRequest, execution::Kind, posting::Purpose,
 };
 use parkwatt_client::{ClientError, account_change_nanos};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ use super::time::{moment_rfc3339, moment_text, slot_text};
 use super::unlock::own_key;
 
 /// The headings of rows, which are the names of a document's fields.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "leaf_index",
     "at",
     "what",
@@ -33,6 +33,7 @@ const COLUMNS: [&str; 10] = [
     "energy_wh",
     "price_micros_per_kwh",
     "amount_yuan",
+    "purpose",
     "order_ids",
     "trade_id",
     "certificate",
@@ -115,6 +116,7 @@ struct Facts {
     energy_wh: Option<u64>,
     price_micros_per_kwh: Option<i64>,
     amount_nanos: Option<i128>,
+    purpose: Option<&'static str>,
     orders: Vec<OrderId>,
     trade: Option<u64>,
     certificate: Option<CertificateId>,
@@ -187,7 +189,9 @@ fn facts(execution: &Execution) -> Facts {
             ..none
         },
         Some(Kind::Posted(it)) => {
-            Facts { what: "posted", amount_nanos: Some(account_change_nanos(it)), ..none }
+            let (purpose, trade, slot) = purpose(it.purpose.as_ref());
+            let amount_nanos = Some(account_change_nanos(it));
+            Facts { what: "posted", amount_nanos, purpose, trade, slot, ..none }
         }
         Some(Kind::CertificateIssued(it)) => certificate("certificate issued", it.certificate, it.energy_wh),
         Some(Kind::CertificateSliced(it)) => {
@@ -218,17 +222,38 @@ fn facts(execution: &Execution) -> Facts {
     }
 }
 
+/// Returns what money moved for, with the trade or the slot.
+fn purpose(purpose: Option<&Purpose>) -> (Option<&'static str>, Option<u64>, Option<u32>) {
+    match purpose {
+        None => (None, None, None),
+        Some(Purpose::Deposit(_)) => (Some("deposit"), None, None),
+        Some(Purpose::Payout(_)) => (Some("payout"), None, None),
+        Some(Purpose::Rounding(_)) => (Some("rounding"), None, None),
+        Some(Purpose::EnergyOfTrade(trade)) => (Some("energy"), Some(*trade), None),
+        Some(Purpose::WheelingOfTrade(trade)) => (Some("wheeling"), Some(*trade), None),
+        Some(Purpose::CongestionOfTrade(trade)) => (Some("congestion"), Some(*trade), None),
+        Some(Purpose::FeeOfTrade(trade)) => (Some("fee"), Some(*trade), None),
+        Some(Purpose::DeviationOfTrade(trade)) => (Some("deviation"), Some(*trade), None),
+        Some(Purpose::RetailInSlot(slot)) => (Some("retail"), None, Some(*slot)),
+        Some(Purpose::FeedInInSlot(slot)) => (Some("feed-in"), None, Some(*slot)),
+    }
+}
+
 fn text(execution: &Execution, zone: &TimeZone) -> String {
     let facts = facts(execution);
     let orders = match facts.orders.as_slice() {
         [] => None,
         [one] => Some(say(&format!("order {}", order_id(*one)))),
+        [old, new] if facts.what == "replaced" => {
+            Some(say(&format!("order {}, now {}", order_id(*old), order_id(*new))))
+        }
         [first, .., last] => Some(say(&format!("orders {} to {}", order_id(*first), order_id(*last)))),
     };
     let parts = [
         facts.energy_wh.map(energy_text),
         facts.price_micros_per_kwh.map(|price| say(&format!("at {}", price_text(price)))),
         facts.amount_nanos.map(nanos_text),
+        facts.purpose.map(|purpose| say(&format!("for {}", say(purpose)))),
         facts.slot.map(|slot| say(&format!("delivery {}", slot_text(slot, zone)))),
         orders,
         facts.trade.map(|trade| say(&format!("trade {trade}"))),
@@ -260,6 +285,7 @@ fn json(execution: &Execution) -> Value {
         ("slot", facts.slot.map(|it| json!(it))),
         ("energy_wh", facts.energy_wh.map(|it| json!(it))),
         ("price_micros_per_kwh", facts.price_micros_per_kwh.map(|it| json!(it))),
+        ("purpose", facts.purpose.map(|it| json!(it))),
         ("amount_yuan", facts.amount_nanos.map(|it| json!(nanos_decimal(it)))),
         ("trade_id", facts.trade.map(|it| json!(it))),
         ("certificate", facts.certificate.map(|it| json!(certificate_id(&it)))),

@@ -153,8 +153,14 @@ fn text(statement: &Statement, slots: bool, desk: &Desk) -> String {
     }
     let (columns, rows) = without_idle(columns, rows);
     let table = table(&columns, rows, "Nothing was recorded in this period.");
-    format!("{head}\n{table}\n{}\n\n{}", certificates_text(&statement.figures), gain_text(&statement.figures))
+    let is_estimated = statement.slots.iter().any(|(_, figures)| grid(figures).iter().any(|wh| *wh < 0));
+    let note = if is_estimated { format!("\n{}\n", say(ESTIMATED)) } else { String::new() };
+    let (certificates, gain) = (certificates_text(&statement.figures), gain_text(&statement.figures));
+    format!("{head}\n{table}{note}\n{certificates}\n\n{gain}")
 }
+
+/// What stands under figures below zero from or to the grid.
+const ESTIMATED: &str = "Less than nothing from or to the grid: a meter has not been read, and what was traded counts as delivered.";
 
 /// What stands above the columns of a table, behind the first one.
 const HEADINGS: [&str; 13] = [

@@ -75,7 +75,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "to ~/.local/share/bash-completion/completions/parkwatt; zsh wants _parkwatt in a folder of $fpath, fish ~/.config/fish/completions/parkwatt.fish",
         "写到 ~/.local/share/bash-completion/completions/parkwatt; zsh 用 $fpath 目录中的 _parkwatt, fish 用 ~/.config/fish/completions/parkwatt.fish",
     ),
-    ("then: man parkwatt-sell", "然后: man parkwatt-sell"),
+    (
+        "then: man ~/.local/share/man/man1/parkwatt-sell.1",
+        "然后: man ~/.local/share/man/man1/parkwatt-sell.1",
+    ),
     ("12:00 is the last noon that is over", "12:00 是刚过去的正午"),
     ("claims what your own plant generated and you consumed yourself", "核销您自发自用的绿证"),
     (

@@ -88,6 +88,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Proved: the log {origin}, as of its checkpoint over {size} entries, holds claim {number} of {wh} Wh by {name} (participant {n}), signed with his key, for {beneficiary}, of which {void} Wh are void. Not proved: that nothing else of it was withdrawn later, or by an entry that is left out here; only the ledger can say that.",
         "已证明: 日志 {origin} 在其 {size} 个条目的检查点时含有第 {number} 号核销, 共 {wh} Wh, 由 {name} (参与者 {n}) 以其密钥签名, 用于 {beneficiary}, 其中 {void} Wh 已作废。未证明: 其余部分没有在此后、或被此处略去的条目撤销; 只有账本能说明这一点。",
     ),
+    (
+        "Less than nothing from or to the grid: a meter has not been read, and what was traded counts as delivered.",
+        "来自或送往电网的电量小于零: 有电表尚未读数, 成交电量按已交付计。",
+    ),
     ("bought", "买入"),
     ("delivered to you", "已交付给您"),
     ("delivered by you", "您已交付"),
