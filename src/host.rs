@@ -296,8 +296,8 @@ fn open_for_writing(
     info!(
         leaves = ledger.size(),
         from = unread.size(),
-        state_hash = replica.market().state_hash(),
-        store = ?reopened,
+        state_hash = %format_args!("{:016x}", replica.market().state_hash()),
+        store = %reopened,
         "market opened"
     );
 

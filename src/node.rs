@@ -23,7 +23,7 @@ use parkwatt_proto::v1::{
     simulation_server::{Simulation, SimulationServer},
 };
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::{oneshot, watch},
     task::JoinSet,
 };
@@ -58,6 +58,8 @@ use crate::{
 /// How much longer than a payload's limit an envelope may be, and still be read: so far a payload that is too long is
 /// refused by its name; beyond, the transport refuses it.
 const ENVELOPE_OVERHEAD_BYTES: usize = 4 << 20;
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// A node that listens.
 pub struct Node {
@@ -121,19 +123,17 @@ impl Node {
     ) -> Result<Node, NodeError> {
         let tls = config.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
         config.check().map_err(NodeError::Setting)?;
-        let hosted = open_all(&config, keys, &clock, program)?;
-        let markets = hosted.iter().map(|hosted| hosted.market.clone()).collect();
-        let (listener, address) = listen("listen", config.listen).await?;
-        let (admin, admin_address) = match config.admin_listen {
-            None => (None, None),
-            Some(address) => {
-                let (listener, address) = listen("admin_listen", address).await?;
-                (Some(listener), Some(address))
-            }
-        };
+        // Before a market is founded: a port that is taken must leave nothing behind.
+        let port = Port::bind("listen", config.listen)?;
+        let admin = config.admin_listen.map(|address| Port::bind("admin_listen", address)).transpose()?;
         let web = config.web_listen.bind().await;
         let web =
             web.map_err(|(address, source)| NodeError::Listen { field: "web_listen", address, source })?;
+        let hosted = open_all(&config, keys, &clock, program)?;
+        let markets = hosted.iter().map(|hosted| hosted.market.clone()).collect();
+        // Only now, so that nobody waits for a ledger that is still being read.
+        let (listener, address) = port.listen()?;
+        let (admin, admin_address) = admin.map(Port::listen).transpose()?.unzip();
         Ok(Node {
             address,
             markets: Arc::new(markets),
@@ -251,11 +251,34 @@ fn open_all(
     })
 }
 
-async fn listen(field: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), NodeError> {
-    let failed = |source| NodeError::Listen { field, address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
+/// A port that is the node's, and on which it does not listen yet.
+struct Port {
+    field: &'static str,
+    address: SocketAddr,
+    socket: TcpSocket,
+}
+
+impl Port {
+    fn bind(field: &'static str, address: SocketAddr) -> Result<Port, NodeError> {
+        let bound = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // As for every listener: connections of an earlier node may still be closing.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(socket)
+        };
+        let socket = bound().map_err(|source| NodeError::Listen { field, address, source })?;
+        Ok(Port { field, address, socket })
+    }
+
+    fn listen(self) -> Result<(TcpListener, SocketAddr), NodeError> {
+        let Port { field, address, socket } = self;
+        let listening = socket.listen(BACKLOG).and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        });
+        listening.map_err(|source| NodeError::Listen { field, address, source })
+    }
 }
 
 async fn router(
