@@ -10,7 +10,7 @@ use std::{
 use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf, Quorum, SignedCheckpoint, verify_together};
 use parkwatt_proto::{COMMAND_TYPE, FormError, StatementFile, conclusion, retirement, v1};
 use prost::Message;
-use serde::Serialize;
+use serde::{Serialize, de::IgnoredAny};
 
 use super::{
     KeySource, Seen, Verdict,
@@ -143,6 +143,10 @@ fn examine_statement(
     checked: &mut FileCheck,
 ) -> Result<SignedCheckpoint, Finding> {
     let file = StatementFile::parse(text).map_err(|problem| match problem {
+        // Of what is no JSON at all there is nothing more to say.
+        FormError::SomethingElse(why) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+            Finding::unreadable(format!("{SOMETHING_ELSE}; {why}"))
+        }
         FormError::SomethingElse(_) => Finding::unreadable(SOMETHING_ELSE),
         FormError::Malformed(_) => tampered(format!("it {problem}")),
     })?;
