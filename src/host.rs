@@ -299,8 +299,8 @@ fn open_for_writing(
     info!(
         leaves = ledger.size(),
         from = unread.size(),
-        state_hash = replica.market().state_hash(),
-        store = ?reopened,
+        state_hash = %format_args!("{:016x}", replica.market().state_hash()),
+        store = %reopened,
         "market opened"
     );
 

@@ -125,19 +125,17 @@ impl Node {
     ) -> Result<Node, NodeError> {
         let tls = config.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
         config.check().map_err(NodeError::Setting)?;
-        let hosted = open_all(&config, keys, &clock, program)?;
-        let markets = hosted.iter().map(|hosted| hosted.market.clone()).collect();
-        let (listener, address) = listen("listen", config.listen)?;
-        let (admin, admin_address) = match config.admin_listen {
-            None => (None, None),
-            Some(address) => {
-                let (listener, address) = listen("admin_listen", address)?;
-                (Some(listener), Some(address))
-            }
-        };
+        // Before a market is founded: a port that is taken must leave nothing behind.
+        let port = Port::bind("listen", config.listen)?;
+        let admin = config.admin_listen.map(|address| Port::bind("admin_listen", address)).transpose()?;
         let web = config.web_listen.bind().await;
         let web =
             web.map_err(|(address, source)| NodeError::Listen { field: "web_listen", address, source })?;
+        let hosted = open_all(&config, keys, &clock, program)?;
+        let markets = hosted.iter().map(|hosted| hosted.market.clone()).collect();
+        // Only now, so that nobody waits for a ledger that is still being read.
+        let (listener, address) = port.listen()?;
+        let (admin, admin_address) = admin.map(Port::listen).transpose()?.unzip();
         Ok(Node {
             address,
             markets: Arc::new(markets),
@@ -255,21 +253,36 @@ fn open_all(
     })
 }
 
-fn listen(field: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), NodeError> {
-    let failed = |source| NodeError::Listen { field, address, source };
-    let listener = bound(address).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
+/// A port that is the node's, and on which it does not listen yet.
+struct Port {
+    field: &'static str,
+    address: SocketAddr,
+    socket: TcpSocket,
 }
 
-/// Listens with room for as many as may be connected: of those who find none, some hear that they are connected and then
-/// that they never were.
-fn bound(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // As the system's own way to listen does: a node takes the place of one that has just ended.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(WAITING_CONNECTIONS_MAX)
+impl Port {
+    fn bind(field: &'static str, address: SocketAddr) -> Result<Port, NodeError> {
+        let bound = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // As for every listener: connections of an earlier node may still be closing.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(socket)
+        };
+        let socket = bound().map_err(|source| NodeError::Listen { field, address, source })?;
+        Ok(Port { field, address, socket })
+    }
+
+    /// Listens with room for as many as may be connected: of those who find none, some hear that they are connected and
+    /// then that they never were.
+    fn listen(self) -> Result<(TcpListener, SocketAddr), NodeError> {
+        let Port { field, address, socket } = self;
+        let listening = socket.listen(WAITING_CONNECTIONS_MAX).and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        });
+        listening.map_err(|source| NodeError::Listen { field, address, source })
+    }
 }
 
 async fn router(

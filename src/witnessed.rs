@@ -11,7 +11,7 @@ use std::{
 };
 
 use parkwatt_ledger::{
-    COSIGNED_FILE, CheckpointVerifier, Cosigned, SignedCheckpoint, Store, StoreError, Witness,
+    COSIGNED_FILE, CheckpointVerifier, Cosigned, SignedCheckpoint, Store, StoreError, UnseenError, Witness,
     cosigned_notes, write_cosigned,
 };
 
@@ -113,7 +113,19 @@ impl Witnessed {
             )));
         }
         let mut cosigned = self.cosigned();
-        if cosigned.take(&checkpoint).map_err(|problem| malformed(problem.to_string()))? {
+        let taken = cosigned.take(&checkpoint).map_err(|problem| match problem {
+            UnseenError::TooFew { missing, .. } if missing.is_empty() => malformed(
+                "this node knows no witness, so it keeps the signature of none; ask its operator to name yours \
+                 (the setting witnesses)"
+                    .to_owned(),
+            ),
+            UnseenError::TooFew { missing, .. } => malformed(format!(
+                "the signature of a witness that this node knows is not under it: it knows {missing}; ask its operator \
+                 to name yours (the setting witnesses)"
+            )),
+            problem => malformed(problem.to_string()),
+        })?;
+        if taken {
             let notes: Vec<&str> = cosigned.kept().iter().map(SignedCheckpoint::note).collect();
             write_cosigned(&self.dir, &notes).map_err(|problem| Refused::Unreadable(problem.to_string()))?;
         }

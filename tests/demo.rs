@@ -117,6 +117,12 @@ fn the_same_seed_gives_the_same_root_and_the_ledger_passes_its_audit() {
     assert_eq!((checkpoint.size(), checkpoint.root().to_string().as_str()), (DEMO_SIZE, DEMO_ROOT));
     assert!(said.contains(DEMO_ROOT), "{said}");
     check_flows(&out.join("park"), &said);
+    // Its auctions leave some Wh of each transformer, which are traded afterwards.
+    let paid = said.lines().find(|line| line.contains("Paid for room on full transformers")).unwrap();
+    assert!(
+        paid.ends_with("0.00 yuan (only auctions charge for it, and later trades filled them)"),
+        "{paid}"
+    );
     for depth in ["verify", "replay"] {
         let audited = node::audit(depth, &out.join("park"));
         assert_eq!(audited.status.code(), Some(0), "{}", String::from_utf8_lossy(&audited.stdout));

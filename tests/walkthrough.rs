@@ -119,21 +119,31 @@ impl Drop for Session {
     }
 }
 
-/// Does a document as it is written. From its first command that speaks of a node on, there is one over the
-/// keys and ledgers in `data`, which begins at a moment of simulated time.
-fn walk(name: &str, data: &str, simulated_from: &str) {
+/// Starts the node that a command line of a document starts, but on a free port. What it logs goes nowhere.
+fn serve(folder: &Path, command: &str) -> Option<node::Node> {
+    let words: Vec<&str> =
+        command.split_whitespace().take_while(|word| *word != ">" && *word != "&").collect();
+    let ["parkwattd", "serve", "--data", data, args @ ..] = &words[..] else { return None };
+    let data = folder.join(data);
+    fs::create_dir_all(&data).unwrap();
+    Some(node::serve(&data, args))
+}
+
+/// Does a document as it is written. Every node that it speaks of is one that it has started, or `started` before.
+fn walk(name: &str, started: Option<&str>) {
     let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
     let steps = steps(&document);
     assert!(steps.len() > 20);
     let folder = tempfile::tempdir().unwrap();
     let mut session = Session::open(folder.path());
-    let mut node = None;
+    let mut node = started.map(|command| serve(folder.path(), command).unwrap());
     for (n, step) in steps.iter().enumerate() {
-        if step.command.contains(NODE) && node.is_none() {
-            let data = folder.path().join(data);
-            fs::create_dir_all(&data).unwrap();
-            node = Some(node::serve(&data, &["--simulated-from", simulated_from]));
+        if let Some(served) = serve(folder.path(), &step.command) {
+            assert!(step.command.ends_with(" &") && step.expected.is_empty(), "{name}, line {}", step.line);
+            node = Some(served);
+            continue;
         }
+        assert!(node.is_some() || !step.command.contains(NODE), "{name}, line {}: no node runs", step.line);
         let url = node.as_ref().map_or_else(|| NODE.to_owned(), node::Node::url);
         let (printed, code) = session.run(&step.command.replace(NODE, &url));
         let expected: Vec<String> = step.expected.iter().map(|line| line.replace(NODE, &url)).collect();
@@ -151,12 +161,12 @@ fn walk(name: &str, data: &str, simulated_from: &str) {
 
 #[test]
 fn the_regulators_walk_through_is_as_it_is_written() {
-    walk("docs/audit.md", "parkwatt-demo", "2016-01-01T00:00:00Z");
+    walk("docs/audit.md", None);
 }
 
 #[test]
 fn the_owners_walk_through_is_as_it_is_written() {
-    walk("docs/owner.md", "parkwatt-data", "2026-06-01T03:00:00Z");
+    walk("docs/owner.md", Some("parkwattd serve --data parkwatt-data --simulated-from 2026-06-01T03:00:00Z"));
 }
 
 #[test]

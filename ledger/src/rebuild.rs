@@ -5,6 +5,7 @@
 //! decides by how it ends. Keeps: nothing is deleted; a store that knows more than the journal stops
 //! everything.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -316,6 +317,19 @@ pub enum Reopened {
         /// Where the old one is now.
         aside: PathBuf,
     },
+}
+
+/// What was done, in a few words.
+impl fmt::Display for Reopened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reopened::Equal => f.write_str("as the journal"),
+            Reopened::CaughtUp { from } => write!(f, "caught up from leaf {from} on"),
+            Reopened::Rebuilt { what, aside } => {
+                write!(f, "made anew, since {what}; the old one is {}", aside.display())
+            }
+        }
+    }
 }
 
 /// Opens the store in the ledger's directory `dir`, after making it equal to the journal.

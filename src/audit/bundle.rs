@@ -10,7 +10,7 @@ use parkwatt_proto::v1::{self, leaf::Fact, list_entries_request::About};
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
-use super::verdict::Finding;
+use super::{saying::says, verdict::Finding};
 use crate::index::is_about;
 
 /// The form of a bundle; another one has another name.
@@ -31,7 +31,7 @@ pub enum Subject {
 /// A certificate's name: the slot of generation, the producer's number, the issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct CertificateName(v1::CertificateId);
+pub struct CertificateName(pub(super) v1::CertificateId);
 
 /// The file of a bundle.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,6 +70,11 @@ impl Subject {
 }
 
 impl Bundle {
+    /// Reads a bundle; nothing if the text is something else.
+    pub(super) fn parse(text: &str) -> Option<Bundle> {
+        serde_json::from_str::<Bundle>(text).ok().filter(|bundle| bundle.format == FORMAT)
+    }
+
     /// Checks that the proved leaves are about what the bundle says, each once, and returns what they say.
     pub(super) fn check(&self, proved: &[ProvedLeaf]) -> Result<String, Finding> {
         let subject = self.about;
@@ -96,53 +101,8 @@ impl Bundle {
     }
 }
 
-/// Says what a leaf records, in a few words where it is about money, energy or certificates.
-pub(super) fn says(leaf: &[u8]) -> String {
-    let Some(fact) = fact(leaf) else { return "nothing that is a market's".to_owned() };
-    let certificate = |id: Option<v1::CertificateId>| CertificateName(id.unwrap_or_default());
-    match fact {
-        Fact::TradeMade(it) => format!(
-            "participant {} sells {} Wh to participant {} in quarter hour {}, at {} micro-yuan a kWh",
-            it.seller.unwrap_or_default(),
-            it.energy_wh,
-            it.buyer.unwrap_or_default(),
-            it.slot,
-            it.price_micros_per_kwh
-        ),
-        Fact::TradeDelivered(it) => format!(
-            "of trade {} {} Wh were delivered, {} Wh not fed in and {} Wh not drawn{}",
-            it.trade,
-            it.delivered_wh,
-            it.seller_deviation_wh,
-            it.buyer_deviation_wh,
-            if it.estimated { ", by estimate" } else { "" }
-        ),
-        Fact::CertificateIssued(it) => format!(
-            "certificate {} was issued to {:?} for {} Wh",
-            certificate(it.certificate),
-            it.producer_name,
-            it.energy_wh
-        ),
-        Fact::CertificateSliced(it) => format!(
-            "{} Wh of certificate {} went from participant {} to participant {} with trade {}",
-            it.energy_wh,
-            certificate(it.certificate),
-            it.from,
-            it.to,
-            it.trade
-        ),
-        Fact::CertificateRetired(it) => format!(
-            "{:?} claimed {} Wh of certificate {} for {:?}",
-            it.holder_name,
-            it.energy_wh,
-            certificate(it.certificate),
-            it.beneficiary
-        ),
-        other => format!("{other:?}"),
-    }
-}
-
-fn fact(leaf: &[u8]) -> Option<Fact> {
+/// Returns the fact that a leaf records; none if it is no market's.
+pub(super) fn fact(leaf: &[u8]) -> Option<Fact> {
     v1::Leaf::decode(leaf).ok()?.fact
 }
 

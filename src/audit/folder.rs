@@ -24,7 +24,7 @@ const CHUNK: usize = 1 << 20;
 /// The zeros that will be the next segment.
 const SPARE_FILE: &str = "next.seg.new";
 /// The file that a node locks.
-const LOCK_FILE: &str = "LOCK";
+pub(super) const LOCK_FILE: &str = "LOCK";
 /// What the name of a store begins with that a node has moved aside.
 const ASIDE: &str = "sled.damaged-";
 

@@ -5,19 +5,21 @@
 //! Keeps: nothing that was mirrored is ever changed or deleted; evidence is never overwritten.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use parkwatt_ledger::{
     COSIGNED_FILE, CheckpointVerifier, Hash, JournalOptions, Mirror, MirrorError, OpenError, Quorum,
-    SignedCheckpoint, cosigned_notes, verify_consistency, write_cosigned,
+    SignedCheckpoint, Store, cosigned_notes, journal_dir, verify_consistency, write_cosigned,
 };
 use serde::Serialize;
 
 use super::{
     KeySource, Progress, Verdict,
     evidence::{Contradiction, root_at},
+    folder::LOCK_FILE,
     outside::{Seen, check_seen},
     remote::{NodeAddress, Remote},
     verdict::Finding,
@@ -179,6 +181,7 @@ impl Stop {
 impl Open {
     /// Connects to the node, and opens its mirror.
     fn connect(order: &FollowOrder<'_>) -> Result<Open, Finding> {
+        check_folder(order.dir)?;
         let mut remote = Remote::open(&order.node)?;
         let kept = kept_vkey(order.dir)?;
         let (vkey, key_source) = match (order.vkey, &kept) {
@@ -372,6 +375,32 @@ fn newest_cosigned(cosigned: &[SignedCheckpoint], size: u64, quorum: &Quorum) ->
              they follow this log, and the operator whether the node knows them",
         )
     }))
+}
+
+/// Checks that a folder is a mirror, or can become one: that nothing else lies in it.
+fn check_folder(dir: &Path) -> Result<(), Finding> {
+    let what = if Store::path(dir).exists() {
+        "is a node's own ledger"
+    } else if journal_dir(dir).is_dir() {
+        return Ok(());
+    } else {
+        let entries = match fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(problem) => return Err(Finding::at(dir)(problem)),
+        };
+        // What a mirror has that was interrupted when it began.
+        let begun = [VKEY_FILE, LOCK_FILE].map(OsStr::new);
+        let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name())).collect();
+        if names.map_err(Finding::at(dir))?.iter().all(|name| begun.contains(&name.as_os_str())) {
+            return Ok(());
+        }
+        "is not empty, and no mirror"
+    };
+    let dir = dir.display();
+    Err(Finding::unreadable(format!(
+        "{dir}: this folder {what}; name a new folder with --dir, or a mirror's"
+    )))
 }
 
 /// Returns the key that stands beside a mirror, if there is one already.

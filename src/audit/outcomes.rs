@@ -68,13 +68,17 @@ impl fmt::Display for Witnessing {
         row(f, "node", &self.node)?;
         row(f, "witness", &self.witness)?;
         let sizes: Vec<String> = self.signed.iter().map(|size| HumanCount(*size).to_string()).collect();
-        match sizes.last() {
-            None => row(
-                f,
-                "signed",
-                &format_args!("nothing new; last over {} leaves", HumanCount(self.tree_size)),
-            )?,
-            Some(_) => row(f, "signed", &format_args!("the checkpoints over {} leaves", sizes.join(", ")))?,
+        let size = |size| HumanCount(size).to_string();
+        let said = match (&sizes[..], self.not_taken, self.tree_size) {
+            ([], Some(_), _) => None,
+            ([], None, 0) => Some("nothing yet".to_owned()),
+            ([], None, last) => Some(format!("nothing new; last over {} leaves", size(last))),
+            ([one], ..) => Some(format!("the checkpoint over {one} leaves")),
+            (all, ..) => Some(format!("the checkpoints over {} leaves", all.join(", "))),
+        };
+        let not_taken = |it| format!("the checkpoint over {} leaves, which the node has not taken", size(it));
+        for said in said.into_iter().chain(self.not_taken.map(not_taken)) {
+            row(f, "signed", &said)?;
         }
         if let Some(finding) = &self.finding {
             row(f, "found", finding)?;

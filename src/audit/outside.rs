@@ -10,19 +10,22 @@ use std::{
     path::Path,
 };
 
+use indicatif::HumanCount;
 use parkwatt_ledger::{
     COSIGNED_FILE, CheckpointVerifier, Hash, Quorum, SignedCheckpoint, cosigned_notes, read_snapshots,
 };
 use parkwatt_proto::StatementFile;
 use serde::Serialize;
 
-use super::{Audit, proofs::PROOF_HEADING, verdict::Finding};
+use super::{Audit, bundle::Bundle, proofs::PROOF_HEADING, verdict::Finding};
 
 /// What an auditor knows of a ledger by another way than from its folder.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outside<'a> {
     /// A checkpoint that was kept, as its signed note: the ledger must have grown from it.
     pub checkpoint: Option<&'a str>,
+    /// The checkpoint that the newest one is to replace: the ledger must have grown from it, too.
+    pub replaced: Option<&'a str>,
     /// Who must have seen the ledger grow.
     pub quorum: Option<&'a Quorum>,
 }
@@ -46,20 +49,23 @@ pub(super) struct Expected {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Given,
+    Replaced,
     Cosigned,
     Snapshot,
 }
 
-/// Reads the checkpoint in a file: a signed note, or the note of a proof or of a retirement statement.
+/// Reads the checkpoint in a file: a signed note, or the note of a proof, of a bundle of them or of a retirement statement.
 ///
 /// # Errors
 /// A sentence if there is none.
 pub fn checkpoint_note(file: &Path) -> Result<String, String> {
     let named = |problem: String| format!("{}: {problem}", file.display());
     let text = fs::read_to_string(file).map_err(|problem| named(problem.to_string()))?;
-    let proof = match StatementFile::parse(&text) {
-        Ok(statement) => statement.proofs.into_iter().next().unwrap_or_default(),
-        Err(_) => text,
+    let first = |proofs: Vec<String>| proofs.into_iter().next().unwrap_or_default();
+    let proof = match (Bundle::parse(&text), StatementFile::parse(&text)) {
+        (Some(bundle), _) => first(bundle.proofs),
+        (None, Ok(statement)) => first(statement.proofs),
+        (None, Err(_)) => text,
     };
     let note = match proof.strip_prefix(PROOF_HEADING) {
         Some(_) => proof.split_once("\n\n").map(|(_, note)| note.to_owned()),
@@ -80,11 +86,18 @@ impl Expected {
         audit: &mut Audit,
     ) -> Result<Expected, Finding> {
         let mut checkpoints = Vec::new();
-        if let Some(note) = outside.checkpoint {
-            let given = verifier.open(note).map_err(|problem| {
-                Finding::unreadable(format!("the checkpoint that was given (--checkpoint): {problem}"))
-            })?;
-            checkpoints.push((Origin::Given, given));
+        let known = [
+            (Origin::Given, outside.checkpoint, "the checkpoint that was given (--checkpoint)"),
+            (
+                Origin::Replaced,
+                outside.replaced,
+                "the checkpoint in the file of --keep, which stays as it is",
+            ),
+        ];
+        for (origin, note, whose) in known {
+            let opened = note.map(|note| verifier.open(note)).transpose();
+            let opened = opened.map_err(|problem| Finding::unreadable(format!("{whose}: {problem}")))?;
+            checkpoints.extend(opened.map(|checkpoint| (origin, checkpoint)));
         }
         let path = folder.join(COSIGNED_FILE);
         let text = match fs::read_to_string(&path) {
@@ -139,6 +152,7 @@ impl Expected {
         for (origin, checkpoint) in &self.checkpoints {
             let whose = match origin {
                 Origin::Given => "the checkpoint that was given",
+                Origin::Replaced => "the checkpoint that was kept (--keep), and stays as it is,",
                 Origin::Cosigned => "the file 'cosigned'",
                 Origin::Snapshot => "a snapshot",
             };
@@ -158,10 +172,14 @@ impl Expected {
             } else {
                 contained.push((*origin, checkpoint));
                 if *origin == Origin::Given {
-                    audit.notes.push(format!(
-                        "the ledger has grown from the checkpoint that was given: {claimed} leaves, and {} since",
-                        size - claimed
-                    ));
+                    let (then, since) = (HumanCount(claimed), HumanCount(size - claimed));
+                    audit.notes.push(if claimed == size {
+                        format!("the ledger has not grown since the checkpoint that was given: {then} leaves")
+                    } else {
+                        format!(
+                            "the ledger has grown from the checkpoint that was given: {then} leaves, and {since} since"
+                        )
+                    });
                 }
             }
         }

@@ -10,12 +10,13 @@ use std::{
 use parkwatt_ledger::{CheckpointVerifier, ProvedLeaf, Quorum, SignedCheckpoint, verify_together};
 use parkwatt_proto::{COMMAND_TYPE, FormError, StatementFile, conclusion, retirement, v1};
 use prost::Message;
-use serde::Serialize;
+use serde::{Serialize, de::IgnoredAny};
 
 use super::{
     KeySource, Seen, Verdict,
-    bundle::{Bundle, FORMAT, says},
+    bundle::Bundle,
     outside::check_seen,
+    saying::says,
     summary::{key_source_text, row},
     verdict::Finding,
 };
@@ -23,6 +24,11 @@ use crate::authenticate::authenticate;
 
 /// How the file of a single leaf begins.
 pub(super) const PROOF_HEADING: &str = "c2sp.org/tlog-proof@";
+
+/// What is said of any other file.
+const SOMETHING_ELSE: &str = "it is none of the files that are checked: a retirement statement (parkwatt certificates \
+                              statement), one entry with its proof (parkwatt proof), or what parkwatt-audit prove has \
+                              written";
 
 /// What a file of proofs has come to.
 #[derive(Debug, Default, Serialize)]
@@ -71,9 +77,7 @@ fn examine(file: &Path, given: Option<&str>, checked: &mut FileCheck) -> Result<
         .map_err(|_| Finding::unreadable(format!("{}: is no text", file.display())))?;
     if text.starts_with(PROOF_HEADING) {
         examine_leaf(&text, given, checked)
-    } else if let Ok(bundle) = serde_json::from_str::<Bundle>(&text)
-        && bundle.format == FORMAT
-    {
+    } else if let Some(bundle) = Bundle::parse(&text) {
         examine_bundle(&bundle, given, checked)
     } else {
         examine_statement(&text, given, checked)
@@ -139,7 +143,11 @@ fn examine_statement(
     checked: &mut FileCheck,
 ) -> Result<SignedCheckpoint, Finding> {
     let file = StatementFile::parse(text).map_err(|problem| match problem {
-        FormError::SomethingElse(_) => Finding::unreadable(format!("it {problem}")),
+        // Of what is no JSON at all there is nothing more to say.
+        FormError::SomethingElse(why) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+            Finding::unreadable(format!("{SOMETHING_ELSE}; {why}"))
+        }
+        FormError::SomethingElse(_) => Finding::unreadable(SOMETHING_ELSE),
         FormError::Malformed(_) => tampered(format!("it {problem}")),
     })?;
     let verifier = match given {

@@ -174,7 +174,18 @@ fn proofs(
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let named = |problem: io::Error| io::Error::new(problem.kind(), format!("{}: {problem}", path.display()));
+    let named = |problem: io::Error| {
+        let file = path.display();
+        io::Error::new(
+            problem.kind(),
+            match problem.kind() {
+                io::ErrorKind::AlreadyExists => {
+                    format!("{file}: is there already, and is not overwritten; name another file with --out")
+                }
+                _ => format!("{file}: {problem}"),
+            },
+        )
+    };
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(named)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|problem| {
         // OK because the file is ours and useless: what failed is reported by the error.

@@ -205,6 +205,9 @@ impl Remote {
                 ),
                 Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {
                     let cause = status.source().map_or_else(|| said.to_owned(), innermost);
+                    if cause.contains("ertificate") {
+                        return Finding::unreadable(format!("{url}: {}", about_certificate(&cause)));
+                    }
                     let hint = other_scheme(url);
                     format!("{url}: the node does not answer: {cause}; try again, {hint}, or ask its operator")
                 }
@@ -236,10 +239,8 @@ async fn connect(node: &NodeAddress<'_>) -> Result<Channel, Finding> {
     }
     endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await.map_err(|problem| {
         let cause = innermost(&problem);
-        Finding::unreadable(if cause.contains("certificate") {
-            format!(
-                "{url}: no connection is made: {cause}; name the roots of its certificate with --tls-roots"
-            )
+        Finding::unreadable(if cause.contains("ertificate") {
+            format!("{url}: no connection is made: {}", about_certificate(&cause))
         } else {
             let hint = other_scheme(url);
             format!("{url}: nobody answers there: {cause}; is the node running? If so, {hint}")
@@ -266,6 +267,26 @@ fn tls(trust: &Trust<'_>) -> Result<ClientTlsConfig, Finding> {
     Ok(tls)
 }
 
+/// Returns what is wrong with a certificate, and what to do, where a handshake failed for that.
+fn about_certificate(cause: &str) -> String {
+    let words = if cause.contains("CaUsedAsEndEntity") {
+        "the node shows the certificate of an authority; its operator has to show one that is none \
+         (basicConstraints=critical,CA:FALSE)"
+    } else if cause.contains("UnknownIssuer") {
+        "no root that is trusted here has signed the node's certificate; name its roots with --tls-roots, its operator \
+         has them"
+    } else if cause.contains("NotValidForName") || cause.contains("not valid for name") {
+        "the node's certificate is for other names; use one of them in the address"
+    } else if cause.contains("xpired") {
+        "the node's certificate has expired; tell its operator, and look at this machine's clock"
+    } else if cause.contains("CertificateRequired") {
+        "the node answers only who shows a certificate; give yours with --tls-certificate and --tls-key"
+    } else {
+        return format!("{cause}; name the roots of its certificate with --tls-roots");
+    };
+    words.to_owned()
+}
+
 /// Returns what to try where a node seems to speak TLS to who does not, or the other way round.
 fn other_scheme(url: &str) -> &'static str {
     if url.starts_with("https:") { "try http://" } else { "try https://" }
@@ -284,4 +305,29 @@ fn call<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(CALL_TIMEOUT);
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_in_words() {
+        for (cause, words) in [
+            ("Other(OtherError(CaUsedAsEndEntity))", "of an authority; its operator has to"),
+            ("UnknownIssuer", "name its roots with --tls-roots"),
+            ("NotValidForName", "use one of them in the address"),
+            ("certificate not valid for name \"localhost\"", "use one of them in the address"),
+            ("Expired", "look at this machine's clock"),
+            ("received fatal alert: CertificateRequired", "give yours with --tls-certificate"),
+        ] {
+            let said = about_certificate(&format!("invalid peer certificate: {cause}"));
+            assert!(said.contains(words) && !said.contains(cause), "{said}");
+        }
+        let other = "invalid peer certificate: BadSignature";
+        assert_eq!(
+            about_certificate(other),
+            format!("{other}; name the roots of its certificate with --tls-roots")
+        );
+    }
 }

@@ -60,7 +60,12 @@ fn end_with_input() {
 /// A sentence if the file cannot be read or is no key.
 pub fn verifier_of(dir: &Path) -> Result<CheckpointVerifier, String> {
     let path = dir.join(VKEY_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|problem| format!("{}: {problem}", path.display()))?;
+    let text = std::fs::read_to_string(&path).map_err(|problem| {
+        format!(
+            "{}: {problem}: a ledger has its key beside the journal; name a market's folder, such as parkwatt-data/park",
+            path.display()
+        )
+    })?;
     CheckpointVerifier::from_vkey(text.trim()).map_err(|problem| format!("{}: {problem}", path.display()))
 }
 

@@ -6,8 +6,9 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use indicatif::HumanCount;
+use parkwatt_engine::Worth;
 
-use super::{Amount, Audit, Check, Figures, KeySource, Replayed, Reported, Verdict, totals::Decimal};
+use super::{Audit, Check, Figures, KeySource, Replayed, Reported, Verdict, totals::Decimal};
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +83,14 @@ fn write_figures(f: &mut fmt::Formatter<'_>, figures: &Figures) -> fmt::Result {
     let (groups, segments) = (HumanCount(figures.groups), figures.segments);
     row(f, "leaves", &format_args!("{leaves}, of them {commands} commands"))?;
     row(f, "groups", &format_args!("{groups}, segments: {segments}"))?;
-    row(f, "signatures", &format_args!("{} hold", HumanCount(figures.signatures)))?;
+    let (of_commands, all) = (figures.commands_signed, figures.signatures);
+    let of_checkpoints = HumanCount(all - of_commands);
+    let of_commands = HumanCount(of_commands);
+    row(
+        f,
+        "signatures",
+        &format_args!("{} hold: {of_commands} of commands, {of_checkpoints} of checkpoints", HumanCount(all)),
+    )?;
     if !figures.tree_root.is_empty() {
         row(f, "tree root", &figures.tree_root)?;
     }
@@ -94,7 +102,10 @@ fn write_figures(f: &mut fmt::Formatter<'_>, figures: &Figures) -> fmt::Result {
         Some(bare) => row(
             f,
             "speed",
-            &format_args!("{rate} commands/s in {seconds} s; signatures alone: {}/s", HumanCount(bare)),
+            &format_args!(
+                "{rate} commands/s in {seconds} s; signatures alone would be {}/s",
+                HumanCount(bare)
+            ),
         ),
     }
 }
@@ -118,17 +129,17 @@ fn write_replayed(f: &mut fmt::Formatter<'_>, replayed: &Replayed) -> fmt::Resul
         "money",
         &format_args!(
             "{} {currency} settled, {} deposited and {} paid out in {} postings; all accounts together: {}",
-            Decimal(totals.settled),
-            Decimal(totals.deposited),
-            Decimal(totals.paid_out),
+            money(totals.settled),
+            money(totals.deposited),
+            money(totals.paid_out),
             HumanCount(totals.postings),
-            Decimal(totals.accounts_sum)
+            money(totals.accounts_sum)
         ),
     )?;
     row(
         f,
         "congestion",
-        &format_args!("{} {currency} paid for room on full edges", Decimal(totals.congestion)),
+        &format_args!("{} {currency} paid for room on full edges", money(totals.congestion)),
     )?;
     row(
         f,
@@ -174,7 +185,7 @@ fn write_reported(f: &mut fmt::Formatter<'_>, reported: &Reported) -> fmt::Resul
     for check in &document.checks {
         let Check { left_is, relation, right_is, unit, left, right, difference, .. } = check;
         let says = format!("{left_is} {relation} {right_is}");
-        let [left, right, difference] = [left, right, difference].map(Amount::to_string);
+        let [left, right, difference] = [left, right, difference].map(|it| grouped(&it.to_string()));
         table.add_row([says, left, right, difference, unit.to_string()]);
     }
     for column in table.column_iter_mut().skip(1).take(3) {
@@ -185,6 +196,25 @@ fn write_reported(f: &mut fmt::Formatter<'_>, reported: &Reported) -> fmt::Resul
 
 pub(super) fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display) -> fmt::Result {
     writeln!(f, "{name:<12}  {value}")
+}
+
+/// Returns an amount of money with every decimal, and commas between its thousands.
+fn money(amount: Worth) -> String {
+    grouped(&Decimal(amount).to_string())
+}
+
+/// Returns a number as it was, with commas between the thousands before its point.
+fn grouped(number: &str) -> String {
+    let (whole, decimals) = number.split_at(number.find('.').unwrap_or(number.len()));
+    let (sign, digits) = whole.split_at(whole.find(|it: char| it.is_ascii_digit()).unwrap_or(0));
+    let mut text = sign.to_owned();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text + decimals
 }
 
 /// An energy in kWh, to the Wh.
@@ -200,6 +230,21 @@ impl fmt::Display for Kwh {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_grouped_before_their_point_only() {
+        for (plain, text) in [
+            ("0", "0"),
+            ("999", "999"),
+            ("71749976", "71,749,976"),
+            ("-123456", "-123,456"),
+            ("56687.528576870", "56,687.528576870"),
+            ("-0.000000001", "-0.000000001"),
+        ] {
+            assert_eq!(grouped(plain), text);
+        }
+        assert_eq!(money(Worth(1_234_000_000_000)), "1,234.000000000");
+    }
 
     #[test]
     fn energy_is_grouped_and_exact_to_the_watt_hour() {

@@ -56,6 +56,8 @@ pub struct Witnessing {
     pub tree_size: u64,
     /// Over how many leaves those are that were signed and handed in now, in order.
     pub signed: Vec<u64>,
+    /// Over how many leaves the checkpoint is that was signed now, but that the node has not taken.
+    pub not_taken: Option<u64>,
 }
 
 /// A witness at work.
@@ -134,7 +136,9 @@ impl<'a> WitnessDesk<'a> {
             open.last = Some(checkpoint.clone());
             // A crash up to here signs nothing; the next pass signs the same checkpoint.
             let cosigned = order.signer.cosign(&checkpoint, unix_seconds());
+            witnessing.not_taken = Some(checkpoint.size());
             open.remote.add_cosignature(cosigned.note())?;
+            witnessing.not_taken = None;
             witnessing.signed.push(checkpoint.size());
         }
         Ok(())

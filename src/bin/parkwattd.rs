@@ -2,8 +2,8 @@
 
 use std::{
     io::IsTerminal,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -22,6 +22,7 @@ use parkwatt::{
     node::{Node, NodeError},
     settings,
     tls::Tls,
+    web::WebListen,
 };
 use parkwatt_engine::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,7 +33,7 @@ use tracing_subscriber::{
 
 /// The electricity exchange of a neighbourhood: rooftop PV traded over the wall, settled and proved.
 #[derive(Parser)]
-#[command(version, propagate_version = true)]
+#[command(name = "parkwattd", version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -53,6 +54,7 @@ enum Command {
     #[command(subcommand)]
     Bench(BenchCommand),
     /// Compare a ledger's store with its journal; the node runs this before it opens a store.
+    #[command(after_help = CHECK_STORE_HELP)]
     CheckStore {
         /// The market's folder, such as parkwatt-data/park.
         dir: PathBuf,
@@ -64,6 +66,17 @@ enum Command {
     },
 }
 
+const CHECK_STORE_HELP: &str = "\
+Exit codes:
+  0   the store equals the journal
+  1   there is no key beside the journal: the folder is no market's
+  10  the store is behind the journal; the node's next start catches it up
+  11  the store holds something else, or cannot be read; the node's next start makes it anew
+  12  the store has more than the journal, which has lost what was acknowledged
+  13  the journal cannot be read
+  14  another process has the store open
+Any other, or a signal: the store crashed who opened it.";
+
 #[derive(Subcommand)]
 enum BenchCommand {
     /// Load a node with signed orders over real sockets: orders a second, latencies, its processor's time.
@@ -73,7 +86,8 @@ enum BenchCommand {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Say whether a node would start with these settings, and if not, which one is wrong.
+    /// Check every setting and the files that settings name, and say which one is wrong. A port that is taken now, or
+    /// a folder that cannot be written, is a warning; ledgers are not opened.
     #[command(after_help = CONFIG_EXAMPLES)]
     Check(Settings),
     /// Print every setting as it would be, defaults included, in the form of a file for --config.
@@ -134,7 +148,8 @@ struct Settings {
 struct ServeOptions {
     #[command(flatten)]
     settings: Settings,
-    /// Run on simulated time from this moment on (RFC 3339); clients move it. For rehearsals.
+    /// Run on simulated time from this moment on (RFC 3339). It stands still until somebody moves it with the call
+    /// Simulation.AdvanceTo of the contract, as the example in docs/python does. For rehearsals.
     #[arg(long, value_name = "TIME")]
     simulated_from: Option<jiff::Timestamp>,
 }
@@ -286,7 +301,32 @@ fn check_config(settings: &Settings) -> anyhow::Result<()> {
     println!(
         "Where there is a ledger already, it says what the market is, and the market's settings are not used."
     );
+    for warning in warnings(&config) {
+        println!("Warning: {warning}.");
+    }
     Ok(())
+}
+
+/// Returns what would stop a node now, but is no setting's fault: ports that are taken, a folder that cannot be written.
+fn warnings(config: &NodeConfig) -> Vec<String> {
+    let page = match config.web_listen {
+        WebListen::At(address) => Some(address),
+        WebListen::Auto | WebListen::Nowhere => None,
+    };
+    let ports =
+        [("listen", Some(config.listen)), ("admin_listen", config.admin_listen), ("web_listen", page)];
+    let ports = ports.into_iter().filter_map(|(field, address)| {
+        let problem = TcpListener::bind(address?).err()?;
+        Some(format!("{field}: cannot listen on {} now: {problem}", address?))
+    });
+    // The folder is made where it is missing, so the nearest one that is there is asked.
+    let here = Path::new(".");
+    let folders = config.data.ancestors().map(|folder| if folder == Path::new("") { here } else { folder });
+    let folder = folders.into_iter().find(|folder| folder.exists()).and_then(|folder| {
+        let problem = tempfile::tempfile_in(folder).err()?;
+        Some(format!("data: {} cannot be written: {problem}", folder.display()))
+    });
+    ports.chain(folder).collect()
 }
 
 fn show_config(settings: &Settings) -> anyhow::Result<()> {
@@ -319,6 +359,11 @@ fn greet(config: &NodeConfig, keys: &NodeKeys, node: &Node) {
     }
     for url in node.page_urls() {
         println!("A page for a browser is {url}");
+    }
+    if let Some(port) = node.web_address.and_then(|address| config.web_listen.taken_port(address)) {
+        println!(
+            "Port {port} is taken, so the page is there, and `parkwatt page` needs --url with that address."
+        );
     }
     for market in node.markets.iter() {
         let ledger = config.data.join(&market.config.name);

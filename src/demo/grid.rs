@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use parkwatt_engine::{MarketConfig, ParticipantId, Slot, Zone};
+use parkwatt_engine::{MarketConfig, Matching, ParticipantId, Slot, Zone};
 
 use super::summary::kwh;
 use crate::views::Views;
@@ -15,6 +15,8 @@ pub struct Edge<'a> {
     pub zone: &'a Zone,
     /// What trades of a slot sent from the zone to its parent, less what they sent back, in Wh.
     pub flows: BTreeMap<Slot, i128>,
+    /// The same of the trades of auctions only.
+    pub flows_of_auctions: BTreeMap<Slot, i128>,
     lot_wh: u64,
 }
 
@@ -25,12 +27,16 @@ pub fn edges(views: &Views) -> Vec<Edge<'_>> {
         is_below(config, usize::from(views.participants[id.0 as usize].zone.0), number)
     };
     let edge = |(number, zone)| {
-        let mut flows: BTreeMap<Slot, i128> = BTreeMap::new();
+        let [mut flows, mut flows_of_auctions] = [BTreeMap::new(), BTreeMap::new()];
         for trade in views.orders.trades().map(|view| &view.trade) {
             let out = i128::from(below(trade.seller, number)) - i128::from(below(trade.buyer, number));
-            *flows.entry(trade.slot).or_default() += out * i128::from(trade.energy.0);
+            let flow = out * i128::from(trade.energy.0);
+            *flows.entry(trade.slot).or_default() += flow;
+            if trade.matching == Matching::Auction {
+                *flows_of_auctions.entry(trade.slot).or_default() += flow;
+            }
         }
-        Edge { zone, flows, lot_wh: config.lot.0 }
+        Edge { zone, flows, flows_of_auctions, lot_wh: config.lot.0 }
     };
     config.zones.iter().enumerate().skip(1).map(edge).collect()
 }
@@ -61,7 +67,26 @@ pub fn text(views: &Views) -> String {
     text
 }
 
+/// Returns why nobody paid for room on the transformers that were full; nothing if none was.
+pub fn why_free(views: &Views) -> Option<&'static str> {
+    let edges = edges(views);
+    if edges.iter().any(|edge| edge.is_full(&edge.flows_of_auctions)) {
+        Some("in the auctions that filled them prices differed by no more than wheeling")
+    } else if edges.iter().any(|edge| edge.is_full(&edge.flows)) {
+        Some("only auctions charge for it, and later trades filled them")
+    } else {
+        None
+    }
+}
+
 impl Edge<'_> {
+    /// Returns whether one of these flows is all that it carries.
+    fn is_full(&self, flows: &BTreeMap<Slot, i128>) -> bool {
+        let ways = [(1, self.zone.capacity_up_w), (-1, self.zone.capacity_down_w)];
+        let mut ways = ways.into_iter().filter_map(|(sign, watts)| Some((sign, self.capacity_wh(watts?))));
+        ways.any(|(sign, most)| flows.values().any(|flow| flow * sign == i128::from(most)))
+    }
+
     /// Returns what an edge of so many W carries in a quarter hour, in whole lots.
     pub fn capacity_wh(&self, watts: u64) -> u64 {
         watts / 4 / self.lot_wh * self.lot_wh

@@ -149,7 +149,7 @@ async fn trade(options: &DemoOptions, park: &Park) -> anyhow::Result<()> {
     let ledger = options.out.join(&config.market.name);
     let audited = audit(&ledger, &program);
     say(&report::ledger(&ledger, &audited, &tally, traded_in)?);
-    say(&report::files(&ledger, &options.out.join("keys")));
+    say(&report::files(&ledger, &options.out.join("keys"), &program));
     ensure!(audited.verdict == Verdict::Intact, "the ledger did not pass its audit");
     if options.serve {
         stay(NodeConfig { listen: address, ..config }, &keys, now, &program, options).await?;
@@ -247,7 +247,9 @@ async fn stay(
             "\nThe day is on {page}\nuntil Ctrl-C; and so is the node, on http://{address}. See an owner's part of it with\n"
         ));
         let at = format!("--node http://{address} --key {}", key.display());
-        say(&format!("  cargo run --release -p parkwatt-client -- {at} page --url {page}\n"));
+        let is_built_here = report::is_built_here(program);
+        let client = if is_built_here { "cargo run --release -p parkwatt-client --" } else { "parkwatt" };
+        say(&format!("  {client} {at} page --url {page}\n"));
     }
     node.serve(async {
         // OK because: without Ctrl-C to wait for there is nothing to stay up for.

@@ -25,9 +25,15 @@ pub fn ledger(ledger: &Path, audited: &Audit, tally: &Tally, traded_in: Duration
         // ORDER_MUST_BE_OPEN is a sentence's end already.
         row("Refused by a rule", format!("{count}: {}", code.to_lowercase().replace('_', " ")));
     }
-    let (seconds, signatures) = (Duration::from_micros(figures.elapsed_us), thousands(figures.signatures));
+    // How many groups there are differs from run to run: whatever came while the disk was busy is one.
+    let (commands, groups) = (thousands(figures.commands_signed), thousands(figures.groups));
+    let seconds = Duration::from_micros(figures.elapsed_us);
     let verdict = match audited.verdict {
-        Verdict::Intact => format!("INTACT: {signatures} signatures and every leaf, in {seconds:.1?}"),
+        Verdict::Intact => {
+            format!(
+                "INTACT: {commands} signed commands, {groups} signed groups, every leaf, in {seconds:.1?}"
+            )
+        }
         other => format!("{other:?}: {}", audited.findings.join("; ")),
     };
     row("Audit by replay", verdict);
@@ -39,13 +45,22 @@ pub fn ledger(ledger: &Path, audited: &Audit, tally: &Tally, traded_in: Duration
 }
 
 /// Returns where the files are.
-pub fn files(ledger: &Path, keys: &Path) -> String {
+///
+/// `program` is the one that runs: one below a folder `target` was built here, and whoever built it may have no auditor
+/// yet.
+pub fn files(ledger: &Path, keys: &Path, program: &Path) -> String {
     let mut text = String::from("Files\n");
     line(&mut text, "Ledger", &ledger.display().to_string());
     line(&mut text, "Keys of owners", &keys.display().to_string());
-    let again = format!("cargo run --release --bin parkwatt-audit -- replay {}", ledger.display());
-    line(&mut text, "Audit it again", &again);
+    let auditor =
+        if is_built_here(program) { "cargo run --release --bin parkwatt-audit --" } else { "parkwatt-audit" };
+    line(&mut text, "Audit it again", &format!("{auditor} replay {}", ledger.display()));
     text
+}
+
+/// Returns whether a program lies where cargo builds, and is not installed.
+pub fn is_built_here(program: &Path) -> bool {
+    program.ancestors().any(|folder| folder.ends_with("target"))
 }
 
 fn line(text: &mut String, name: &str, value: &str) {
@@ -65,4 +80,23 @@ fn allocated_bytes(dir: &Path) -> std::io::Result<u64> {
         bytes += if metadata.is_dir() { allocated_bytes(&entry.path())? } else { metadata.blocks() * 512 };
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installed_program_is_audited_by_the_installed_auditor() {
+        for (program, again) in [
+            (
+                "/home/ann/parkwatt/target/release/parkwattd",
+                "cargo run --release --bin parkwatt-audit -- replay out/park",
+            ),
+            ("/home/ann/.cargo/bin/parkwattd", "parkwatt-audit replay out/park"),
+        ] {
+            let said = files(Path::new("out/park"), Path::new("out/keys"), Path::new(program));
+            assert!(said.ends_with(&format!("  {again}\n")), "{said}");
+        }
+    }
 }

@@ -141,8 +141,11 @@ impl<'a> Summary<'a> {
             ("Paid for room on full transformers", Account::Congestion),
             ("Paid to the market, its fee", Account::Market),
         ] {
-            let paid = yuan(self.views.balance(account));
-            writeln!(text, "  {name:<34} {paid} yuan").expect("text takes text");
+            let balance = self.views.balance(account);
+            let is_free = account == Account::Congestion && balance == Worth::ZERO;
+            let why = is_free.then(|| grid::why_free(self.views)).flatten();
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+            writeln!(text, "  {name:<34} {} yuan{why}", yuan(balance)).expect("text takes text");
         }
         text
     }

@@ -29,8 +29,11 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 
-use super::{Page, json, live};
-use crate::{refusal::Refused, wire::Malformed};
+use super::{Page, live};
+use crate::{
+    refusal::Refused,
+    wire::{Malformed, json},
+};
 
 /// The header that carries a session: a `SignedSession` in base64.
 pub const SESSION_HEADER: &str = "parkwatt-session";

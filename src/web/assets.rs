@@ -10,7 +10,7 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
-use super::json;
+use crate::wire::json;
 
 /// A file of the page.
 struct Asset {

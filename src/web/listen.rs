@@ -33,6 +33,11 @@ impl WebListen {
         }
     }
 
+    /// Returns the usual port, if a page that is at `address` is not there because somebody else is.
+    pub fn taken_port(self, address: SocketAddr) -> Option<u16> {
+        (self == WebListen::Auto && address != USUAL).then_some(USUAL.port())
+    }
+
     /// Begins to listen; nothing where there is no page.
     ///
     /// # Errors
@@ -102,7 +107,11 @@ mod tests {
         let first = WebListen::Auto.bind().await.unwrap().unwrap();
         let second = WebListen::Auto.bind().await.unwrap().unwrap();
         let address = first.local_addr().unwrap();
-        assert_ne!(address, second.local_addr().unwrap());
+        let elsewhere = second.local_addr().unwrap();
+        assert_ne!(address, elsewhere);
+        assert_eq!(WebListen::Auto.taken_port(elsewhere), Some(7480));
+        assert_eq!(WebListen::At(elsewhere).taken_port(elsewhere), None);
+        assert_eq!(WebListen::Auto.taken_port(USUAL), None);
         let (refused, problem) = WebListen::At(address).bind().await.unwrap_err();
         assert_eq!((refused, problem.kind()), (address, io::ErrorKind::AddrInUse));
         assert!(WebListen::Nowhere.bind().await.unwrap().is_none());

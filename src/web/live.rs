@@ -20,8 +20,8 @@ use tonic::Status;
 use super::{
     Page,
     api::{Caller, refused},
-    json,
 };
+use crate::wire::json;
 
 /// How often a word comes where nothing happens, so that proxies do not take the stream for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

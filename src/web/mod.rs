@@ -6,7 +6,6 @@
 
 mod api;
 mod assets;
-mod json;
 mod limits;
 mod listen;
 mod live;

@@ -6,6 +6,7 @@
 mod certificates;
 mod events;
 mod genesis;
+pub mod json;
 mod outcome;
 mod parse;
 mod rotation;

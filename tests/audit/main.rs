@@ -74,6 +74,17 @@ fn an_honest_ledger_is_intact_and_the_replay_ends_where_the_market_did() {
 }
 
 #[test]
+fn the_program_says_its_own_name_also_where_the_command_line_is_wrong() {
+    let version = run(&["--version"], Path::new("."));
+    assert_eq!(String::from_utf8_lossy(&version.stdout), "parkwatt-audit 0.1.0\n");
+    let period = ["report", "--out", "nowhere", "--from", "2026-05-01", "--until", "2026-04-01"];
+    let misused = run(&period, Path::new("nowhere"));
+    assert_eq!(misused.status.code(), Some(64));
+    let said = "error: --from lies behind --until\n\nFor more information, try '--help'.\n";
+    assert_eq!(String::from_utf8_lossy(&misused.stderr), said);
+}
+
+#[test]
 fn the_folder_above_the_only_market_does_and_nothing_in_it_changes() {
     let dir = Day::whole().write_whole();
     let above = tempfile::tempdir().unwrap();

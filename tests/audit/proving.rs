@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     check,
     day::{Day, SLOT},
+    run,
 };
 
 /// Proves something of a whole day, and returns where the file is.
@@ -32,13 +33,16 @@ fn an_entry_a_trade_and_a_certificate_are_proved_without_store_and_checked_witho
     let said = check(&["check", "--vkey", vkey], &leaf, 0);
     assert!(said.contains("participant 0 sells 1500 Wh to participant 1 in quarter hour"), "{said}");
     check(&["check"], &leaf, 3);
+    let said = check(&["check"], Path::new(vkey), 3);
+    assert!(said.contains("it is none of the files that are checked") && said.contains("prove"), "{said}");
 
     let bundle = prove(ledger.path(), &["--trade", &trade.to_string()], files.path());
     let said = check(&["check", "--vkey", vkey], &bundle, 0);
     for words in [
         format!("says of trade {trade}: entry {trade} says participant 0 sells 1500 Wh"),
         format!("of trade {trade} 1500 Wh were delivered, 0 Wh not fed in and 0 Wh not drawn"),
-        "says Posted(".to_owned(),
+        "says posted {\"".to_owned(),
+        format!(r#""energy_of_trade":"{trade}""#),
         format!(
             "1500 Wh of certificate {SLOT}.0.1 went from participant 0 to participant 1 with trade {trade}"
         ),
@@ -59,6 +63,22 @@ fn an_entry_a_trade_and_a_certificate_are_proved_without_store_and_checked_witho
 }
 
 #[test]
+fn whatever_proves_something_holds_the_checkpoint_that_it_was_proved_against() {
+    let day = Day::whole();
+    let (ledger, files) = (day.write_archive(), tempfile::tempdir().unwrap());
+    let trade = day.find(|fact| matches!(fact, Fact::TradeMade(_))).to_string();
+    let leaves: usize = day.groups.iter().map(Vec::len).sum();
+    for about in [["--leaf", &trade], ["--trade", &trade], ["--certificate", &format!("{SLOT}.0.1")]] {
+        let proof = prove(ledger.path(), &about, files.path());
+        let said = check(&["verify", "--checkpoint", proof.to_str().unwrap()], ledger.path(), 0);
+        assert!(
+            said.contains(&format!("has not grown since the checkpoint that was given: {leaves}")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn what_is_not_there_is_not_proved_and_nothing_is_overwritten() {
     let (ledger, files) = (Day::whole().write_archive(), tempfile::tempdir().unwrap());
     let out = files.path().join("proof");
@@ -76,6 +96,39 @@ fn what_is_not_there_is_not_proved_and_nothing_is_overwritten() {
     prove(&["--leaf", "1", "--trade", "1"], 64);
     prove(&["--leaf", "0"], 0);
     prove(&["--leaf", "1"], 74);
+    let said = run(&["prove", "--leaf", "1", "--out", out], ledger.path()).stderr;
+    let said = String::from_utf8(said).unwrap();
+    assert!(
+        said.contains("proof: is there already") && said.contains("name another file with --out"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_kept_checkpoint_is_replaced_only_by_one_of_a_ledger_that_has_grown_from_it() {
+    let day = Day::whole();
+    let (whole, files) = (day.write_archive(), tempfile::tempdir().unwrap());
+    let mut short = Day::whole();
+    short.groups.pop();
+    let short = short.write_archive();
+    let kept = files.path().join("kept");
+    let keep =
+        |ledger: &Path, exit_code| check(&["verify", "--keep", kept.to_str().unwrap()], ledger, exit_code);
+
+    assert!(keep(short.path(), 0).contains("the newest checkpoint is kept in"));
+    let before = fs::read_to_string(&kept).unwrap();
+    assert!(keep(whole.path(), 0).contains("in place of one from which the ledger has grown"));
+    let newest = fs::read_to_string(&kept).unwrap();
+    assert_ne!(before, newest);
+    assert!(keep(short.path(), 5).contains("the checkpoint that was kept (--keep), and stays as it is,"));
+    assert_eq!(fs::read_to_string(&kept).unwrap(), newest);
+
+    fs::write(&kept, "a shopping list\n").unwrap();
+    let refused = run(&["verify", "--keep", kept.to_str().unwrap()], whole.path());
+    assert_eq!(refused.status.code(), Some(74));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("--keep: ") && said.contains("name another one"), "{said}");
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "a shopping list\n");
 }
 
 #[test]

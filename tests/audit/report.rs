@@ -370,5 +370,5 @@ fn people_read_what_must_agree_last() {
     assert!(verdict.starts_with("verdict       intact"), "{verdict}");
     let line = table.lines().find(|line| line.contains("traded = bought")).unwrap();
     let words: Vec<&str> = line.split_whitespace().collect();
-    assert_eq!(words, ["traded", "=", "bought", "1500", "1500", "0", "Wh"]);
+    assert_eq!(words, ["traded", "=", "bought", "1,500", "1,500", "0", "Wh"]);
 }

@@ -93,7 +93,11 @@ pub async fn open(ledger: &Ledger, place: &Place) -> Opened {
             assert_eq!(receipt.leaf_index, ledger.size(), "{}", place.log());
             check_whole(ledger, &connection).await;
             stop(node, place);
-            if last_opening(place).contains("store=Equal") { Opened::Whole } else { Opened::Repaired }
+            if last_opening(place).contains("store=as the journal") {
+                Opened::Whole
+            } else {
+                Opened::Repaired
+            }
         }
         Err(ClientError::Refused { reason, message, .. }) => {
             assert_eq!(reason, "READ_ONLY", "{message}");

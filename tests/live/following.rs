@@ -31,6 +31,16 @@ async fn a_mirror_goes_on_where_it_stopped_and_is_audited_without_the_node() {
     let last = document(&follow, 0);
     assert_eq!(last["leaves_new"], 0);
 
+    let elsewhere = [&follow[..3], &[ledger.to_str().unwrap()], &follow[4..]].concat();
+    assert!(says(&elsewhere, 3).contains("is a node's own ledger"));
+    fs::create_dir(report).unwrap();
+    fs::write(Path::new(report).join("trades.csv"), "").unwrap();
+    let elsewhere = [&follow[..3], &[report], &follow[4..]].concat();
+    let said = says(&elsewhere, 3);
+    assert!(said.contains("is not empty, and no mirror; name a new folder with --dir"), "{said}");
+    assert_eq!(fs::read_dir(report).unwrap().count(), 1);
+    fs::remove_dir_all(report).unwrap();
+
     market.node.stop();
     let of_node = document(&["verify", ledger.to_str().unwrap()], 0);
     let of_mirror = document(&["replay", mirror, "--vkey", &vkey], 0);

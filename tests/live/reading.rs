@@ -31,6 +31,8 @@ async fn a_live_node_is_verified_and_replayed_and_what_it_says_of_itself_is_not_
 
     let said = says(&["verify", &url, "--key", &key], 0);
     assert!(said.contains("as the node itself says") && said.contains("--vkey"), "{said}");
+    // Nobody sees a node's store, and so nothing is said of it.
+    assert!(!said.contains("store"), "{said}");
     let other = CheckpointSigner::new(Origin::new("parkwatt/park").unwrap(), generate_key()).verifier();
     let said = says(&["verify", &url, "--key", &key, "--vkey", other.vkey()], 1);
     assert!(said.contains("the checkpoint is not signed by the key"), "{said}");

@@ -122,7 +122,14 @@ async fn a_witness_signs_no_second_history_even_if_its_signature_reached_nobody(
     let (known, witnesses) = (Known::of(&market), Witnesses::new());
     // The third is unknown to the node: it has signed, and remembers it.
     let refused = witnesses.look(3, &market.node, &known, 3);
-    assert!(refused["finding"].as_str().unwrap().contains("0 of 1 witnesses have signed"), "{refused}");
+    assert!(
+        refused["finding"].as_str().unwrap().contains("it knows witness-1.example, witness-2.example"),
+        "{refused}"
+    );
+    assert_eq!(
+        (&refused["signed"], &refused["not_taken"]),
+        (&serde_json::json!([]), &market.size().await.into())
+    );
     let last = fs::read_to_string(witnesses.file(3, "state").join("last")).unwrap();
     assert!(last.contains(&format!("\n{}\n", market.size().await)), "{last}");
     witnesses.look(1, &market.node, &known, 0);
@@ -182,8 +189,8 @@ async fn only_signatures_of_known_witnesses_under_checkpoints_of_this_ledger_are
     let known = Witnesses::signer(1).cosign(&checkpoint, 1);
     let forged = known.note().replace(&format!("\n{}\n", checkpoint.size()), "\n1\n");
     for (note, words) in [
-        (checkpoint.note(), "0 of 1 witnesses"),
-        (stranger.note(), "0 of 1 witnesses"),
+        (checkpoint.note(), "it knows witness-1.example, witness-2.example"),
+        (stranger.note(), "ask its operator to name yours"),
         (&forged, "the checkpoint's signature is false"),
         ("no note", "not a signed checkpoint"),
     ] {

@@ -1,7 +1,11 @@
 //! How a node starts and ends: one at a time on a ledger, cleanly, and by a deadline whoever is still
 //! connected.
 
-use std::{io::Read, net::TcpStream, process::Command};
+use std::{
+    io::Read,
+    net::{TcpListener, TcpStream},
+    process::Command,
+};
 
 use parkwatt::EXIT_CANNOT_OPEN;
 use parkwatt_client::{ClientError, Connection};
@@ -35,7 +39,7 @@ async fn a_node_that_is_told_to_stop_ends_cleanly_though_a_call_has_not_ended() 
     market.node = market.place.start();
     market.connection = Connection::open(&market.node.url()).await.unwrap();
     assert_eq!(market.size().await, size);
-    assert!(market.place.log().contains("store=Equal"), "{}", market.place.log());
+    assert!(market.place.log().contains("store=as the journal"), "{}", market.place.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,6 +96,31 @@ fn a_wrong_setting_is_refused_with_file_and_name() {
     }
 }
 
+#[test]
+fn a_port_that_is_taken_is_named_before_a_market_is_founded() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap();
+    for field in ["listen", "admin_listen", "web_listen"] {
+        let place = Place::with_config(&format!("{field} = '{address}'"), &[]);
+        let listen = if field == "listen" { address } else { ([127, 0, 0, 1], 0).into() };
+        let mut node = place.spawn_at(listen);
+        assert_eq!(node.wait().unwrap().code(), Some(1));
+        assert!(place.log().contains(&format!("{field}: cannot listen on {address}: ")), "{}", place.log());
+        assert!(!place.data().join("park").exists(), "{field}");
+    }
+}
+
+#[test]
+fn a_page_on_another_port_than_the_usual_one_is_said_to_be_there() {
+    // Held by this test, or by somebody else on this machine.
+    let _held = TcpListener::bind("127.0.0.1:7480");
+    let place = Place::new(&[]);
+    let mut node = place.start();
+    let mut greeting = std::iter::repeat_with(|| node.says()).take_while(|line| !line.ends_with("ends it."));
+    let said = greeting.find(|line| line.starts_with("Port 7480 is taken"));
+    assert!(said.unwrap().contains("`parkwatt page` needs --url"));
+}
+
 #[tokio::test]
 async fn real_time_is_nobodys_to_move_and_simulated_time_goes_forward_only() {
     let place = Place::new(&[]);
@@ -106,9 +135,14 @@ async fn real_time_is_nobodys_to_move_and_simulated_time_goes_forward_only() {
 
 #[test]
 fn the_program_says_what_it_can_do() {
-    for (args, word) in
-        [(&["--help"][..], "demo"), (&["serve", "--help"], "Examples:"), (&["demo", "--help"], "--seed")]
-    {
+    for (args, word) in [
+        (&["--help"][..], "demo"),
+        (&["--version"], "parkwattd 0.1.0"),
+        (&["serve", "--help"], "Examples:"),
+        (&["serve", "--help"], "Simulation.AdvanceTo"),
+        (&["check-store", "--help"], "Exit codes:"),
+        (&["demo", "--help"], "--seed"),
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_parkwattd")).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(0));
         assert!(String::from_utf8_lossy(&output.stdout).contains(word));
@@ -129,6 +163,17 @@ fn settings_are_checked_without_starting_a_node() {
         said.contains("page for browsers would be on 127.0.0.1:7480") && said.contains("without TLS"),
         "{said}"
     );
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let (within, port) = (data.path().join("new"), held.local_addr().unwrap().to_string());
+    let (code, said) = config(&["check", "--data", within.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    assert!(code == Some(0) && !said.contains("Warning"), "{said}");
+    let (code, said) = config(&["check", "--data", file.to_str().unwrap(), "--listen", &port]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("Warning: listen: cannot listen on {port} now: ")), "{said}");
+    assert!(said.contains("Warning: data: "), "{said}");
     let ports = ["web_listen='none'", "admin_listen='127.0.0.1:9'"].map(|it| ["--set", it]).concat();
     let (_, said) = config(&[&["check"], &ports[..]].concat());
     assert!(said.contains("no page for browsers") && said.contains("/metrics on 127.0.0.1:9"), "{said}");

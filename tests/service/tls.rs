@@ -130,7 +130,10 @@ fn an_auditor_reads_a_node_over_tls_and_shows_his_certificate() {
     for (args, word) in [
         // The node ends the connection, as early or late as the handshake lets it.
         (&[&verify[..], &roots][..], "answer"),
-        (&[&verify, &identity], "--tls-roots"),
+        (
+            &[&verify, &identity],
+            "no root that is trusted here has signed the node's certificate; name its roots",
+        ),
         (&[&verify, &["--tls-roots".into(), path("absent.pem")]], "absent.pem cannot be read: "),
     ] {
         let (code, said) = run(args);

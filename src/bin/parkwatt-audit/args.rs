@@ -15,7 +15,7 @@ use crate::help::{CHECK_HELP, FOLLOW_HELP, HELP, PROVE_HELP, TILES_HELP, WITNESS
 ///
 /// A folder is only read, and no network is used for it; the node must be stopped, or the folder be a copy.
 #[derive(Parser)]
-#[command(version, propagate_version = true, after_help = HELP)]
+#[command(name = "parkwatt-audit", version, propagate_version = true, after_help = HELP)]
 pub struct Cli {
     /// This process is the one that does the work, and another waits for it.
     #[arg(long, hide = true)]
@@ -97,7 +97,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", value_parser = kept)]
     pub checkpoint: Option<String>,
     /// Write the newest checkpoint to this file, if the ledger is intact: whoever keeps it can prove later that
-    /// the ledger was rewritten.
+    /// the ledger was rewritten. A checkpoint that is in the file already is replaced only if the ledger has grown from
+    /// it, and any other file never.
     #[arg(long, value_name = "FILE")]
     pub keep: Option<PathBuf>,
     /// Who must have seen it.

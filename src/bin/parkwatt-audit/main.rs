@@ -71,7 +71,7 @@ fn prove_entries(options: &ProveOptions) -> ExitCode {
     let proved = audit::prove(&ProofOrder {
         dir: &options.dir,
         vkey: options.vkey.as_deref(),
-        outside: Outside { checkpoint: None, quorum: quorum.as_ref() },
+        outside: Outside { quorum: quorum.as_ref(), ..Outside::default() },
         subject: options.subject.subject(),
         out: &options.out,
     });
@@ -111,6 +111,10 @@ fn run(
         Ok(quorum) => quorum,
         Err(problem) => return misused(&problem),
     };
+    let replaced = match options.keep.as_deref().map(replaced).transpose() {
+        Ok(replaced) => replaced.flatten(),
+        Err(problem) => return not_written(&problem),
+    };
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("parkwatt-audit"));
     if !is_apart {
         return run_apart(&program, options);
@@ -120,23 +124,37 @@ fn run(
     audit::end_with_a_verdict(options.ledger.clone(), move |audit| {
         finish(audit, &Conclusion(audit), &Printing { output, quiet }, audit.verdict);
     });
-    let outside = Outside { checkpoint: options.checkpoint.as_deref(), quorum: quorum.as_ref() };
+    let checkpoint = options.checkpoint.as_deref();
+    let outside = Outside { checkpoint, replaced: replaced.as_deref(), quorum: quorum.as_ref() };
     let temporary = std::env::temp_dir();
     let dir = if options.node().is_some() { &temporary } else { &options.ledger };
     let task = Task { dir, vkey: options.vkey.as_deref(), depth: Depth::Replay, outside, program: &program };
     let bar = bar(printing);
     let audited = audit(&task, &bar);
     bar.finish_and_clear();
-    let audit = match audited {
+    let mut audit = match audited {
         Ok(audit) => audit,
         Err(problem) => return not_written(&format_args!("the report cannot be written: {problem}")),
     };
-    if let (Verdict::Intact, Some(file), Some(note)) = (audit.verdict, &options.keep, &audit.checkpoint)
-        && let Err(problem) = fs::write(file, note)
-    {
-        return not_written(&format_args!("{}: {problem}", file.display()));
+    if let (Verdict::Intact, Some(file), Some(note)) = (audit.verdict, &options.keep, &audit.checkpoint) {
+        if let Err(problem) = fs::write(file, note) {
+            return not_written(&format_args!("{}: {problem}", file.display()));
+        }
+        let instead =
+            if replaced.is_some() { ", in place of one from which the ledger has grown" } else { "" };
+        audit.notes.push(format!("the newest checkpoint is kept in {}{instead}", file.display()));
     }
     finish(&audit, &Conclusion(&audit), printing, audit.verdict)
+}
+
+/// Returns the checkpoint in a file that is to be replaced; none if the file is not there yet.
+fn replaced(file: &Path) -> Result<Option<String>, String> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    audit::checkpoint_note(file).map(Some).map_err(|problem| {
+        format!("--keep: {problem}; a file that is something else is not overwritten: name another one")
+    })
 }
 
 /// Runs this program again with the same arguments, and gives its exit code, or a verdict where it crashed.

@@ -6,12 +6,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory, error::ErrorKind};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use parkwatt::audit::{Progress, Verdict};
 use serde::Serialize;
 
-use crate::args::{Cli, Output, Printing};
+use crate::args::{Output, Printing};
 
 /// The exit code of a command line that cannot be understood.
 pub const EXIT_USAGE: u8 = 64;
@@ -41,8 +40,7 @@ pub fn not_written(what: &dyn Display) -> ExitCode {
 
 /// Says what is wrong with the command line, and returns the exit code.
 pub fn misused(problem: &dyn Display) -> ExitCode {
-    // Nothing is left to say if even this cannot be printed.
-    let _ = Cli::command().error(ErrorKind::ValueValidation, format!("{problem}\n")).print();
+    eprintln!("error: {problem}\n\nFor more information, try '--help'.");
     ExitCode::from(EXIT_USAGE)
 }
 

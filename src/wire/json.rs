@@ -1,7 +1,8 @@
 //! The contract's messages as JSON, in protobuf's own mapping, with the contract's names: integers of 64 bits are
 //! strings, bytes are base64, words are names.
 //!
-//! Knows the contract's descriptors only; does not know what a message means.
+//! Knows the contract's descriptors only; does not know what a message means. The page answers so, and the auditor says so
+//! what an entry is.
 
 use std::sync::LazyLock;
 
@@ -13,7 +14,7 @@ use prost_reflect::{
 };
 use serde_json::{Map, json};
 
-use crate::wire::Malformed;
+use super::Malformed;
 
 /// The package of the contract.
 const PACKAGE: &str = "parkwatt.v1";
@@ -30,6 +31,15 @@ pub fn method(service: &str, name: &str) -> MethodDescriptor {
     let found = POOL.get_service_by_name(&format!("{PACKAGE}.{service}"));
     let found = found.and_then(|service| service.methods().find(|method| method.name() == name));
     found.unwrap_or_else(|| panic!("the contract has no method {service}/{name}"))
+}
+
+/// Returns the form of a message of the contract by its name.
+///
+/// # Panics
+/// If there is none: the names stand in this program.
+pub fn form(name: &str) -> MessageDescriptor {
+    let found = POOL.get_message_by_name(&format!("{PACKAGE}.{name}"));
+    found.unwrap_or_else(|| panic!("the contract has no message {name}"))
 }
 
 /// Returns a message as JSON.
@@ -139,11 +149,10 @@ mod tests {
             traded_wh: u64::MAX,
             ..v1::SlotSummary::default()
         };
-        let form = POOL.get_message_by_name("parkwatt.v1.SlotSummary").unwrap();
         let expected = json!({
             "slot": 7, "phase": "PHASE_CLOSED", "traded_wh": "18446744073709551615", "delivered_wh": "0",
         });
-        assert_eq!(of(&slot, form), expected);
+        assert_eq!(of(&slot, form("SlotSummary")), expected);
     }
 
     #[test]
