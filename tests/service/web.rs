@@ -193,7 +193,9 @@ fn several_markets_are_listed_in_the_looks_of_their_pages_and_on_an_address_that
     assert_eq!(list.status, 200);
     let named: Vec<&str> = list.body.split('"').filter(|it| it.starts_with("/markets/")).collect();
     assert!(named.contains(&"/markets/park/") && named.contains(&"/markets/yard/"), "{named:?}");
-    assert!(named.iter().any(|it| it.ends_with(".css")) && named.iter().any(|it| it.ends_with(".js")));
+    for file in ["page.css", "markets.js", "icon.svg"] {
+        assert!(named.iter().any(|it| it.ends_with(file)), "{file}: {named:?}");
+    }
     for path in named {
         assert_eq!(ask(page, path, "").status, 200, "{path}");
     }

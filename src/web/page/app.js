@@ -234,7 +234,7 @@ async function readOwner() {
 
 async function drawOwner() {
   byId('mine').hidden = !state.account;
-  if (state.account) await drawMine(state.account, state.day);
+  if (state.account) await drawMine(state.account, state.day, state.slots);
 }
 
 const drawOwnerSoon = () => attempt(drawOwner, drawOwnerSoon);

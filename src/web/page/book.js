@@ -17,6 +17,9 @@ const PHASES = {
 
 export const phaseInWords = (phase) => t(PHASES[phase] ?? PHASES.PHASE_SCHEDULED);
 
+/** Returns whether what was delivered in a quarter hour is known, and paid. */
+export const isSettled = ({ phase }) => ['PHASE_SETTLED', 'PHASE_RESETTLED', 'PHASE_FINAL'].includes(phase);
+
 /** The book as the market's stream tells it: snapshots, and changes on top of them. */
 export class Book {
   constructor() {

@@ -1,5 +1,6 @@
 // The day: its figures first, then prices and energies by quarter hour, and the choice of one of them.
 
+import { isSettled } from './book.js';
 import { asTable, byId, figure, h, say, show, table } from './dom.js';
 import { count, kwh, percent, price, sum, yuan } from './money.js';
 import { axis, bars, colour, hours, plot, quarters } from './plots.js';
@@ -26,7 +27,7 @@ export function drawHead(day, goTo) {
 
 /** Draws what the day came to, and of today also how it stands in this quarter hour. What is not known yet has no number. */
 export function drawFigures(market, day, slots, nowSlot) {
-  const isSettled = day.slots_settled > 0;
+  const isPaid = day.slots_settled > 0;
   const traded = BigInt(day.traded_wh) > 0n;
   const saved = sum(day.sellers_gain_yuan, day.buyers_gain_yuan, minus(day.deviation_yuan));
   const unit = (text) => h('span', { class: 'unit' }, ` ${text}`);
@@ -41,8 +42,8 @@ export function drawFigures(market, day, slots, nowSlot) {
       { feedIn: tariff('feedIn'), allIn: mean('all_in'), retail: tariff('retail') }) + now, day.mean_price_micros_per_kwh),
     figure('traded', t('Traded over the wall'), [kwh(day.traded_wh), unit(t('kWh'))],
       t(tradesInWords(day, nowSlot >= day.first_slot + day.slots), { trades: count(day.trades), delivered: percent(day.delivered_wh, day.traded_wh) }), day.traded_wh),
-    figure('saved', t('Neighbours saved'), [isSettled ? yuan(saved, 0) : '–', unit(t('yuan'))],
-      !isSettled ? t('Known once the first quarter hour is delivered and paid.') : t('Sellers got {sellers} more, buyers paid {buyers} less than without the market; {deviation} went for what was not delivered.',
+    figure('saved', t('Neighbours saved'), [isPaid ? yuan(saved, 0) : '–', unit(t('yuan'))],
+      !isPaid ? t('Known once the first quarter hour is delivered and paid.') : t('Sellers got {sellers} more, buyers paid {buyers} less than without the market; {deviation} went for what was not delivered.',
         { sellers: yuan(day.sellers_gain_yuan, 0), buyers: yuan(day.buyers_gain_yuan, 0), deviation: yuan(day.deviation_yuan, 0) }), saved));
 }
 
@@ -73,7 +74,7 @@ export function drawDay(market, day, slots, chosen, choose) {
     host,
     asTable(t('Price and energy by quarter hour'), table(t('Price and energy by quarter hour'),
       [t('Quarter hour'), t('Price (yuan/kWh)'), t('Traded (kWh)'), t('Delivered (kWh)')],
-      rows.filter((it) => it.summary).map(({ slot, summary }) => [span(slot), priceOf(summary), kwh(summary.traded_wh), kwh(summary.delivered_wh)]),
+      rows.filter((it) => it.summary).map(({ slot, summary }) => [span(slot), priceOf(summary), kwh(summary.traded_wh), isSettled(summary) ? kwh(summary.delivered_wh) : '–']),
       { hideCaption: true })));
   drawPlot(host, rows, summaryOf(day, slots), chosen, choose);
 }
@@ -102,7 +103,7 @@ function summaryOf(day, slots) {
 function drawPlot(host, rows, words, chosen, choose) {
   const x = rows.map((it) => it.slot);
   const data = [x,
-    rows.map((it) => Number(it.summary?.traded_wh ?? 0) / 1000),
+    rows.map((it) => Number(it.summary?.traded_wh ?? 0) / 1000 || null),
     rows.map((it) => Number(it.tariff.retail) / 1e6),
     rows.map((it) => Number(it.tariff.feedIn) / 1e6),
     rows.map((it) => number(it.summary?.mean_price_micros_per_kwh)),
@@ -121,7 +122,7 @@ function drawPlot(host, rows, words, chosen, choose) {
     ],
     series: [
       { label: t('Quarter hour'), value: (_, slot) => (Number.isInteger(slot) ? span(slot) : '–') },
-      { label: t('Traded'), scale: 'energy', paths: bars(), points: { show: false }, fill: colour('bars'), stroke: colour('bars-edge'), width: 1, value: shown(t('kWh')) },
+      { label: t('Traded'), scale: 'energy', paths: bars(), points: { show: false }, fill: colour('bars'), stroke: colour('bars-edge'), width: 1, value: (drawn, energy) => shown(t('kWh'))(drawn, energy ?? 0) },
       { label: t('Retail'), scale: 'price', paths: quarters(), points: { show: false }, stroke: colour('quiet'), dash: [2, 4], width: 1.5, value: shown(t('yuan/kWh')) },
       { label: t('Feed-in'), scale: 'price', paths: quarters(), points: { show: false }, stroke: colour('quiet'), dash: [8, 4], width: 1.5, value: shown(t('yuan/kWh')) },
       { label: t('Price'), scale: 'price', paths: quarters(), points: { show: false }, stroke: colour('accent'), width: 2.5, value: shown(t('yuan/kWh')) },
@@ -143,6 +144,7 @@ function mark(drawn, slot) {
   ctx.fillStyle = colour('mark');
   ctx.fillRect(left, bbox.top, width, bbox.height);
   ctx.strokeStyle = colour('accent');
+  ctx.lineWidth = devicePixelRatio;
   ctx.strokeRect(left, bbox.top, width, bbox.height);
   ctx.restore();
 }

@@ -1,6 +1,7 @@
 // A signed-in owner's day: what he offered, sold, delivered and earned, against feed-in and retail alone.
 
 import { read } from './api.js';
+import { isSettled } from './book.js';
 import { byId, figure, h, show, table } from './dom.js';
 import { kwh, nanos, percent, scaled, sum, yuan } from './money.js';
 import { axis, bars, colour, hours, plot } from './plots.js';
@@ -13,7 +14,7 @@ const ORDERS = 1000;
 const DAYS_AROUND = { before: 4, after: 31 };
 
 /** Reads and draws it. */
-export async function drawMine(account, day) {
+export async function drawMine(account, day, slots) {
   const micros = (slot) => BigInt(slot * SECONDS) * 1000000n;
   const end = day.first_slot + day.slots;
   const [orders, statement] = await Promise.all([
@@ -26,7 +27,8 @@ export async function drawMine(account, day) {
   const within = (slot) => slot >= day.first_slot && slot < end;
   const parts = statement.parts.flatMap((part) => (part.slot && within(part.slot.slot) ? [part.slot] : []));
   const offered = offeredBySlot(orders.orders.filter((it) => within(it.order.slot)));
-  draw(account, day, parts, offered, orders.orders.length === ORDERS);
+  const settled = new Set(slots.filter(isSettled).map((it) => it.slot));
+  draw(account, day, parts, offered, settled, orders.orders.length === ORDERS);
 }
 
 /** Returns what was offered by slot: of an order that was withdrawn only what traded. */
@@ -46,7 +48,7 @@ function roles(all, offered) {
   return { buys, sells: all.sold_wh > 0n || offered.size > 0 || !buys };
 }
 
-function draw(account, day, parts, offered, isCut) {
+function draw(account, day, parts, offered, settled, isCut) {
   const all = totals(parts.map((part) => part.figures));
   const { buys, sells } = roles(all, offered);
   const host = h('div', { class: 'plot' });
@@ -57,16 +59,16 @@ function draw(account, day, parts, offered, isCut) {
       { zone: account.zone, balance: yuan(account.balance_yuan), reserved: yuan(account.reserved_yuan) })),
     h('div', { class: 'figures' }, ...figures({ all, day, offered, isCut, buys, sells })),
     parts.length === 0 ? h('p', { class: 'empty' }, t('Nothing of yours is recorded about this day yet.')) : host,
-    parts.length > 0 && h('details', {}, h('summary', {}, t('By quarter hour')), bySlot(parts, offered, { buys, sells })));
+    parts.length > 0 && h('details', {}, h('summary', {}, t('By quarter hour')), bySlot(parts, offered, settled, { buys, sells })));
   if (parts.length > 0) drawPlot(host, day, parts, offered, { buys, sells });
 }
 
 function figures({ all, day, offered, isCut, buys, sells }) {
   const unit = (text) => h('span', { class: 'unit' }, ` ${text}`);
   const energy = (id, name, wh, note) => figure(id, t(name), [kwh(wh), unit(t('kWh'))], note, wh);
-  const isSettled = day.slots_settled > 0;
+  const isPaid = day.slots_settled > 0;
   const later = t('Known once the first quarter hour is delivered and paid.');
-  const delivered = (id, name, wh, note) => (isSettled ? energy(id, name, wh, note) : figure(id, t(name), ['–', unit(t('kWh'))], later, wh));
+  const delivered = (id, name, wh, note) => (isPaid ? energy(id, name, wh, note) : figure(id, t(name), ['–', unit(t('kWh'))], later, wh));
   const offeredAll = [...offered.values()].reduce((total, wh) => total + wh, 0n);
   return [
     sells && energy('mine-offered', 'Offered', offeredAll, isCut ? t('Of your newest 1,000 orders.') : t('What was not withdrawn.')),
@@ -76,21 +78,22 @@ function figures({ all, day, offered, isCut, buys, sells }) {
     buys && energy('mine-bought', 'Bought', all.bought_wh, t('All your purchases of this day.')),
     buys && delivered('mine-received', 'Delivered to you', all.delivered_as_buyer_wh,
       t('{share} of what you bought; {import} kWh drawn from the grid altogether.', { share: percent(all.delivered_as_buyer_wh, all.bought_wh), import: kwh(all.import_wh) })),
-    figure('mine-earned', t('Your account moved by'), [isSettled ? yuan(all.amount_yuan, 2, 'exceptZero') : '–', unit(t('yuan'))],
-      isSettled ? t('Without the market: {without} yuan. The market gained you {gain} yuan.',
+    figure('mine-earned', t('Your account moved by'), [isPaid ? yuan(all.amount_yuan, 2, 'exceptZero') : '–', unit(t('yuan'))],
+      isPaid ? t('Without the market: {without} yuan. The market gained you {gain} yuan.',
         { without: yuan(all.without_market_yuan, 2, 'exceptZero'), gain: yuan(all.gain_yuan) }) : later, all.amount_yuan),
   ].filter(Boolean);
 }
 
-function bySlot(parts, offered, { buys, sells }) {
+function bySlot(parts, offered, settled, { buys, sells }) {
+  const known = (of) => ({ slot, figures: it }) => (settled.has(slot) ? of(it) : '–');
   const columns = [
     sells && ['Offered (kWh)', ({ slot }) => kwh(offered.get(slot) ?? 0n)],
     sells && ['Sold (kWh)', ({ figures: it }) => kwh(it.sold_wh)],
-    sells && ['Delivered (kWh)', ({ figures: it }) => kwh(it.delivered_as_seller_wh)],
+    sells && ['Delivered (kWh)', known((it) => kwh(it.delivered_as_seller_wh))],
     buys && ['Bought (kWh)', ({ figures: it }) => kwh(it.bought_wh)],
-    buys && ['Delivered to you (kWh)', ({ figures: it }) => kwh(it.delivered_as_buyer_wh)],
-    ['Account (yuan)', ({ figures: it }) => yuan(it.amount_yuan, 4)],
-    ['Without the market (yuan)', ({ figures: it }) => yuan(it.without_market_yuan, 4)],
+    buys && ['Delivered to you (kWh)', known((it) => kwh(it.delivered_as_buyer_wh))],
+    ['Account (yuan)', known((it) => yuan(it.amount_yuan, 4))],
+    ['Without the market (yuan)', known((it) => yuan(it.without_market_yuan, 4))],
   ].filter(Boolean);
   return table(t('Your day by quarter hour'), [t('Quarter hour'), ...columns.map(([name]) => t(name))],
     parts.map((part) => [span(part.slot), ...columns.map(([, of]) => of(part))]), { hideCaption: true });
@@ -106,9 +109,9 @@ function totals(figures) {
 function drawPlot(host, day, parts, offered, { buys, sells }) {
   const x = Array.from({ length: day.slots }, (_, index) => day.first_slot + index);
   const by = new Map(parts.map((part) => [part.slot, part.figures]));
-  const shown = (wh) => Number(wh) / 1000;
+  const shown = (wh) => Number(wh) / 1000 || null;
   const series = (label, name, edge = name) => ({ label: t(label), paths: bars(), points: { show: false }, fill: colour(name), stroke: colour(edge), width: 1,
-    value: (_, value) => (value === null || value === undefined ? '–' : `${value.toFixed(3)} ${t('kWh')}`) });
+    value: (_, value) => `${(value ?? 0).toFixed(3)} ${t('kWh')}` });
   const energies = x.map((slot) => shown(offered.get(slot) ?? 0n));
   const of = (name) => x.map((slot) => shown(by.get(slot)?.[name] ?? 0));
   const drawn = [...(sells ? [[series('Offered', 'bars', 'bars-edge'), energies], [series('Sold', 'accent'), of('sold_wh')]] : []),
