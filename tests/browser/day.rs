@@ -116,6 +116,7 @@ async fn the_page_of_the_demo_s_day_shows_what_the_api_tells_and_proves_it() {
     check_proofs(&mut browser);
     check_without_hashes(&mut browser, &demo);
     check_owner(&mut browser, &demo);
+    check_buyer(&mut browser, &demo);
     check_operator(&mut browser, &demo);
     check_looks(&mut browser, &demo);
     check_keyboard(&mut browser, &demo);
@@ -308,6 +309,29 @@ fn check_owner(browser: &mut Browser, demo: &Demo) {
     browser.value("document.getElementById('sign-out').click()");
     browser.until("document.getElementById('mine').hidden");
     assert_eq!(browser.value("sessionStorage.length"), Value::from(0));
+}
+
+/// Signs in as somebody who only bought: his day is what he bought, and what of it was delivered to him.
+fn check_buyer(browser: &mut Browser, demo: &Demo) {
+    open(browser, &demo.link("keys/works-001.pem"));
+    let account = Command::new(parkwatt())
+        .args(["account", "--output", "json", "--node", &demo.node, "--key"])
+        .arg(demo.key("keys/works-001.pem"))
+        .env("HOME", demo.out.path())
+        .output()
+        .unwrap();
+    let account: Value = serde_json::from_slice(&account.stdout).unwrap();
+    let shown = |browser: &mut Browser, id: &str| {
+        browser.text(&format!("document.getElementById('{id}').dataset.value"))
+    };
+    assert_eq!(shown(browser, "mine-received"), account["account"]["bought_wh"].to_string(), "{account}");
+    let [bought, received] =
+        ["mine-bought", "mine-received"].map(|id| shown(browser, id).parse::<u64>().unwrap());
+    assert!(bought > received && received > 0, "{bought} {received}");
+    assert_eq!(browser.value("document.getElementById('mine-sold')"), Value::Null);
+    browser.value("document.getElementById('sign-out').click()");
+    browser.until("document.getElementById('mine').hidden");
+    browser.troubles();
 }
 
 /// The operator has no account, and may verify every entry.
