@@ -232,6 +232,12 @@ async function readOwner() {
   }
 }
 
+/** Reads who has signed in once the node answers again, and draws what is his. */
+async function readOwnerLater() {
+  await attempt(readOwner, readOwnerLater);
+  if (state.account || state.seesAll) await attempt(drawAll);
+}
+
 async function drawOwner() {
   byId('mine').hidden = !state.account;
   if (state.account) await drawMine(state.account, state.day, state.slots);
@@ -283,7 +289,7 @@ async function begin() {
     setTimeout(begin, READ_AGAIN_MS);
     return;
   }
-  await attempt(readOwner);
+  await attempt(readOwner, readOwnerLater);
   await attempt(drawAll);
   linkToOthers();
   if (link === 'taken' && state.account) say(t('Your day, {name}', { name: state.account.name }));
