@@ -2,8 +2,7 @@
 
 use std::{
     future::Future,
-    io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     panic::resume_unwind,
     path::Path,
     sync::{
@@ -153,7 +152,11 @@ impl Node {
     /// Returns where a browser finds each market's page; nothing if the node has none.
     pub fn page_urls(&self) -> impl Iterator<Item = String> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        self.web_address.into_iter().flat_map(move |address| {
+        self.web_address.into_iter().flat_map(move |mut address| {
+            // What listens on all of this machine's addresses is reached on its own.
+            if address.ip().is_unspecified() {
+                address.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
             self.markets.iter().map(move |it| format!("{scheme}://{address}/markets/{}/", it.config.name))
         })
     }

@@ -174,7 +174,9 @@ pub fn refused(status: &Status) -> Response {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-    with(code, &json!({ "reason": reason, "message": status.message() }))
+    // Here a session is in another header than in gRPC.
+    let message = status.message().replace(SESSION_METADATA, SESSION_HEADER);
+    with(code, &json!({ "reason": reason, "message": message }))
 }
 
 fn with(code: StatusCode, value: &serde_json::Value) -> Response {

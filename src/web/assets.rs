@@ -46,6 +46,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "dom.js" SCRIPT,
         "explorer.js" SCRIPT,
         "grid.js" SCRIPT,
+        "markets.js" SCRIPT,
         "money.js" SCRIPT,
         "note.js" SCRIPT,
         "owner.js" SCRIPT,

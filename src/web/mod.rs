@@ -108,7 +108,7 @@ pub fn site(markets: impl IntoIterator<Item = (String, Router)>) -> Router {
         let list = list(&names);
         site.route("/", get(move || async move { Html(list) }))
     };
-    site.layer(middleware::map_response(secured))
+    site.fallback(nothing_here).layer(middleware::map_response(secured))
 }
 
 /// Returns the site for a listener on the machine itself, which nobody elsewhere can ask: also no page of somebody else's
@@ -181,17 +181,31 @@ async fn secured(mut response: Response) -> Result<Response, Infallible> {
     Ok(response)
 }
 
+async fn nothing_here() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, "there is nothing here; / leads to the market's page\n")
+}
+
 fn base(market: &str) -> String {
     format!("/markets/{market}")
 }
 
-/// Returns the page that leads to several markets. Their names are words of small letters, digits and hyphens.
+/// Returns the page that leads to several markets, in the looks of the first one's. Their names are words of small
+/// letters, digits and hyphens.
 fn list(names: &[String]) -> String {
+    let assets = names.first().map(|name| format!("{}/assets", base(name))).unwrap_or_default();
     let item = |name: &String| format!("<li><a href=\"{}/\">{name}</a></li>", base(name));
     let items: String = names.iter().map(item).collect();
     format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Parkwatt</title>\
+        "<!doctype html><html lang=\"en\" data-theme=\"auto\"><head><meta charset=\"utf-8\"><title>Parkwatt</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <h1>Markets of this node</h1><ul>{items}</ul></html>"
+         <meta name=\"color-scheme\" content=\"light dark\">\
+         <link rel=\"icon\" href=\"{assets}/icon.svg\" type=\"image/svg+xml\">\
+         <link rel=\"stylesheet\" href=\"{assets}/page.css\">\
+         <script type=\"module\" src=\"{assets}/markets.js\"></script></head><body>\
+         <header class=\"top\"><span class=\"brand\">\
+         <img src=\"{assets}/icon.svg\" alt=\"\" width=\"28\" height=\"28\"> Parkwatt</span>\
+         <nav class=\"tools\" id=\"tools\" aria-label=\"Settings\" data-t-label=\"Settings\"></nav></header>\
+         <main><h1 data-t=\"Markets of this node\">Markets of this node</h1>\
+         <ul class=\"markets\">{items}</ul></main></body></html>"
     )
 }

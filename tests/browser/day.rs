@@ -14,6 +14,7 @@ use tonic::transport::Channel;
 
 use super::{
     devtools::{Browser, Look, installed},
+    drawn,
     machine::parkwatt,
     parts,
 };
@@ -107,8 +108,15 @@ async fn the_page_of_the_demo_s_day_shows_what_the_api_tells_and_proves_it() {
     check_a_slot(&mut browser, &mut api).await;
     parts::check_arithmetic(&mut browser);
     parts::check_every_auction(&mut browser);
+    drawn::check_steps(&mut browser);
+    drawn::check_a_plot_that_is_about_to_go(&mut browser);
+    drawn::check_curves(&mut browser);
+    drawn::check_changed_clocks(&mut browser);
+    drawn::check_the_narrowest(&mut browser, DESKTOP);
     check_proofs(&mut browser);
+    check_without_hashes(&mut browser, &demo);
     check_owner(&mut browser, &demo);
+    check_buyer(&mut browser, &demo);
     check_operator(&mut browser, &demo);
     check_looks(&mut browser, &demo);
     check_keyboard(&mut browser, &demo);
@@ -143,7 +151,12 @@ async fn check_figures(browser: &mut Browser, api: &mut MarketDataClient<Channel
     assert_eq!(rows.as_array().unwrap().len(), slots.len());
     for (row, slot) in rows.as_array().unwrap().iter().zip(&slots) {
         let tenths = (slot.traded_wh + 50) / 100;
-        assert_eq!(row.as_str().unwrap().replace(',', ""), format!("{}.{}", tenths / 10, tenths % 10));
+        // What is less than 1 kWh is shown to the Wh.
+        let expected = match slot.traded_wh {
+            few @ 1..1000 => format!("0.{few:03}"),
+            _ => format!("{}.{}", tenths / 10, tenths % 10),
+        };
+        assert_eq!(row.as_str().unwrap().replace(',', ""), expected);
     }
 }
 
@@ -201,7 +214,8 @@ fn choose_a_public_entry(browser: &mut Browser) {
 /// Verifies an entry as everybody can: it holds, until a byte of it or the key is another one.
 fn check_proofs(browser: &mut Browser) {
     let verdict = "document.getElementById('proof-verdict')?.dataset.holds";
-    choose_a_public_entry(browser);
+    // The page itself offers one.
+    browser.until("document.querySelector('#entries button') && document.getElementById('leaf-index').value");
     browser.value("document.getElementById('prove').click()");
     browser.until(&format!("{verdict} === 'true'"));
     let said = browser.text("document.getElementById('proof').innerText");
@@ -218,15 +232,20 @@ fn check_proofs(browser: &mut Browser) {
     // Another key, RFC 8032's first example, has not signed this root.
     let vkey = browser.text("document.getElementById('vkey').value");
     let other = "parkwatt/park+8f681fcf+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
-    for (key, said) in
-        [(other, "The root is not signed by this key"), ("nonsense", "this is not a verifier key")]
-    {
+    // What is no key at all proves nothing, and disproves nothing.
+    for (key, said, holds) in [
+        (other, "this key has not signed the tree", "false"),
+        ("nonsense", "cannot tell: this is not a verifier key; it reads NAME+HASH+BASE64", "unknown"),
+        ("", "cannot tell: this is not a verifier key", "unknown"),
+    ] {
         browser.value(&format!("document.getElementById('vkey').value = '{key}'"));
         browser.value("document.getElementById('prove').click()");
-        browser.until(&format!("document.getElementById('proof').innerText.includes('{said}')"));
-        assert_eq!(browser.value(verdict), Value::from("false"));
+        browser.until(&format!("document.getElementById('proof-verdict').innerText.includes('{said}')"));
+        assert_eq!(browser.value(verdict), Value::from(holds));
     }
-    browser.value(&format!("document.getElementById('vkey').value = '{vkey}'"));
+    browser.value("document.querySelector('#proof .line button:last-child').click()");
+    browser.until(&format!("{verdict} === 'true'"));
+    assert_eq!(browser.text("document.getElementById('vkey').value"), vkey);
 
     // An enrolment is not everybody's to see.
     browser.value("document.getElementById('leaf-index').value = '1'");
@@ -234,6 +253,26 @@ fn check_proofs(browser: &mut Browser) {
     browser.until(&format!("{verdict} === 'unknown'"));
     let refused = browser.troubles();
     assert!(refused.iter().all(|it| it.contains("401")) && refused.len() == 1, "{refused:?}");
+}
+
+/// Goes on as browsers do with a page over plain HTTP from another machine: it may not hash, and disproves nothing.
+fn check_without_hashes(browser: &mut Browser, demo: &Demo) {
+    browser.value(
+        "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined, configurable: true })",
+    );
+    let slot = browser.text("String(Number(document.body.dataset.ready) + 1)");
+    browser.value("document.querySelector('#chooser .range button:last-child').click()");
+    browser.until(&format!("document.body.dataset.ready === '{slot}'"));
+    assert_eq!(browser.value("document.getElementById('prove').disabled"), Value::Bool(true));
+    choose_a_public_entry(browser);
+    browser.value(
+        "document.querySelector('#ledger form').dispatchEvent(new Event('submit', { cancelable: true }))",
+    );
+    browser.until("document.getElementById('proof-verdict')?.dataset.holds === 'unknown'");
+    let said = browser.text("document.getElementById('proof-verdict').innerText");
+    assert!(said.contains("This browser cannot tell"), "{said}");
+    assert_eq!(browser.troubles(), [""; 0]);
+    open(browser, &demo.page);
 }
 
 /// Signs in as an owner: his day is there, the session is in no address, and his own entries can be verified.
@@ -270,6 +309,29 @@ fn check_owner(browser: &mut Browser, demo: &Demo) {
     browser.value("document.getElementById('sign-out').click()");
     browser.until("document.getElementById('mine').hidden");
     assert_eq!(browser.value("sessionStorage.length"), Value::from(0));
+}
+
+/// Signs in as somebody who only bought: his day is what he bought, and what of it was delivered to him.
+fn check_buyer(browser: &mut Browser, demo: &Demo) {
+    open(browser, &demo.link("keys/works-001.pem"));
+    let account = Command::new(parkwatt())
+        .args(["account", "--output", "json", "--node", &demo.node, "--key"])
+        .arg(demo.key("keys/works-001.pem"))
+        .env("HOME", demo.out.path())
+        .output()
+        .unwrap();
+    let account: Value = serde_json::from_slice(&account.stdout).unwrap();
+    let shown = |browser: &mut Browser, id: &str| {
+        browser.text(&format!("document.getElementById('{id}').dataset.value"))
+    };
+    assert_eq!(shown(browser, "mine-received"), account["account"]["bought_wh"].to_string(), "{account}");
+    let [bought, received] =
+        ["mine-bought", "mine-received"].map(|id| shown(browser, id).parse::<u64>().unwrap());
+    assert!(bought > received && received > 0, "{bought} {received}");
+    assert_eq!(browser.value("document.getElementById('mine-sold')"), Value::Null);
+    browser.value("document.getElementById('sign-out').click()");
+    browser.until("document.getElementById('mine').hidden");
+    browser.troubles();
 }
 
 /// The operator has no account, and may verify every entry.

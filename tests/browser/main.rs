@@ -6,6 +6,7 @@
 
 mod day;
 mod devtools;
+mod drawn;
 mod live;
 #[path = "../machine/mod.rs"]
 mod machine;

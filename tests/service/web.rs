@@ -113,7 +113,12 @@ async fn the_page_s_files_are_safe_to_show_and_are_fetched_once() {
     for path in
         ["/other", "/markets/park/assets/../Cargo.toml", "/markets/yard/", "/markets/park/v1/Exchange/Submit"]
     {
-        assert_eq!(ask(page, path, "").status, 404, "{path}");
+        let answer = ask(page, path, "");
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(
+            answer.body.contains("there is nothing here") || answer.body.contains("no such file"),
+            "{path}"
+        );
     }
 }
 
@@ -172,6 +177,27 @@ async fn what_is_read_is_what_grpc_tells_and_what_is_private_needs_a_session() {
         let answer = ask(page, &format!("{READ}/Account/GetAccount"), &headers);
         assert_eq!(answer.status, status, "{}", answer.body);
         assert!(json(&answer)["message"].as_str().unwrap().contains(words), "{}", answer.body);
+        // It is called as it was sent, and not as gRPC has it.
+        assert!(!answer.body.contains("parkwatt-session-bin"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn several_markets_are_listed_in_the_looks_of_their_pages_and_on_an_address_that_opens() {
+    let toml = "web_listen = '0.0.0.0:0'\n[[markets]]\nname = 'park'\n[[markets]]\nname = 'yard'";
+    let mut node = Place::with_config(toml, &[]).start();
+    assert!(node.says().contains("'yard'"));
+    let page = page_of(&mut node);
+    assert!(page.ip().is_loopback(), "{page}");
+    let list = ask(page, "/", "");
+    assert_eq!(list.status, 200);
+    let named: Vec<&str> = list.body.split('"').filter(|it| it.starts_with("/markets/")).collect();
+    assert!(named.contains(&"/markets/park/") && named.contains(&"/markets/yard/"), "{named:?}");
+    for file in ["page.css", "markets.js", "icon.svg"] {
+        assert!(named.iter().any(|it| it.ends_with(file)), "{file}: {named:?}");
+    }
+    for path in named {
+        assert_eq!(ask(page, path, "").status, 200, "{path}");
     }
 }
 

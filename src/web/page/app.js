@@ -6,50 +6,68 @@ import { drawChooser, drawDay, drawFigures, drawHead } from './day.js';
 import { byId, h, say, show } from './dom.js';
 import { drawLedger } from './explorer.js';
 import { drawGrid } from './grid.js';
-import { count, price } from './money.js';
+import { count } from './money.js';
 import { drawMine } from './owner.js';
 import { session, signOut, takeFromAddress } from './session.js';
 import { applyTheme, drawSettings } from './settings.js';
-import { drawAuction, drawCertificates, drawTape } from './tape.js';
-import { moment, setZone, slotAt, span, zoneName } from './time.js';
+import { drawAuction, drawCertificates, drawTape, sayTrades } from './tape.js';
+import { moment, setDay, setZone, slotAt, span, zoneName } from './time.js';
 import { t } from './words.js';
 
 const TAPE = 200;
 const READ_AGAIN_MS = 30000;
+const RETRY_MS = 4000;
 const SETTLE_MS = 250;
+const PREVIEW_TRIES = 4;
+const NO_SESSION = 'This link is no valid session. Run parkwatt page again to sign in.';
 
 const state = { market: null, day: null, slots: [], slot: null, book: new Book(), phase: 'PHASE_SCHEDULED', live: false, account: null, seesAll: false };
 let stop = () => {};
 let turn = 0;
+let dayTurn = 0;
+/** What stands in the box of troubles: what a later success takes away, and what only the reader's next step does. */
+const trouble = { passing: '', staying: '' };
 
-/** Does something, and says so plainly where it fails. */
-async function attempt(what) {
+function tellTrouble(change) {
+  Object.assign(trouble, change);
+  const text = trouble.staying || trouble.passing;
+  show(byId('trouble'), text);
+  byId('trouble').hidden = !text;
+}
+
+/** Does something, and says so plainly where it fails; where the node did not answer, `again` is called a little later. */
+async function attempt(what, again = () => {}) {
   try {
     await what();
-    byId('trouble').hidden = true;
+    tellTrouble({ passing: '' });
   } catch (problem) {
-    const isOver = problem instanceof Refused && problem.status === 401 && (state.account || state.seesAll);
-    if (isOver) await becomePublic();
-    show(byId('trouble'), isOver ? t('Your session is over. Run parkwatt page again to sign in.')
-      : problem instanceof Refused ? problem.message : t('The node does not answer. The page tries again by itself.'));
-    byId('trouble').hidden = false;
-    if (!(problem instanceof Refused || problem instanceof TypeError)) throw problem;
+    const isRefused = problem instanceof Refused;
+    if (isRefused && problem.status === 401 && session()) {
+      const isOver = state.account || state.seesAll || problem.message.includes('expired');
+      signOut();
+      tellTrouble({ staying: isOver ? t('Your session is over. Run parkwatt page again to sign in.') : t(NO_SESSION) });
+      Object.assign(state, { account: null, seesAll: false });
+      if (state.day) await attempt(drawAll);
+    } else {
+      const isPassing = isRefused ? problem.status >= 429 : problem instanceof TypeError;
+      tellTrouble({ passing: isRefused ? problem.message : t('The node does not answer. The page tries again by itself.') });
+      if (isPassing) setTimeout(again, RETRY_MS);
+      if (!isRefused && !isPassing) throw problem;
+    }
   }
 }
 
-/** Goes on without the session, which has ended. */
-async function becomePublic() {
-  signOut();
-  Object.assign(state, { account: null, seesAll: false });
-  await drawAll();
-}
-
+/** Reads a day, today without one; it takes the place of the last only if no other was asked for meanwhile. */
 async function readDay(date) {
-  state.market = await read('MarketData/GetMarket');
-  setZone(state.market.time_zone);
-  state.day = await read('MarketData/GetDay', { date });
-  const { first_slot: from, slots: count } = state.day;
-  state.slots = (await read('MarketData/ListSlots', { from_slot: from, count })).slots;
+  const mine = ++dayTurn;
+  const market = await read('MarketData/GetMarket');
+  const day = await read('MarketData/GetDay', { date });
+  const { slots } = await read('MarketData/ListSlots', { from_slot: day.first_slot, count: day.slots });
+  if (mine !== dayTurn) return false;
+  setZone(market.time_zone);
+  setDay(day);
+  Object.assign(state, { market, day, slots });
+  return true;
 }
 
 /** Returns the quarter hour to look at first: the next that can be traded, or of a day that is over the busiest. */
@@ -65,12 +83,12 @@ function drawPublic() {
   const { market, day, slots } = state;
   byId('market-name').textContent = market.genesis.market;
   document.title = `${market.genesis.market} · Parkwatt`;
-  drawFigures(day, slots, slotAt(market.now_micros));
+  drawFigures(market, day, slots, slotAt(market.now_micros));
   drawDay(market, day, slots, () => state.slot, choose);
   drawCertificates(day);
   show(byId('foot'),
-    h('p', {}, t('Market time {now} ({zone}). {participants} participants, {size} entries in the ledger.',
-      { now: moment(market.now_micros), zone: zoneName(), participants: count(market.participants), size: count(market.tree_size) })),
+    h('p', {}, t(market.participants === 1 ? 'Market time {now} ({zone}). One participant.' : 'Market time {now} ({zone}). {participants} participants.',
+      { now: moment(market.now_micros), zone: zoneName(), participants: count(market.participants) })),
     h('p', {}, t('All figures come from the node’s own reads; what they are is in its contract, parkwatt.v1.')));
 }
 
@@ -84,7 +102,14 @@ function choose(slot) {
     say(t('Quarter hour {span}', { span: span(slot) }));
   }
   const mine = ++turn;
-  setTimeout(() => mine === turn && attempt(() => readSlot(mine)), SETTLE_MS);
+  // What stands there still is another quarter hour's.
+  byId('main').classList.add('waits');
+  setTimeout(() => readWhileChosen(mine), SETTLE_MS);
+}
+
+/** Reads what is about the chosen slot, again and again until the node answers or another is chosen. */
+function readWhileChosen(mine) {
+  if (mine === turn) attempt(() => readSlot(mine), () => readWhileChosen(mine));
 }
 
 /** Reads what is about the chosen slot, unless another was chosen meanwhile, and follows it. */
@@ -94,18 +119,38 @@ async function readSlot(mine) {
     read('MarketData/GetAuction', { slot }), read('MarketData/GetFlows', { slot }), read('MarketData/ListTape', { slot, count: TAPE }),
     read('MarketData/GetDepth', { slot }), read('Ledger/GetCheckpoint'),
   ]);
-  const indicative = auction.result || depth.phase !== 'PHASE_AUCTION' ? null : await read('MarketData/GetIndicativeAuction', { slot });
+  const preview = auction.result || depth.phase !== 'PHASE_AUCTION' ? null : await readPreview(slot);
   if (mine !== turn) return;
   stop();
   Object.assign(state, { auction, phase: depth.phase, live: false });
   state.book.begin(depth);
   drawBook(state);
   drawGrid(state.market.genesis.zones, flows);
-  drawAuction(state.market, auction.result ? auction : { ...auction, bids: depth.bids, offers: depth.offers }, indicative);
+  drawAuction(state.market, preview ? { ...auction, ...preview } : auction, preview?.indicative);
   drawTape(tape.trades, TAPE);
-  await drawLedger({ slot, participant: state.account?.participant, seesAll: state.seesAll, checkpoint });
+  await drawLedger({ slot, day: state.day, participant: state.account?.participant, seesAll: state.seesAll, checkpoint });
+  if (mine !== turn) return;
+  byId('main').classList.remove('waits');
   document.body.dataset.ready = String(slot);
   followSlot(slot);
+}
+
+/** Reads what an auction would come to now, and the very orders that it would meet: none came or went between. */
+async function readPreview(slot) {
+  let before = await read('MarketData/GetDepth', { slot });
+  for (let tries = 0; tries < PREVIEW_TRIES; tries += 1) {
+    const indicative = await read('MarketData/GetIndicativeAuction', { slot });
+    const { phase, bids, offers } = await read('MarketData/GetDepth', { slot });
+    if (JSON.stringify([before.bids, before.offers]) === JSON.stringify([bids, offers])) return { indicative, bids, offers };
+    before = { phase, bids, offers };
+  }
+  return { indicative: null, bids: [], offers: [], isMoving: true };
+}
+
+async function drawPreview(slot) {
+  const preview = await readPreview(slot);
+  if (slot !== state.slot || state.phase !== 'PHASE_AUCTION' || state.auction.result) return;
+  drawAuction(state.market, { ...state.auction, ...preview }, preview.indicative);
 }
 
 function followSlot(slot) {
@@ -113,7 +158,8 @@ function followSlot(slot) {
   state.live = false;
   if (!['PHASE_SCHEDULED', 'PHASE_AUCTION', 'PHASE_CONTINUOUS'].includes(state.phase)) return;
   const redraw = debounced(() => state.slot === slot && drawBook(state), 100);
-  const again = debounced(() => state.slot === slot && attempt(() => reread(slot)), 1000);
+  const again = debounced(() => state.slot === slot && attempt(() => reread(slot), again), 1000);
+  const preview = debounced(() => state.slot === slot && attempt(() => drawPreview(slot), preview), 1000);
   stop = follow([slot], {
     state: (isOpen) => {
       state.live = isOpen;
@@ -123,28 +169,33 @@ function followSlot(slot) {
       state.book.begin(snapshot.depth);
       state.phase = snapshot.summary.phase;
       redraw();
+      if (state.phase === 'PHASE_AUCTION') preview();
     },
     change: (change) => {
       state.book.apply(change, slot);
-      for (const trade of change.trades) say(t('A trade at {price} yuan/kWh', { price: price(trade.price_micros_per_kwh, 4) }));
+      sayTrades(change.trades);
       for (const began of change.phases) state.phase = began.phase;
       redraw();
+      if (state.phase === 'PHASE_AUCTION' && change.levels.some((level) => level.slot === slot)) preview();
       if (change.trades.length + change.phases.length + change.auctions.length > 0) again();
     },
   });
 }
 
-/** Reads again what trades change: the tape, the flows, the auction, and the day's figures. */
+/** Reads again what trades change: the tape, the flows, the auction, the day's figures, and the owner's. */
 async function reread(slot) {
-  const [auction, flows, tape] = await Promise.all([
+  const [auction, flows, tape, isCurrent] = await Promise.all([
     read('MarketData/GetAuction', { slot }), read('MarketData/GetFlows', { slot }), read('MarketData/ListTape', { slot, count: TAPE }), readDay(state.day.date),
   ]);
-  if (slot !== state.slot) return;
+  if (slot !== state.slot || !isCurrent) return;
   state.auction = auction;
   drawGrid(state.market.genesis.zones, flows);
   if (auction.result) drawAuction(state.market, auction, null);
   drawTape(tape.trades, TAPE);
   drawPublic();
+  if (!state.account) return;
+  state.account = await read('Account/GetAccount', {}, { asOwner: true });
+  await drawOwner();
 }
 
 function debounced(what, ms) {
@@ -166,9 +217,11 @@ async function readOwner() {
     state.account = await read('Account/GetAccount', {}, { asOwner: true });
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
-    if (problem.status === 401 || problem.status === 400) {
+    if (problem.status === 401) throw problem;
+    if (problem.status === 400) {
       signOut();
-      throw problem;
+      tellTrouble({ staying: t(NO_SESSION) });
+      return;
     }
   }
   try {
@@ -179,18 +232,36 @@ async function readOwner() {
   }
 }
 
-async function drawOwner() {
-  byId('mine').hidden = true;
-  if (state.account) await drawMine(state.account, state.day);
+/** Reads who has signed in once the node answers again, and draws what is his. */
+async function readOwnerLater() {
+  await attempt(readOwner, readOwnerLater);
+  if (state.account || state.seesAll) await attempt(drawAll);
 }
 
+async function drawOwner() {
+  byId('mine').hidden = !state.account;
+  if (state.account) await drawMine(state.account, state.day, state.slots);
+}
+
+const drawOwnerSoon = () => attempt(drawOwner, drawOwnerSoon);
+
 async function goTo(date) {
+  tellTrouble({ staying: '' });
+  const mine = dayTurn + 1;
   await attempt(async () => {
-    await readDay(date);
+    try {
+      if (!await readDay(date)) return;
+    } catch (problem) {
+      // The box says again what is shown.
+      drawHead(state.day, goTo);
+      if (!(problem instanceof Refused && problem.status === 400)) throw problem;
+      tellTrouble({ staying: t('The node has no day {date}. The first one is 1970-01-01.', { date }) });
+      return;
+    }
     state.slot = null;
     await drawAll();
     say(byId('day-title').textContent);
-  });
+  }, () => mine === dayTurn && goTo(date));
 }
 
 async function drawAll() {
@@ -203,12 +274,14 @@ async function drawAll() {
   state.slot ??= firstChoice();
   drawChooser(state.day, state.slots, state.slot, choose);
   byId('day').querySelector('.plot').plot.redraw(false);
-  await drawOwner();
-  await readSlot(++turn);
+  await drawOwnerSoon();
+  const mine = ++turn;
+  await attempt(() => readSlot(mine), () => readWhileChosen(mine));
 }
 
 async function begin() {
-  const signedIn = takeFromAddress();
+  const link = takeFromAddress();
+  if (link === 'malformed') tellTrouble({ staying: t(NO_SESSION) });
   applyTheme();
   drawSettings(() => location.reload());
   await attempt(() => readDay());
@@ -216,17 +289,42 @@ async function begin() {
     setTimeout(begin, READ_AGAIN_MS);
     return;
   }
-  await attempt(readOwner);
-  const trouble = byId('trouble').hidden ? null : byId('trouble').textContent;
+  await attempt(readOwner, readOwnerLater);
   await attempt(drawAll);
-  if (trouble) {
-    show(byId('trouble'), trouble);
-    byId('trouble').hidden = false;
-  }
-  if (signedIn && state.account) say(t('Your day, {name}', { name: state.account.name }));
+  linkToOthers();
+  if (link === 'taken' && state.account) say(t('Your day, {name}', { name: state.account.name }));
 }
 
-window.addEventListener('hashchange', () => takeFromAddress() && location.reload());
+/** Shows the way to the node's other markets, where it has some: of a single one the list of them leads back here. */
+async function linkToOthers() {
+  const list = await fetch('../../', { redirect: 'manual' }).catch(() => null);
+  byId('others').hidden = !list?.ok;
+}
+
+/** On paper there is no dark ground. */
+function prepareForPaper() {
+  document.documentElement.dataset.theme = 'light';
+  if (state.day && state.auction) redrawPlots();
+}
+
+function redrawPlots() {
+  drawDay(state.market, state.day, state.slots, () => state.slot, choose);
+  drawBook(state);
+}
+
+function comeBackFromPaper() {
+  applyTheme();
+  if (state.day && state.auction) redrawPlots();
+}
+
+window.addEventListener('hashchange', () => {
+  const link = takeFromAddress();
+  if (link === 'taken') location.reload();
+  else if (link === 'malformed') tellTrouble({ staying: t(NO_SESSION) });
+});
+window.addEventListener('beforeprint', prepareForPaper);
+window.addEventListener('afterprint', comeBackFromPaper);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => state.day && attempt(drawAll));
-setInterval(() => document.visibilityState === 'visible' && state.day && state.live && attempt(() => reread(state.slot)), READ_AGAIN_MS);
+setInterval(() => document.visibilityState === 'visible' && state.slot !== null
+  && (state.live || state.account || trouble.passing) && attempt(() => reread(state.slot)), READ_AGAIN_MS);
 begin();

@@ -6,10 +6,15 @@
 // of the zones, and for the volume, with prices in halves that the result brings along. All in whole numbers.
 
 /** What does not hold of a result. */
-export class Flaw extends Error {}
+export class Flaw extends Error {
+  constructor(sentence, values) {
+    super(sentence);
+    Object.assign(this, { sentence, values });
+  }
+}
 
-function must(holds, sentence) {
-  if (!holds) throw new Flaw(sentence);
+function must(holds, sentence, values = {}) {
+  if (!holds) throw new Flaw(sentence, values);
 }
 
 /**
@@ -29,7 +34,7 @@ export function checkAuction(orders, zones, fee, result) {
   const levels = orders.map((it) => ({ ...it, zone: number.get(it.zone) }));
   must(levels.every((it) => it.zone !== undefined), 'an order is in no zone of this market');
 
-  zones.forEach((zone, index) => must(withinCapacity(zone, flows[index]), `more flows from ${zone.name} than its edge carries`));
+  zones.forEach((zone, index) => must(withinCapacity(zone, flows[index]), 'more flows from {zone} than its edge carries', { zone: zone.name }));
   const injected = zones.map((_, index) => flows[index] - sumOf(zones, (zone, child) => (zone.parent === index ? flows[child] : 0n)));
   must(flows[0] === 0n, 'the root sends something nowhere');
 
@@ -41,11 +46,11 @@ export function checkAuction(orders, zones, fee, result) {
   const reached = problems.map((problem) => value(problem, levels, zones, fee, flows, injected));
   executable(problems, levels, zones, fee, injected);
   problems.forEach((problem, index) => must(reached[index] === gained[index],
-    `it is worth ${reached[index]}, and prices allow for ${gained[index]}`));
+    'it is worth {reached}, and prices allow for {gained}', { reached: reached[index], gained: gained[index] }));
   if (prices.length) rents(prices, zones, big(result.rents_micros_per_kwh));
   // The second problem is worth twice the welfare, and the volume.
   const volume = prices.length ? reached[1] - 2n * reached[0] : 0n;
-  must(energy <= volume, `${energy} Wh are traded, and the best volume is ${volume} Wh`);
+  must(energy <= volume, '{energy} Wh are traded, and the best volume is {volume} Wh', { energy, volume });
   return { welfare: prices.length ? reached[0] : 0n, bound: prices.length ? gained[0] : 0n, passedOver: volume - energy };
 }
 
@@ -84,7 +89,7 @@ function bound(problem, levels, zones, fee) {
   const ofEdges = sumOf(zones, (zone, index) => {
     const ways = excess(problem, zones, index);
     return sumOf([zone.capacityUp, zone.capacityDown], (capacity, way) => {
-      must(ways[way] === 0n || capacity !== undefined, `an edge without a limit has a rent: ${zone.name}`);
+      must(ways[way] === 0n || capacity !== undefined, 'an edge without a limit has a rent: {zone}', { zone: zone.name });
       return ways[way] * (capacity ?? 0n);
     });
   });
@@ -117,7 +122,7 @@ function executable(problems, levels, zones, fee, injected) {
   zones.forEach((zone, index) => {
     const fits = least[index].offer - greatest[index].bid <= injected[index]
       && injected[index] <= greatest[index].offer - least[index].bid;
-    must(fits, `at its price ${zone.name} would not send what it sends`);
+    must(fits, 'at its price {zone} would not send what it sends', { zone: zone.name });
   });
 }
 
@@ -126,6 +131,6 @@ function rents(prices, zones, paid) {
   must(paid.length === zones.length, 'there is not one rent for each zone');
   zones.forEach((zone, index) => {
     const [up, down] = excess({ scale: 1n, prices }, zones, index);
-    must(paid[index] === most(up, down), `the rent of ${zone.name} is not what prices differ by`);
+    must(paid[index] === most(up, down), 'the rent of {zone} is not what prices differ by', { zone: zone.name });
   });
 }

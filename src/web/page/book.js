@@ -1,6 +1,6 @@
 // The book of the chosen quarter hour: who would buy and sell at which price, as it stands now, or as the auction met it.
 
-import { byId, h, show, table } from './dom.js';
+import { asTable, byId, h, show, table } from './dom.js';
 import { kwh, price } from './money.js';
 import { axis, colour, plot, steps } from './plots.js';
 import { t } from './words.js';
@@ -16,6 +16,9 @@ const PHASES = {
 };
 
 export const phaseInWords = (phase) => t(PHASES[phase] ?? PHASES.PHASE_SCHEDULED);
+
+/** Returns whether what was delivered in a quarter hour is known, and paid. */
+export const isSettled = ({ phase }) => ['PHASE_SETTLED', 'PHASE_RESETTLED', 'PHASE_FINAL'].includes(phase);
 
 /** The book as the market's stream tells it: snapshots, and changes on top of them. */
 export class Book {
@@ -61,13 +64,14 @@ export function drawBook({ book, auction, phase, live }) {
   const shown = isPast ? new Book() : book;
   if (isPast) shown.begin(auction);
   const [bids, offers] = [shown.of('bid'), shown.of('offer')];
-  const host = h('div', { class: 'plot', role: 'img', 'aria-label': inWords(bids, offers) });
+  const host = h('div', { class: 'plot' });
   const state = isPast ? t('As the auction met it, a day before.') : live ? t('Live') : t('As it stands; not live now.');
   show(byId('book'),
     h('h2', { id: 'book-title' }, t('Bids and offers')),
     h('p', { class: 'quiet' }, h('span', { class: live && !isPast ? 'live' : 'still', id: 'book-state' }, state), ' ', phaseInWords(phase)),
     bids.length + offers.length === 0 ? h('p', { class: 'empty' }, t('No order stands in the book.')) : host,
-    bids.length + offers.length > 0 && h('details', {}, h('summary', {}, t('The same as a table')), levelTable(bids, offers)));
+    bids.length + offers.length > 0 && h('p', { class: 'quiet' }, t('A bid’s limit is for all that its buyer pays, with wheeling, congestion and fee; an offer’s is for what its seller gets.')),
+    bids.length + offers.length > 0 && asTable(t('Bids and offers'), levelTable(bids, offers)));
   if (bids.length + offers.length > 0) drawPlot(host, bids, offers);
 }
 
@@ -113,7 +117,7 @@ function drawPlot(host, bids, offers) {
   const [bidFor, offered] = [filled(demand, true), filled(supply, false)];
   // Where they meet: the last limit at which no more is offered than bid for.
   const meeting = Math.max(0, x.findLastIndex((_, at) => offered[at] <= bidFor[at]));
-  const energy = (_, value) => (value === null || value === undefined ? '–' : `${value.toFixed(1)} kWh`);
+  const energy = (_, value) => (value === null || value === undefined ? '–' : `${value.toFixed(value > 0 && value < 1 ? 3 : 1)} ${t('kWh')}`);
   plot(host, 260, {
     scales: { x: { time: false }, y: { range: (_, low, high) => [0, high * 1.05] } },
     axes: [
@@ -121,9 +125,9 @@ function drawPlot(host, bids, offers) {
       axis({ size: 46, label: t('kWh'), labelSize: 18 }),
     ],
     series: [
-      { label: t('Limit'), value: (_, at) => (at === null ? '–' : `${at.toFixed(4)} yuan/kWh`) },
-      { label: t('Bid for at this price or more'), paths: steps(), points: { show: false }, stroke: colour('bid'), fill: colour('bid-fill'), width: 2, value: energy },
-      { label: t('Offered at this price or less'), paths: steps(), points: { show: false }, stroke: colour('offer'), fill: colour('offer-fill'), width: 2, value: energy },
+      { label: t('Limit'), value: (_, at) => (at === null ? '–' : `${at.toFixed(4)} ${t('yuan/kWh')}`) },
+      { label: t('Bid for at this price or more'), paths: steps('up to'), points: { show: false }, stroke: colour('bid'), fill: colour('bid-fill'), width: 2, value: energy },
+      { label: t('Offered at this price or less'), paths: steps('from'), points: { show: false }, stroke: colour('offer'), fill: colour('offer-fill'), width: 2, value: energy },
     ],
-  }, [x, bidFor, offered], () => meeting);
+  }, [x, bidFor, offered], inWords(bids, offers), () => meeting);
 }

@@ -11,10 +11,14 @@ export const CHINESE = {
   'Sign out': '退出',
   'The node does not answer. The page tries again by itself.': '节点没有回应，页面会自行重试。',
   'Your session is over. Run parkwatt page again to sign in.': '会话已结束。请再次运行 parkwatt page 登录。',
-  'Market time {now} ({zone}). {participants} participants, {size} entries in the ledger.':
-    '市场时间 {now}（{zone}）。参与者 {participants} 个，账本共 {size} 条。',
+  'Market time {now} ({zone}). {participants} participants.': '市场时间 {now}（{zone}）。参与者 {participants} 个。',
+  'Market time {now} ({zone}). One participant.': '市场时间 {now}（{zone}）。参与者 1 个。',
+  'This link is no valid session. Run parkwatt page again to sign in.': '此链接不是有效的会话。请再次运行 parkwatt page 登录。',
+  'The node has no day {date}. The first one is 1970-01-01.': '节点没有 {date} 这一天。最早的一天是 1970-01-01。',
   'All figures come from the node’s own reads; what they are is in its contract, parkwatt.v1.':
     '所有数据都来自节点的查询接口，其含义见接口约定 parkwatt.v1。',
+  'All markets': '所有市场',
+  'Markets of this node': '此节点的市场',
 
   // The day.
   Day: '日期',
@@ -28,6 +32,13 @@ export const CHINESE = {
   'Traded over the wall': '隔墙成交',
   'in {trades} trades; {delivered} of it delivered so far.': '共 {trades} 笔，至今交付 {delivered}。',
   'in {trades} trades; {delivered} of it delivered.': '共 {trades} 笔，交付 {delivered}。',
+  'in one trade; {delivered} of it delivered so far.': '共 1 笔，至今交付 {delivered}。',
+  'in {trades} trades; nothing is delivered yet.': '共 {trades} 笔，尚未交付。',
+  'in one trade; nothing is delivered yet.': '共 1 笔，尚未交付。',
+  'No trade so far.': '至今没有成交。',
+  'Nothing was traded.': '没有成交。',
+  'Nothing is traded for this day. Feed-in alone pays {feedIn}; retail alone costs {retail}.': '这一天没有成交。只上网可得 {feedIn}，只向电网购电付 {retail}。',
+  'Known once the first quarter hour is delivered and paid.': '首个时段交付并结算后可知。',
   'Neighbours saved': '邻里共省',
   'Sellers got {sellers} more, buyers paid {buyers} less than without the market; {deviation} went for what was not delivered.':
     '与没有市场相比，卖方多得 {sellers}，买方少付 {buyers}；未交付部分付出 {deviation}。',
@@ -79,11 +90,16 @@ export const CHINESE = {
   '{bids} kWh are bid for, at most at {bid} yuan/kWh; {offers} kWh are offered, at least at {offer} yuan/kWh.':
     '求购 {bids} 千瓦时，最高 {bid} 元/千瓦时；出售 {offers} 千瓦时，最低 {offer} 元/千瓦时。',
   'A trade at {price} yuan/kWh': '成交一笔，{price} 元/千瓦时',
+  '{count} trades, the last at {price} yuan/kWh': '成交 {count} 笔，最近一笔 {price} 元/千瓦时',
+  'A bid’s limit is for all that its buyer pays, with wheeling, congestion and fee; an offer’s is for what its seller gets.':
+    '买单限价包含买方所付的过网费、阻塞费和市场费；卖单限价是卖方实得的价格。',
 
   // The grid.
   'Flows in the grid': '电网潮流',
   'Full: {zones}. Nothing more fits through there in that direction.': '已满：{zones}。该方向不能再通过更多电量。',
   'No edge is full.': '没有线路满载。',
+  'Of all trades of this quarter hour so far, the auction’s and later ones. The wider an edge, the more flows; the widest: {most} kWh.':
+    '这一刻钟至今的全部成交，包括竞价和之后的。线越宽，潮流越大；最宽的是 {most} 千瓦时。',
   'This market has one zone, and no edge.': '这个市场只有一个区域，没有线路。',
   Edge: '线路',
   'Flow (kWh)': '潮流（千瓦时）',
@@ -97,6 +113,7 @@ export const CHINESE = {
   Trades: '成交',
   'The newest {count}. Who trades with whom is nobody else’s to know.': '最新 {count} 笔。谁与谁成交，他人不得而知。',
   '{count} trades. Who trades with whom is nobody else’s to know.': '共 {count} 笔。谁与谁成交，他人不得而知。',
+  'One trade. Who trades with whom is nobody else’s to know.': '共 1 笔。谁与谁成交，他人不得而知。',
   'Nothing has been traded in this quarter hour.': '这一刻钟没有成交。',
   'Trades, newest first': '成交，最新者在前',
   Trade: '成交号',
@@ -107,7 +124,10 @@ export const CHINESE = {
   'The auction': '集中竞价',
   'The auction, if it were held now': '若此刻竞价的结果',
   'No auction has been held for this quarter hour.': '这一刻钟没有举行集中竞价。',
-  '{energy} kWh at one price per zone; across a full edge prices part.': '成交 {energy} 千瓦时，每个区域一个价；线路满载时两侧价格不同。',
+  '{energy} kWh at one price.': '成交 {energy} 千瓦时，同一个价。',
+  '{energy} kWh at one price per zone. Prices differ by what wheeling from zone to zone costs, and by more across a full edge.':
+    '成交 {energy} 千瓦时，每个区域一个价。区域之间相差过网费，线路满载时相差更多。',
+  'Orders come and go too fast to say what the auction would be.': '订单变动太快，暂时无法给出竞价结果。',
   'The auction’s result by zone': '各区域的竞价结果',
   'Sends to its parent (kWh)': '送往上级（千瓦时）',
   'Rent of its edge (yuan/kWh)': '线路阻塞费（元/千瓦时）',
@@ -119,14 +139,30 @@ export const CHINESE = {
   '{energy} kWh of it were passed over, since buyer and seller would have been the same.':
     '其中 {energy} 千瓦时因买卖双方为同一方而略过。',
   'This result does not prove itself.': '此结果无法自证。',
+  'At these prices the only order and the grid together could gain {bound} yuan at most; the result reaches {welfare} yuan.':
+    '在这些价格下，唯一的订单和电网合计最多可得 {bound} 元；此结果达到 {welfare} 元。',
+  'there is not one number for each zone': '各区域的数目不全',
+  'there is not one price for each zone': '各区域的价格不全',
+  'there is not one rent for each zone': '各区域的阻塞费不全',
+  'an order is in no zone of this market': '有订单不在此市场的任何区域',
+  'more flows from {zone} than its edge carries': '从 {zone} 流出的超过其线路容量',
+  'the root sends something nowhere': '根区域的电量没有去处',
+  'something is traded, and has no price': '有成交而没有价格',
+  'it is worth {reached}, and prices allow for {gained}': '其价值为 {reached}，而价格允许 {gained}',
+  '{energy} Wh are traded, and the best volume is {volume} Wh': '成交 {energy} 瓦时，而最大成交量为 {volume} 瓦时',
+  'an edge without a limit has a rent: {zone}': '没有限额的线路却有阻塞费：{zone}',
+  'an order would have to trade and not to trade': '有订单既须成交又须不成交',
+  'at its price {zone} would not send what it sends': '按其价格，{zone} 不会送出这些电量',
+  'the rent of {zone} is not what prices differ by': '{zone} 的阻塞费不等于价差',
 
   // Certificates.
   'Green certificates': '绿证',
-  'Shown once the day is over and settled, and where at least three producers have some: fewer would be seen through their sum.':
-    '当天结束并结算后，且至少三家生产者有绿证时才显示：更少则总数会泄露各家数据。',
+  'Known once all of the day is delivered and paid.': '全天交付并结算后可知。',
+  'Not shown: fewer than three producers have certificates of this day, and would be seen through their sum.':
+    '不予显示：当天持有绿证的发电方不足三个，从总数即可推出各自的数量。',
   'Each Wh of this day’s sun has one certificate: {issued} kWh were fed in, {own} kWh their producers used themselves.':
     '这一天的每一瓦时光伏都有一个绿证：上网 {issued} 千瓦时，自用 {own} 千瓦时。',
-  'not shown, since it is that of one or two': '不显示, 因为只属于一两位参与者',
+  'not shown, since it is that of one or two': '不显示，因为只属于一两位参与者',
   'What became of the certificates': '绿证去向',
   Certificates: '绿证',
   Share: '占比',
@@ -138,8 +174,32 @@ export const CHINESE = {
 
   // The ledger.
   'The ledger, verified here': '账本，在此核验',
-  'Everything that happens is an entry of a Merkle tree that the node signs: {size} entries now. This browser fetches an entry with its proof, hashes it up to the root, and compares that with what was signed.':
-    '发生的一切都是一棵默克尔树上的条目，由节点签名：现有 {size} 条。本浏览器取来条目及其证明，逐级计算哈希到根，再与签名的根比较。',
+  'Everything that happens is an entry of a Merkle tree that the node signs, {size} of them so far. This browser fetches an entry with its proof, hashes it up to the root, and compares that with what was signed.':
+    '发生的一切都是一棵默克尔树上的条目，由节点签名，至今 {size} 条。本浏览器取来条目及其证明，逐级计算哈希到根，再与签名的根比较。',
+  'of 0 to {last}': '（0 至 {last}）',
+  'A whole number, from 0 to {last}': '整数，0 至 {last}',
+  'Take the node’s key again': '恢复节点的公钥',
+  'None of this quarter hour’s can be shown without showing a neighbour’s. The nearest that everybody may see is of {span}:':
+    '这一时段的条目都无法在不泄露相邻条目的情况下显示。最近的公开条目属于 {span}：',
+  'This entry is not yours to see.': '您无权查看此条目。',
+  'There is no entry {index}: the last one is {last}.': '没有第 {index} 条：最后一条是 {last}。',
+  'A browser gives WebCrypto to pages over HTTPS or of its own machine only.': '浏览器只对 HTTPS 页面或本机页面开放 WebCrypto。',
+  'This browser cannot tell: it may not hash here.': '本浏览器无法判断：此处不能计算哈希。',
+  'This browser cannot tell: {why}.': '本浏览器无法判断：{why}。',
+  'Not proved: this key has not signed the tree that has the entry.': '未能证明：包含此条目的树不是以此公钥签名的。',
+  'there is no empty line before the checkpoint': '检查点之前没有空行',
+  'it does not begin with c2sp.org/tlog-proof@v1': '开头不是 c2sp.org/tlog-proof@v1',
+  'there is no line \'extra\' with the entry': '没有带条目的 extra 行',
+  'there is no line \'index\'': '没有 index 行',
+  'the note has no signatures': '检查点没有签名',
+  'the note is not a checkpoint': '这不是检查点',
+  'a signature of the note is malformed': '检查点的一个签名格式有误',
+  'this is not a verifier key; it reads NAME+HASH+BASE64': '这不是验证公钥，其格式为 NAME+HASH+BASE64',
+  'this is not the key of an Ed25519 signature': '这不是 Ed25519 签名的公钥',
+  'the key does not belong to its number': '公钥与其编号不符',
+  'the tree has no such entry': '树中没有这一条',
+  'the path is too long': '路径太长',
+  'the path is too short': '路径太短',
   'This browser gives a page over plain HTTP from another machine no way to hash. Open the page over HTTPS, or on the node’s own machine.':
     '浏览器不允许来自其他机器的明文 HTTP 页面计算哈希。请用 HTTPS 打开，或在节点本机打开。',
   Entry: '条目',
@@ -208,7 +268,14 @@ export const CHINESE = {
   Delivered: '交付',
   'What was not withdrawn.': '未撤回的部分。',
   'Of your newest 1,000 orders.': '仅计最新的 1,000 个订单。',
-  '{bought} kWh bought.': '购入 {bought} 千瓦时。',
+  'All your sales of this day.': '您当天的全部售电。',
+  'All your purchases of this day.': '您当天的全部购电。',
+  Bought: '购入',
+  'Delivered to you': '交付给您',
+  '{share} of what you bought; {import} kWh drawn from the grid altogether.': '占购入的 {share}；共从电网取电 {import} 千瓦时。',
+  'Bought (kWh)': '购入（千瓦时）',
+  'Delivered to you (kWh)': '交付给您（千瓦时）',
+  'Bought and delivered by quarter hour': '每一刻钟的购入和交付',
   '{share} of what you sold; {export} kWh fed in altogether.': '占售出的 {share}；共上网 {export} 千瓦时。',
   'Your account moved by': '账户变动',
   'Without the market: {without} yuan. The market gained you {gain} yuan.': '没有市场时：{without} 元。市场为您多得 {gain} 元。',

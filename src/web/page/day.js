@@ -1,11 +1,12 @@
 // The day: its figures first, then prices and energies by quarter hour, and the choice of one of them.
 
-import { byId, figure, h, say, show, table } from './dom.js';
+import { isSettled } from './book.js';
+import { asTable, byId, figure, h, say, show, table } from './dom.js';
 import { count, kwh, percent, price, sum, yuan } from './money.js';
-import { axis, bars, colour, plot, steps } from './plots.js';
+import { axis, bars, colour, hours, plot, quarters } from './plots.js';
 import { tariffIn } from './tariff.js';
-import { clock, dateAfter, dateInWords, span, zoneName } from './time.js';
-import { t } from './words.js';
+import { dateAfter, dateInWords, span, zoneName } from './time.js';
+import { list, t } from './words.js';
 
 const number = (micros) => (micros === undefined ? null : Number(micros) / 1e6);
 
@@ -24,42 +25,58 @@ export function drawHead(day, goTo) {
   show(byId('day-nav'), step(-1, '‹', 'The day before'), pick, step(1, '›', 'The day after'));
 }
 
-/** Draws what the day came to, and of today also how it stands in this quarter hour. */
-export function drawFigures(day, slots, nowSlot) {
+/** Draws what the day came to, and of today also how it stands in this quarter hour. What is not known yet has no number. */
+export function drawFigures(market, day, slots, nowSlot) {
+  const isPaid = day.slots_settled > 0;
   const traded = BigInt(day.traded_wh) > 0n;
   const saved = sum(day.sellers_gain_yuan, day.buyers_gain_yuan, minus(day.deviation_yuan));
   const unit = (text) => h('span', { class: 'unit' }, ` ${text}`);
   const mean = (name) => (traded ? price(day[`mean_${name}_micros_per_kwh`]) : '–');
+  const tariff = (name) => (traded ? mean(name === 'feedIn' ? 'feed_in' : name) : tariffOf(market, day, name));
   const current = slots.find((it) => it.slot === nowSlot);
   const now = current ? ` ${t('Now, {span}: {price} yuan/kWh.', { span: span(nowSlot), price: priceOf(current) })}` : '';
   show(byId('figures'),
     figure('price', t('Sellers were paid'), [mean('price'), unit(t('yuan/kWh'))],
-      t('Feed-in alone pays {feedIn}. Buyers paid {allIn} with all charges; retail alone costs {retail}.',
-        { feedIn: mean('feed_in'), allIn: mean('all_in'), retail: mean('retail') }) + now, day.mean_price_micros_per_kwh),
+      t(traded ? 'Feed-in alone pays {feedIn}. Buyers paid {allIn} with all charges; retail alone costs {retail}.'
+        : 'Nothing is traded for this day. Feed-in alone pays {feedIn}; retail alone costs {retail}.',
+      { feedIn: tariff('feedIn'), allIn: mean('all_in'), retail: tariff('retail') }) + now, day.mean_price_micros_per_kwh),
     figure('traded', t('Traded over the wall'), [kwh(day.traded_wh), unit(t('kWh'))],
-      t(day.slots_settled === day.slots ? 'in {trades} trades; {delivered} of it delivered.' : 'in {trades} trades; {delivered} of it delivered so far.',
-        { trades: count(day.trades), delivered: percent(day.delivered_wh, day.traded_wh) }), day.traded_wh),
-    figure('saved', t('Neighbours saved'), [yuan(saved, 0), unit(t('yuan'))],
-      t('Sellers got {sellers} more, buyers paid {buyers} less than without the market; {deviation} went for what was not delivered.',
+      t(tradesInWords(day, nowSlot >= day.first_slot + day.slots), { trades: count(day.trades), delivered: percent(day.delivered_wh, day.traded_wh) }), day.traded_wh),
+    figure('saved', t('Neighbours saved'), [isPaid ? yuan(saved, 0) : '–', unit(t('yuan'))],
+      !isPaid ? t('Known once the first quarter hour is delivered and paid.') : t('Sellers got {sellers} more, buyers paid {buyers} less than without the market; {deviation} went for what was not delivered.',
         { sellers: yuan(day.sellers_gain_yuan, 0), buyers: yuan(day.buyers_gain_yuan, 0), deviation: yuan(day.deviation_yuan, 0) }), saved));
+}
+
+/** Returns what is said of a day's trades, by how far the day is. */
+function tradesInWords(day, isOver) {
+  if (day.trades === '0') return isOver ? 'Nothing was traded.' : 'No trade so far.';
+  if (day.slots_settled === 0) return day.trades === '1' ? 'in one trade; nothing is delivered yet.' : 'in {trades} trades; nothing is delivered yet.';
+  if (day.trades === '1') return 'in one trade; {delivered} of it delivered so far.';
+  return day.slots_settled === day.slots ? 'in {trades} trades; {delivered} of it delivered.' : 'in {trades} trades; {delivered} of it delivered so far.';
+}
+
+/** Returns the lowest and the highest tariff of a day. */
+function tariffOf(market, day, name) {
+  const all = Array.from({ length: day.slots }, (_, place) => Number(tariffIn(market, day.first_slot + place)[name]));
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  return low === high ? price(low) : `${price(low)}–${price(high)}`;
 }
 
 const minus = (text) => (text.startsWith('-') ? text.slice(1) : `-${text}`);
 
 /** Draws prices and energies by quarter hour; `choose` hears which of them was chosen. */
 export function drawDay(market, day, slots, chosen, choose) {
-  const host = h('div', { class: 'plot', role: 'img', 'aria-label': summaryOf(day, slots) });
+  const host = h('div', { class: 'plot' });
   const rows = rowsOf(market, day, slots);
   show(byId('day'),
     h('h2', { id: 'day-plot-title' }, t('Price and energy by quarter hour')),
     h('p', { class: 'quiet' }, t('Choose a quarter hour in the plot, or below it. Times are of {zone}.', { zone: zoneName() })),
     host,
-    h('details', {}, h('summary', {}, t('The same as a table')),
-      table(t('Price and energy by quarter hour'),
-        [t('Quarter hour'), t('Price (yuan/kWh)'), t('Traded (kWh)'), t('Delivered (kWh)')],
-        rows.filter((it) => it.summary).map(({ slot, summary }) => [span(slot), priceOf(summary), kwh(summary.traded_wh), kwh(summary.delivered_wh)]),
-        { hideCaption: true })));
-  drawPlot(host, rows, chosen, choose);
+    asTable(t('Price and energy by quarter hour'), table(t('Price and energy by quarter hour'),
+      [t('Quarter hour'), t('Price (yuan/kWh)'), t('Traded (kWh)'), t('Delivered (kWh)')],
+      rows.filter((it) => it.summary).map(({ slot, summary }) => [span(slot), priceOf(summary), kwh(summary.traded_wh), isSettled(summary) ? kwh(summary.delivered_wh) : '–']),
+      { hideCaption: true })));
+  drawPlot(host, rows, summaryOf(day, slots), chosen, choose);
 }
 
 const priceOf = (summary) => (summary?.mean_price_micros_per_kwh === undefined ? '–' : price(summary.mean_price_micros_per_kwh));
@@ -83,16 +100,15 @@ function summaryOf(day, slots) {
   });
 }
 
-function drawPlot(host, rows, chosen, choose) {
+function drawPlot(host, rows, words, chosen, choose) {
   const x = rows.map((it) => it.slot);
   const data = [x,
-    rows.map((it) => Number(it.summary?.traded_wh ?? 0) / 1000),
+    rows.map((it) => Number(it.summary?.traded_wh ?? 0) / 1000 || null),
     rows.map((it) => Number(it.tariff.retail) / 1e6),
     rows.map((it) => Number(it.tariff.feedIn) / 1e6),
     rows.map((it) => number(it.summary?.mean_price_micros_per_kwh)),
   ];
   const shown = (unit) => (_, value) => (value === null || value === undefined ? '–' : `${value.toFixed(3)} ${unit}`);
-  const hours = { size: 30, space: 44, values: (_, ticks) => ticks.map((slot) => clock(slot)), incrs: [4, 8, 12, 16, 24] };
   const drawn = plot(host, 300, {
     scales: {
       x: { time: false, range: [x[0], x.at(-1) + 1] },
@@ -100,33 +116,36 @@ function drawPlot(host, rows, chosen, choose) {
       price: { range: (_, low, high) => [0, Math.max(high * 1.08, 0.1)] },
     },
     axes: [
-      axis(hours),
+      hours(x[0]),
       axis({ scale: 'price', size: 46, values: (_, ticks) => ticks.map((it) => it.toFixed(1)), label: t('yuan/kWh'), labelSize: 18 }),
       axis({ scale: 'energy', side: 1, size: 46, grid: { show: false }, label: t('kWh'), labelSize: 18 }),
     ],
     series: [
-      { label: t('Quarter hour'), value: (_, slot) => (slot === null ? '–' : span(slot)) },
-      { label: t('Traded'), scale: 'energy', paths: bars(), points: { show: false }, fill: colour('bars'), stroke: colour('bars'), width: 0, value: shown(t('kWh')) },
-      { label: t('Retail'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('quiet'), dash: [2, 4], width: 1.5, value: shown(t('yuan/kWh')) },
-      { label: t('Feed-in'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('quiet'), dash: [8, 4], width: 1.5, value: shown(t('yuan/kWh')) },
-      { label: t('Price'), scale: 'price', paths: steps(), points: { show: false }, stroke: colour('accent'), width: 2.5, value: shown(t('yuan/kWh')) },
+      { label: t('Quarter hour'), value: (_, slot) => (Number.isInteger(slot) ? span(slot) : '–') },
+      { label: t('Traded'), scale: 'energy', paths: bars(), points: { show: false }, fill: colour('bars'), stroke: colour('bars-edge'), width: 1, value: (drawn, energy) => shown(t('kWh'))(drawn, energy ?? 0) },
+      { label: t('Retail'), scale: 'price', paths: quarters(), points: { show: false }, stroke: colour('quiet'), dash: [2, 4], width: 1.5, value: shown(t('yuan/kWh')) },
+      { label: t('Feed-in'), scale: 'price', paths: quarters(), points: { show: false }, stroke: colour('quiet'), dash: [8, 4], width: 1.5, value: shown(t('yuan/kWh')) },
+      { label: t('Price'), scale: 'price', paths: quarters(), points: { show: false }, stroke: colour('accent'), width: 2.5, value: shown(t('yuan/kWh')) },
     ],
     cursor: { y: false },
     hooks: { draw: [(self) => mark(self, chosen())] },
-  }, data, () => chosen() - x[0]);
+  }, data, words, () => chosen() - x[0]);
   drawn.over.addEventListener('click', () => drawn.cursor.idx !== null && choose(x[drawn.cursor.idx]));
   drawn.over.style.cursor = 'pointer';
-  host.plot = drawn;
 }
 
-/** Marks the chosen quarter hour. */
+/** Marks the chosen quarter hour, with an edge that also stands out where the bars are. */
 function mark(drawn, slot) {
+  if (!drawn.data[0].includes(slot)) return;
   const left = drawn.valToPos(slot, 'x', true);
   const { ctx, bbox } = drawn;
   const width = Math.max(2, drawn.valToPos(slot + 1, 'x', true) - left);
   ctx.save();
   ctx.fillStyle = colour('mark');
   ctx.fillRect(left, bbox.top, width, bbox.height);
+  ctx.strokeStyle = colour('accent');
+  ctx.lineWidth = devicePixelRatio;
+  ctx.strokeRect(left, bbox.top, width, bbox.height);
   ctx.restore();
 }
 
@@ -134,7 +153,7 @@ function mark(drawn, slot) {
 export function drawChooser(day, slots, chosen, choose) {
   const words = (slot) => {
     const summary = slots.find((it) => it.slot === slot);
-    return `${span(slot)}, ${priceOf(summary)} ${t('yuan/kWh')}, ${kwh(summary?.traded_wh ?? 0)} ${t('kWh')}`;
+    return list([span(slot), `${priceOf(summary)} ${t('yuan/kWh')}`, `${kwh(summary?.traded_wh ?? 0)} ${t('kWh')}`]);
   };
   const title = h('h2', { id: 'slot-title', tabindex: '-1' }, t('Quarter hour {span}', { span: span(chosen) }));
   const range = h('input', {

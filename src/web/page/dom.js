@@ -1,5 +1,7 @@
 // Elements, made without a word of HTML: what comes from elsewhere is always text.
 
+import { t } from './words.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /** Returns an element with these properties and children; `null` and `false` children are left out. */
@@ -43,6 +45,11 @@ export function table(caption, heads, rows, { words = [], hideCaption = false } 
       h('caption', { class: hideCaption ? 'unseen' : null }, caption),
       h('thead', {}, h('tr', {}, ...head)),
       h('tbody', {}, ...body)));
+}
+
+/** Returns what a plot shows once more, as a table that can be opened. */
+export function asTable(name, it) {
+  return h('details', {}, h('summary', {}, t('The same as a table'), h('span', { class: 'unseen' }, `: ${name}`)), it);
 }
 
 /** Returns a heading, in which no line ends within the unit. */

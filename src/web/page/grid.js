@@ -1,11 +1,13 @@
 // The grid: a tree of zones, each edge as thick as what flows through it, and marked where it is full.
 
-import { byId, h, show, svg, table, watchWidth } from './dom.js';
+import { asTable, byId, h, show, svg, table, watchWidth } from './dom.js';
 import { kwh, percent } from './money.js';
-import { t } from './words.js';
+import { list, t } from './words.js';
 
 const ROW = 84;
 const THICKEST = 16;
+/** About how wide a letter of a zone's name is. */
+const LETTER = 8.6;
 
 /** Draws what a slot's trades send through the grid. */
 export function drawGrid(zones, flows) {
@@ -13,13 +15,15 @@ export function drawGrid(zones, flows) {
   const host = h('div', { class: 'tree' });
   const full = [...edges.values()].filter((edge) => edge.isFull);
   const note = full.length
-    ? t('Full: {zones}. Nothing more fits through there in that direction.', { zones: full.map((edge) => edge.zone).join(', ') })
+    ? t('Full: {zones}. Nothing more fits through there in that direction.', { zones: list(full.map((edge) => edge.zone)) })
     : t('No edge is full.');
+  const greatest = mostOf(edges);
   show(byId('grid'),
     h('h2', { id: 'grid-title' }, t('Flows in the grid')),
-    h('p', { class: 'quiet', id: 'grid-note' }, note),
+    edges.size > 0 && h('p', { class: 'quiet', id: 'grid-note' }, note),
     edges.size === 0 ? h('p', { class: 'empty' }, t('This market has one zone, and no edge.')) : host,
-    edges.size > 0 && h('details', {}, h('summary', {}, t('The same as a table')),
+    edges.size > 0 && h('p', { class: 'quiet' }, t('Of all trades of this quarter hour so far, the auction’s and later ones. The wider an edge, the more flows; the widest: {most} kWh.', { most: kwh(greatest) })),
+    edges.size > 0 && asTable(t('Flows in the grid'),
       table(t('Flows in the grid'), [t('Edge'), t('Flow (kWh)'), t('Capacity (kWh)'), t('Used')],
         [...edges.values()].map((edge) => [edge.way, kwh(edge.energy), edge.capacity === undefined ? '–' : kwh(edge.capacity), edge.share]),
         { hideCaption: true })));
@@ -42,6 +46,15 @@ export function drawGrid(zones, flows) {
   }
 }
 
+/** Returns how much flows where the most does. */
+const mostOf = (edges) => [...edges.values()].reduce((most, edge) => (edge.energy > most ? edge.energy : most), 0n);
+
+/** Returns as much of a name as there is room for, cut with an ellipsis. */
+function fitted(name, room) {
+  const most = Math.max(3, Math.floor(room / LETTER));
+  return name.length <= most ? [name] : [`${name.slice(0, most - 1)}…`, svg('title', {}, name)];
+}
+
 /** Returns where each zone stands: its depth, and its row, a parent's in the middle of its children's. */
 function places(zones) {
   const children = zones.map((_, parent) => zones.flatMap((zone, index) => (zone.parent === parent ? [index] : [])));
@@ -60,32 +73,48 @@ function places(zones) {
 function draw(host, zones, edges) {
   const { places: at, rows, depth } = places(zones);
   const [width, height] = [Math.max(host.clientWidth, 280), rows * ROW + 16];
-  const greatest = [...edges.values()].reduce((most, edge) => (edge.energy > most ? edge.energy : most), 1n);
-  const step = (width - 110) / Math.max(depth, 1);
+  const greatest = mostOf(edges) || 1n;
+  const longest = Math.max(...zones.map((zone) => zone.name.length)) * LETTER;
+  const margin = Math.min(Math.max(94, longest + 14), width * 0.36);
+  const step = (width - 16 - margin) / Math.max(depth, 1);
   const x = (zone) => 16 + at[zone].depth * step;
   const y = (zone) => at[zone].row * ROW + ROW / 2 + 8;
   const hasChildren = (index) => zones.some((zone) => zone.parent === index);
   const lines = zones.flatMap((zone, index) => (zone.parent === undefined ? [] : [line(index, zone)]));
+  const trunks = zones.flatMap((zone, index) => (zone.parent === undefined ? [] : [trunk(index, zone)]));
   const nodes = zones.map((zone, index) => svg('g', { class: 'zone' },
     svg('circle', { cx: x(index), cy: y(index), r: 8 }),
     hasChildren(index)
-      ? svg('text', { x: x(index) - 8, y: y(index) - 16, class: 'zone-name' }, zone.name)
-      : svg('text', { x: x(index) + 14, y: y(index) + 5, class: 'zone-name' }, zone.name)));
-  const words = [...edges.values()].map((edge) => `${edge.way}: ${kwh(edge.energy)} kWh, ${edge.isFull ? t('full') : edge.share}`);
-  show(host, svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': words.join('; ') }, ...lines, ...nodes));
+      ? svg('text', { x: x(index) - 8, y: y(index) - (zones[index].parent === undefined ? 16 : 30), class: 'zone-name' }, ...fitted(zone.name, step - 10))
+      : svg('text', { x: x(index) + 14, y: y(index) + 5, class: 'zone-name' }, ...fitted(zone.name, margin - 14))));
+  const words = [...edges.values()].map((edge) => `${edge.way}: ${list([t('{flow} kWh', { flow: kwh(edge.energy) }), edge.isFull ? t('full') : edge.share])}`);
+  show(host, svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': words.join('; ') }, ...trunks, ...lines, ...nodes));
+
+  function bendOf(zone) {
+    return x(zone.parent) + Math.min(64, step / 3);
+  }
+
+  /** The way that edges have in common, before each goes to its own zone: as wide as none of them. */
+  function trunk(index, zone) {
+    const bend = bendOf(zone);
+    return svg('path', { class: 'trunk', d: `M${x(zone.parent)},${y(zone.parent)} L${bend},${y(zone.parent)} L${bend},${y(index)}` });
+  }
 
   function line(index, zone) {
     const edge = edges.get(zone.name);
     const thick = 1.5 + (Number((edge.energy * 1000n) / greatest) / 1000) * (THICKEST - 1.5);
-    const bend = x(zone.parent) + Math.min(64, step / 3);
-    const path = `M${x(zone.parent)},${y(zone.parent)} L${bend},${y(zone.parent)} L${bend},${y(index)} L${x(index)},${y(index)}`;
+    const bend = bendOf(zone);
+    const path = `M${bend},${y(index)} L${x(index)},${y(index)}`;
     const amount = edge.capacity === undefined
       ? t('{flow} kWh', { flow: kwh(edge.energy) })
       : t('{flow} of {capacity} kWh', { flow: kwh(edge.energy), capacity: kwh(edge.capacity) });
     const arrow = edge.energy === 0n ? '' : edge.flow > 0n ? '← ' : '→ ';
+    // Edges that follow each other in a row have their words on different sides.
+    const isAbove = at[index].depth % 2 === 1;
+    const [over, under] = [y(index) - thick / 2 - 7, y(index) + thick / 2 + 17];
     return svg('g', { class: edge.isFull ? 'edge full' : 'edge' },
       svg('path', { d: path, 'stroke-width': thick.toFixed(1) }),
-      svg('text', { x: bend + 10, y: y(index) - thick / 2 - 7, class: 'flow' }, `${arrow}${amount}`),
-      edge.isFull && svg('text', { x: bend + 10, y: y(index) + thick / 2 + 17, class: 'full-sign' }, `▲ ${t('full')}`));
+      svg('text', { x: bend + 10, y: isAbove ? over : under, class: 'flow' }, `${arrow}${amount}`),
+      edge.isFull && svg('text', { x: bend + 10, y: isAbove ? under : over, class: 'full-sign' }, `▲ ${t('full')}`));
   }
 }

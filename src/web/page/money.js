@@ -19,8 +19,12 @@ export function decimal(text, digits, sign = 'auto') {
 /** Writes micro-yuan per kWh as yuan per kWh, without the unit. */
 export const price = (micros, digits = 3) => decimal(scaled(micros, 6), digits);
 
-/** Writes Wh as kWh, without the unit. */
-export const kwh = (wh, digits = 1) => decimal(scaled(wh, 3), digits);
+/** Writes Wh as kWh, without the unit: with one digit, and what is less than 1 kWh to the Wh. */
+export function kwh(wh, digits) {
+  const energy = BigInt(wh);
+  const isSmall = energy !== 0n && energy > -1000n && energy < 1000n;
+  return decimal(scaled(energy, 3), digits ?? (isSmall ? 3 : 1));
+}
 
 /** Writes decimal yuan, without the unit. */
 export const yuan = (text, digits = 2, sign = 'auto') => decimal(text, digits, sign);

@@ -23,14 +23,23 @@ export function parseNote(note) {
 /** Reads a verifier key, such as parkwatt/park+8a7b6c5d+AQ…; throws where it is none. */
 export async function parseVkey(vkey) {
   const found = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(vkey.trim());
-  if (!found) throw new Error('this is not a verifier key');
+  if (!found) throw new Error('this is not a verifier key; it reads NAME+HASH+BASE64');
   const [, name, id, key] = found;
-  const bytes = fromBase64(key);
-  if (bytes.length !== 33 || bytes[0] !== ED25519) throw new Error('this is not the key of an Ed25519 signature');
+  const bytes = bytesOf(key);
+  if (bytes?.length !== 33 || bytes[0] !== ED25519) throw new Error('this is not the key of an Ed25519 signature');
   const hash = await sha256(new TextEncoder().encode(`${name}\n`), bytes);
   const computed = Array.from(hash.slice(0, 4), (byte) => byte.toString(16).padStart(2, '0')).join('');
   if (computed !== id) throw new Error('the key does not belong to its number');
   return { name, id: hash.slice(0, 4), key: bytes.slice(1) };
+}
+
+/** Returns the bytes of base64; none where it is none. */
+function bytesOf(text) {
+  try {
+    return fromBase64(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Returns whether the key has signed the note: true, false, or nothing where this browser cannot tell. */

@@ -2,13 +2,15 @@
 
 const KEPT = 'parkwatt-session';
 
-/** Takes a session out of the address, so that it is in no history and no bookmark, and keeps it for this tab. */
+/** Takes a session out of the address, so that it is in no history and no bookmark, and keeps it for this tab. Returns whether
+ * there was one: none, malformed, or taken. */
 export function takeFromAddress() {
+  if (!location.hash.startsWith('#session=')) return 'none';
   const found = /^#session=([A-Za-z0-9_-]+=*)$/.exec(location.hash);
-  if (!found) return false;
-  sessionStorage.setItem(KEPT, found[1].replaceAll('-', '+').replaceAll('_', '/'));
   history.replaceState(null, '', location.pathname + location.search);
-  return true;
+  if (!found) return 'malformed';
+  sessionStorage.setItem(KEPT, found[1].replaceAll('-', '+').replaceAll('_', '/'));
+  return 'taken';
 }
 
 /** Returns the session in base64; none for who has not signed in. */

@@ -1,10 +1,31 @@
 // The trades of the chosen quarter hour, newest first, and what the auction came to.
 
 import { checkAuction, Flaw } from './auction.js';
-import { byId, h, show, table } from './dom.js';
+import { byId, h, say, show, table } from './dom.js';
 import { count, decimal, kwh, percent, price, scaled } from './money.js';
 import { tariffIn } from './tariff.js';
 import { t } from './words.js';
+
+const SAY_MS = 4000;
+const untold = [];
+let saying = null;
+
+/** Says that something was traded: the first trade at once, and of those that follow within seconds only how many. */
+export function sayTrades(trades) {
+  if (!trades.length) return;
+  untold.push(...trades);
+  if (saying) return;
+  const tell = () => {
+    const [newest, many] = [untold.at(-1), untold.length];
+    untold.length = 0;
+    saying = many ? setTimeout(tell, SAY_MS) : null;
+    if (many) {
+      const values = { price: price(newest.price_micros_per_kwh, 4), count: count(many) };
+      say(t(many === 1 ? 'A trade at {price} yuan/kWh' : '{count} trades, the last at {price} yuan/kWh', values));
+    }
+  };
+  tell();
+}
 
 /** Draws the trades. */
 export function drawTape(trades, limit) {
@@ -14,7 +35,7 @@ export function drawTape(trades, limit) {
     h('h2', { id: 'tape-title' }, t('Trades')),
     h('p', { class: 'quiet', id: 'tape-note' }, trades.length === limit
       ? t('The newest {count}. Who trades with whom is nobody else’s to know.', { count: count(limit) })
-      : t('{count} trades. Who trades with whom is nobody else’s to know.', { count: count(trades.length) })),
+      : t(trades.length === 1 ? 'One trade. Who trades with whom is nobody else’s to know.' : '{count} trades. Who trades with whom is nobody else’s to know.', { count: count(trades.length) })),
     trades.length === 0 ? h('p', { class: 'empty' }, t('Nothing has been traded in this quarter hour.'))
       : table(t('Trades, newest first'), [t('Trade'), t('Price (yuan/kWh)'), t('Energy (kWh)'), t('All-in (yuan/kWh)'), t('How')], rows, { words: [4], hideCaption: true }));
 }
@@ -29,16 +50,17 @@ export function drawAuction(market, auction, indicative) {
   const part = byId('auction');
   const head = h('h2', { id: 'auction-title' }, isIndicative && result ? t('The auction, if it were held now') : t('The auction'));
   if (!result) {
-    show(part, head, h('p', { class: 'empty' }, t('No auction has been held for this quarter hour.')));
+    show(part, head, h('p', { class: 'empty' }, auction.isMoving ? t('Orders come and go too fast to say what the auction would be.') : t('No auction has been held for this quarter hour.')));
     return;
   }
   const { zones } = market.genesis;
   const rows = zones.map((zone, index) => [zone.name, result.prices_micros_per_kwh.length ? price(result.prices_micros_per_kwh[index], 4) : '–',
     kwh(result.exports_wh[index]), result.rents_micros_per_kwh.length ? price(result.rents_micros_per_kwh[index], 4) : '–']);
   show(part, head,
-    h('p', { class: 'quiet' }, t('{energy} kWh at one price per zone; across a full edge prices part.', { energy: kwh(result.energy_wh) })),
+    h('p', { class: 'quiet' }, t(zones.length === 1 ? '{energy} kWh at one price.'
+      : '{energy} kWh at one price per zone. Prices differ by what wheeling from zone to zone costs, and by more across a full edge.', { energy: kwh(result.energy_wh) })),
     table(t('The auction’s result by zone'), [t('Zone'), t('Price (yuan/kWh)'), t('Sends to its parent (kWh)'), t('Rent of its edge (yuan/kWh)')], rows, { hideCaption: true }),
-    verdict(market, auction, result));
+    isIndicative && auction.bids.length + auction.offers.length === 0 ? null : verdict(market, auction, result));
 }
 
 function verdict(market, { slot, bids, offers }, result) {
@@ -55,13 +77,14 @@ function verdict(market, { slot, bids, offers }, result) {
     const howMany = [...bids, ...offers].reduce((all, it) => all + it.orders, 0);
     return h('div', { class: 'verdict holds', id: 'auction-verdict', 'data-holds': 'true', 'data-welfare': welfare },
       h('strong', {}, t('Checked by this browser: no better result exists.')), ' ',
-      t('At these prices all {orders} orders and the grid together could gain {bound} yuan at most; the result reaches {welfare} yuan.',
+      t(howMany === 1 ? 'At these prices the only order and the grid together could gain {bound} yuan at most; the result reaches {welfare} yuan.'
+        : 'At these prices all {orders} orders and the grid together could gain {bound} yuan at most; the result reaches {welfare} yuan.',
         { orders: count(howMany), bound: worth(bound), welfare: worth(welfare) }),
       passedOver > 0n && ` ${t('{energy} kWh of it were passed over, since buyer and seller would have been the same.', { energy: kwh(passedOver, 3) })}`);
   } catch (problem) {
     if (!(problem instanceof Flaw)) throw problem;
     return h('div', { class: 'verdict broken', id: 'auction-verdict', 'data-holds': 'false' },
-      h('strong', {}, t('This result does not prove itself.')), ' ', problem.message);
+      h('strong', {}, t('This result does not prove itself.')), ' ', t(problem.sentence, problem.values));
   }
 }
 
@@ -71,7 +94,8 @@ export function drawCertificates(day) {
   const part = byId('certificates');
   const head = h('h2', { id: 'certificates-title' }, t('Green certificates'));
   if (!it) {
-    show(part, head, h('p', { class: 'empty' }, t('Shown once the day is over and settled, and where at least three producers have some: fewer would be seen through their sum.')));
+    show(part, head, h('p', { class: 'empty' }, day.slots_settled < day.slots ? t('Known once all of the day is delivered and paid.')
+      : t('Not shown: fewer than three producers have certificates of this day, and would be seen through their sum.')));
     return;
   }
   const known = (...parts) => (parts.includes(undefined) ? undefined : parts.reduce((all, wh) => all + BigInt(wh), 0n));

@@ -12,14 +12,32 @@ export function setZone(name) {
 
 export const zoneName = () => zone;
 
+let isShifted = false;
+
+/** Tells which day is looked at: on one on which the clocks are changed, a time alone may be two moments. */
+export function setDay({ slots }) {
+  isShifted = slots !== 96;
+}
+
 /** Returns the slot that a moment in microseconds lies in. */
 export const slotAt = (micros) => Number(BigInt(micros) / 900000000n);
 
 /** Writes when a slot begins: 12:15. */
 export const clock = (slot) => write(slot * SECONDS, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
-/** Writes a slot's span: 12:15–12:30. */
-export const span = (slot) => `${clock(slot)}–${clock(slot + 1)}`;
+/** Writes a slot's span: 12:15–12:30; on a day on which the clocks are changed, with how far they are from UTC. */
+export function span(slot) {
+  const [from, until] = [clock(slot), clock(slot + 1)];
+  if (!isShifted) return `${from}–${until}`;
+  const [before, after] = [offset(slot), offset(slot + 1)];
+  return before === after ? `${from}–${until} ${after}` : `${from} ${before}–${until} ${after}`;
+}
+
+/** Returns how far a slot's clock is from UTC: UTC+2. */
+function offset(slot) {
+  const parts = new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'shortOffset' }).formatToParts(new Date(slot * SECONDS * 1000));
+  return parts.find((part) => part.type === 'timeZoneName').value.replace('GMT', 'UTC');
+}
 
 /** Writes a moment in microseconds: 30 Nov, 12:15:07. */
 export const moment = (micros) => write(Number(BigInt(micros) / 1000000n), {

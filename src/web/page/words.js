@@ -26,6 +26,9 @@ export function setLanguage(next) {
   }
 }
 
+/** Says several things one after another. */
+export const list = (things) => things.join(language() === 'zh' ? '、' : ', ');
+
 /** Says a sentence in the reader's language, with `{name}` replaced by the values of that name. */
 export function t(sentence, values = {}) {
   let said = sentence;
