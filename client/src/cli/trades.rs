@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::args::Options;
 use super::csv;
 use super::desk::Desk;
+use super::language::say;
 use super::quantity::{cost_nanos, energy_text, nanos_decimal, nanos_text, price_text};
 use super::report::{Failure, Report, order_id, word};
 use super::table::{left, right, table};
@@ -47,9 +48,7 @@ pub fn made(trades: &[Trade], desk: &Desk) -> String {
         left(format!("delivery ({})", zone_text(&desk.zone))),
         right("energy"),
         right("seller is paid"),
-        right("wheeling"),
-        right("congestion"),
-        right("fee"),
+        right("charges"),
         right("buyer pays"),
         left("matching"),
     ];
@@ -59,15 +58,17 @@ pub fn made(trades: &[Trade], desk: &Desk) -> String {
             slot_text(trade.slot, &desk.zone),
             energy_text(trade.energy_wh),
             price_text(trade.price_micros_per_kwh),
-            price_text(trade.wheeling_micros_per_kwh),
-            price_text(trade.congestion_micros_per_kwh),
-            price_text(trade.fee_micros_per_kwh),
+            price_text(all_in(trade).saturating_sub(trade.price_micros_per_kwh)),
             price_text(all_in(trade)),
             word("MATCHING_", trade.matching().as_str_name()),
         ]
     };
-    table(&columns, trades.iter().map(row).collect(), "no trades")
+    let table = table(&columns, trades.iter().map(row).collect(), "no trades");
+    if trades.is_empty() { table } else { format!("{table}{}\n", say(CHARGES)) }
 }
+
+/// What stands under a table of trades.
+const CHARGES: &str = "Charges are wheeling, congestion and fee, per kWh.";
 
 /// Returns a trade for machines, without names.
 pub fn json(trade: &Trade) -> Value {

@@ -109,8 +109,12 @@ fn slots(order: Order, desk: &Desk) -> Result<std::ops::Range<u32>, Failure> {
     if order.at.until.is_some() && is_overnight && end - from > OVERNIGHT_MAX {
         return Err(Failure::Usage {
             field: "--at",
-            problem: format!("would last until {} of another day", slot_text(end, &desk.zone)),
-            next: format!("If you mean it, say so: --until \"{}\".", slot_text(end, &desk.zone)),
+            problem: format!("it would last until {}, on another day", slot_text(end, &desk.zone)),
+            next: format!(
+                "If you mean it, say so: --at \"{}\" --until \"{}\".",
+                slot_text(from, &desk.zone),
+                slot_text(end, &desk.zone)
+            ),
         });
     }
     let max = desk.genesis.schedule_len_max;

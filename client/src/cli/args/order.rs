@@ -13,7 +13,8 @@ use super::super::{quantity, values};
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Order {
     /// How much in each quarter hour, such as 2kWh
-    #[arg(value_name = "ENERGY", value_parser = quantity::energy)]
+    // With a hyphen, so that a negative one is told what an energy is.
+    #[arg(value_name = "ENERGY", value_parser = quantity::energy, allow_hyphen_values = true)]
     pub energy: u64,
     /// When the delivery begins, such as 12:00 or "tomorrow 12:00", or from when until when: 12:00-14:00
     #[arg(long, value_name = "TIME", value_parser = values::span)]

@@ -131,8 +131,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("holds no {what} in PEM", "中没有 PEM 格式的 {what}"),
     ("what was done could not be written: {cause}", "已执行, 但结果无法写出: {cause}"),
-    ("would last until {time} of another day", "将持续到另一天的 {time}"),
-    ("If you mean it, say so: --until \"{time}\".", "若确实如此, 请写明: --until \"{time}\"。"),
+    ("it would last until {time}, on another day", "它将持续到另一天的 {time}"),
+    (
+        "If you mean it, say so: --at \"{from}\" --until \"{until}\".",
+        "若确实如此, 请写明: --at \"{from}\" --until \"{until}\"。",
+    ),
     ("{time} is later than {gate}, when the last gate closes", "{time} 晚于最后一个时段的截止时间 {gate}"),
     (
         "Choose an earlier time, with its date if it is another day's; or leave it out.",

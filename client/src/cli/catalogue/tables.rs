@@ -92,6 +92,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Less than nothing from or to the grid: a meter has not been read, and what was traded counts as delivered.",
         "来自或送往电网的电量小于零: 有电表尚未读数, 成交电量按已交付计。",
     ),
+    ("charges", "各项费用"),
+    ("Charges are wheeling, congestion and fee, per kWh.", "各项费用为每 kWh 的过网费、阻塞费和交易费。"),
     ("bought", "买入"),
     ("delivered to you", "已交付给您"),
     ("delivered by you", "您已交付"),
