@@ -57,8 +57,8 @@ fn an_owner_places_orders_with_conditions_and_changes_them() {
     assert_eq!((&shown["time_in_force"], &shown["post_only"]), (&json!("good_until"), &json!(true)));
 
     let said = mill.fails(&buy("3kWh", "0.60", &["--fill-or-kill"]), 1);
-    assert!(said.contains("3000 Wh must trade at once, and 2000 Wh can"), "{said}");
-    assert!(said.contains("Next: Choose a lower --at-least"), "{said}");
+    assert!(said.contains("3 kWh must trade at once, and 2 kWh can"), "{said}");
+    assert!(said.contains("Next: Choose less energy"), "{said}");
     let said = mill.fails(&buy("3kWh", "0.60", &["--at-least", "2.5kWh"]), 1);
     assert!(said.contains("rule R3"), "{said}");
     let said = mill.fails(&buy("1kWh", "0.60", &["--post-only"]), 1);
