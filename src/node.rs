@@ -267,8 +267,9 @@ impl Port {
     fn bind(field: &'static str, address: SocketAddr) -> Result<Port, NodeError> {
         let bound = || {
             let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            // As for every listener: connections of an earlier node may still be closing.
-            socket.set_reuseaddr(true)?;
+            // As for every listener: connections of an earlier node may still be closing. But not where any port
+            // does: two nodes could be given the same one, until they listen.
+            socket.set_reuseaddr(address.port() != 0)?;
             socket.bind(address)?;
             Ok(socket)
         };

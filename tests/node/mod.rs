@@ -150,8 +150,9 @@ fn greeted(mut child: Child) -> Result<Node, ExitStatus> {
     let mut greeting = String::new();
     stdout.read_line(&mut greeting).unwrap();
     let Some((_, url)) = greeting.trim_end().rsplit_once(" on ") else { return Err(child.wait().unwrap()) };
-    let (_, address) = url.split_once("://").unwrap();
-    Ok(Node { url: url.to_owned(), address: address.parse().unwrap(), child, stdout })
+    let address = url.split_once("://").and_then(|(_, address)| address.parse().ok());
+    let address = address.unwrap_or_else(|| panic!("{greeting:?} has no address"));
+    Ok(Node { url: url.to_owned(), address, child, stdout })
 }
 
 impl Node {
