@@ -149,7 +149,9 @@ fn greeted(mut child: Child) -> Result<Node, ExitStatus> {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut greeting = String::new();
     stdout.read_line(&mut greeting).unwrap();
-    let Some((_, url)) = greeting.trim_end().rsplit_once(" on ") else { return Err(child.wait().unwrap()) };
+    // A node that finds trouble at once may end in the middle of its greeting.
+    let url = greeting.strip_suffix('\n').and_then(|line| Some(line.rsplit_once(" on ")?.1));
+    let Some(url) = url else { return Err(child.wait().unwrap()) };
     let address = url.split_once("://").and_then(|(_, address)| address.parse().ok());
     let address = address.unwrap_or_else(|| panic!("{greeting:?} has no address"));
     Ok(Node { url: url.to_owned(), address, child, stdout })
