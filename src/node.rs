@@ -267,10 +267,11 @@ impl Port {
     fn bind(field: &'static str, address: SocketAddr) -> Result<Port, NodeError> {
         let bound = || {
             let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            // As for every listener: connections of an earlier node may still be closing. But not where any port
-            // does: two nodes could be given the same one, until they listen.
+            // As for every listener: connections of an earlier node may still be closing. Where any port does, only
+            // once it is found: else two nodes could be given the same one, as long as neither listens.
             socket.set_reuseaddr(address.port() != 0)?;
             socket.bind(address)?;
+            socket.set_reuseaddr(true)?;
             Ok(socket)
         };
         let socket = bound().map_err(|source| NodeError::Listen { field, address, source })?;
