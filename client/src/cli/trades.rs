@@ -104,13 +104,8 @@ fn own_report(trades: &[(&OwnTrade, &Trade)], desk: &Desk) -> Report {
     let note = "\nA bid's price is all-in: energy, wheeling, congestion and fee. Amounts are for the whole \
                 energy; settlement pays what is delivered, and charges the side that fell short.";
     let text = table(&columns, rows, "You have no trades.");
-    let json = |own: &OwnTrade, trade: &Trade, delivery| {
-        let mut value = own_json(own, trade);
-        value["delivery"] = delivery;
-        value
-    };
     let listed = |delivery: fn(&OwnTrade) -> Value| -> Value {
-        let trades = trades.iter().map(|(own, trade)| json(own, trade, delivery(own)));
+        let trades = trades.iter().map(|(own, trade)| own_json(own, trade, delivery(own)));
         json!({ "trades": trades.collect::<Vec<_>>() })
     };
     Report {
@@ -140,10 +135,11 @@ fn own_row(own: &OwnTrade, trade: &Trade, desk: &Desk) -> Vec<String> {
     ]
 }
 
-fn own_json(own: &OwnTrade, trade: &Trade) -> Value {
+fn own_json(own: &OwnTrade, trade: &Trade, delivery: Value) -> Value {
     let mut value = json(trade);
     value["side"] = json!(word("SIDE_", own.side().as_str_name()));
     value["order_id"] = json!(own_order(own, trade));
+    value["delivery"] = delivery;
     value["amount_yuan"] = json!(nanos_decimal(cost_nanos(trade.energy_wh, own_price(own, trade))));
     value
 }

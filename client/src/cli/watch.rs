@@ -165,7 +165,7 @@ async fn live(
         }
         trouble = match see(connection.clone(), slot, key, options).await {
             Ok(now) => {
-                if news.has_ended() || now.depth.slot != seen.depth.slot {
+                if news.has_ended() || now.slots != seen.slots {
                     news = News::of(&now, key).await;
                 }
                 seen = now;
